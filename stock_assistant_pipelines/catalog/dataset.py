@@ -1,0 +1,272 @@
+"""The vocabulary in which a dataset is declared.
+
+A declaration is data: frozen, validated when it is made, and free of behaviour. The table, its migration, the calls, the
+Dagster asset, the checks, the API resource and the sandbox's answer are derived from it elsewhere. What differs between
+datasets belongs here as a word; an `if dataset == …` in code is a word that is missing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import date, time
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+MARKET_OPENED = date(1990, 12, 19)
+"""The first session of the Shanghai Stock Exchange, and so the first day any dataset can hold."""
+
+
+class CatalogError(ValueError):
+    """A declaration contradicts itself. The message names the dataset and says what to change."""
+
+
+class Type(StrEnum):
+    """What a column holds. Numbers are exact decimals, dates arrive as `YYYYMMDD`, absent values stay NULL."""
+
+    TEXT = "text"
+    DATE = "date"
+    NUMBER = "number"
+    INTEGER = "integer"
+
+
+class Grain(StrEnum):
+    """How a dataset is cut into partitions."""
+
+    TRADE_DATE = "trade_date"
+    """One partition per trading day; it holds the whole market."""
+    SNAPSHOT = "snapshot"
+    """No time axis: one partition, `all`, which is what the source says now."""
+
+
+class Severity(StrEnum):
+    """What a broken rule means for those who read the rows."""
+
+    BLOCK = "block"
+    """The rows are wrong: nothing downstream should be built on them."""
+    WARN = "warn"
+    """The rows are odd: look at them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One of Tushare's columns, under Tushare's own name."""
+
+    name: str
+    type: Type
+    title: str
+    """Meaning, in English."""
+    title_zh: str
+    """Meaning, as Tushare documents it."""
+    unit: str | None = None
+    default: bool = True
+    """Whether Tushare returns it when `fields` is empty."""
+    optional: bool = False
+    """Whether it may be null although it is part of the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class PerDay:
+    """One call holds one day, the whole market."""
+
+    day: str = "trade_date"
+
+
+@dataclass(frozen=True, slots=True)
+class PerRange:
+    """One call holds several days. `rows_per_day` bounds how many, so that an answer stays under the row cap."""
+
+    rows_per_day: int
+    start: str = "start_date"
+    end: str = "end_date"
+
+
+@dataclass(frozen=True, slots=True)
+class PerCode:
+    """One call holds one code over a range of days."""
+
+    codes: tuple[str, ...]
+    code: str = "ts_code"
+    start: str = "start_date"
+    end: str = "end_date"
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A snapshot: the union of these calls is the dataset. `may_be_empty` are positions of calls that can lack rows."""
+
+    variants: tuple[Mapping[str, str], ...] = ({},)
+    may_be_empty: frozenset[int] = frozenset()
+
+
+Calls = PerDay | PerRange | PerCode | Whole
+
+
+@dataclass(frozen=True, slots=True)
+class EveryDay:
+    """Complete = every calendar day since `since`, to the end of this year."""
+
+    column: str
+    since: date = MARKET_OPENED
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class NeverFewer:
+    """Complete = every key that is already held; at first, an answer that a second one confirms.
+
+    `named_by` are datasets whose codes must all be known here: a code they hold that this snapshot lacks shows that the
+    snapshot was cut short.
+    """
+
+    column: str
+    named_by: tuple[str, ...] = ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Complete = every stock listed on that day, minus those suspended for the whole of it."""
+
+    stocks: str
+    suspensions: str | None = None
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.stocks, self.suspensions) if self.suspensions else (self.stocks,)
+
+
+@dataclass(frozen=True, slots=True)
+class Unexplained:
+    """Complete = every listed stock that has no bar that day. Nothing is proven before the bars are there."""
+
+    stocks: str
+    bars: str
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.stocks, self.bars)
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Complete = every code that is called for and was published (`listed`) by that day according to `indices`."""
+
+    indices: str
+    since: str = "list_date"
+    until: str = "exp_date"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.indices,)
+
+
+Expected = EveryDay | NeverFewer | Listed | Unexplained | Followed
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A condition each row meets, as an SQL predicate over the dataset's columns; NULL counts as met."""
+
+    name: str
+    predicate: str
+    title: str
+    severity: Severity = Severity.BLOCK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """One of Tushare's interfaces, declared. `api` is Tushare's name for it, and ours for asset, table and API path."""
+
+    api: str
+    title: str
+    title_zh: str
+    row: str
+    """What one row is."""
+    family: str
+    """The group it is shown in."""
+    grain: Grain
+    key: tuple[str, ...]
+    """The natural key, in storage order."""
+    columns: tuple[Column, ...]
+    calls: Calls
+    expected: Expected
+    calendar: str | None = None
+    """The dataset that says which days are trading days; None where there is no time axis."""
+    points: int = 0
+    """Tushare points that the interface asks for."""
+    row_cap: int | None = None
+    """Rows in one answer at the most, where Tushare says; None where it does not."""
+    published: time | None = None
+    """When a trading day's rows are there, in Asia/Shanghai; None where it does not matter."""
+    fills: tuple[str, ...] = ()
+    """Columns that take the value of the call's parameter where the answer leaves them null."""
+    rules: tuple[Rule, ...] = ()
+    quirks: tuple[str, ...] = ()
+    """What is worth knowing before trusting a number."""
+    by_name: Mapping[str, Column] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", {column.name: column for column in self.columns})
+        self._validate()
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Every documented column: what a call asks for, since the default answer leaves some out."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def partitioned(self) -> bool:
+        """Whether there is a partition per trading day."""
+        return self.grain is Grain.TRADE_DATE
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The columns that are not in the key."""
+        return tuple(name for name in self.fields if name not in self.key)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The datasets that say what a complete partition of this one holds."""
+        calendar = (self.calendar,) if self.calendar else ()
+        return calendar + self.expected.reads
+
+    def _validate(self) -> None:
+        problems = []
+        if not NAME.fullmatch(self.api):
+            problems.append("`api` is lower-case letters, digits and underscores")
+        if len(self.by_name) != len(self.columns):
+            problems.append("two columns have the same name")
+        problems += [f"`{name}` in `key` is not a column" for name in self.key if name not in self.by_name]
+        problems += [f"`{name}` in `fills` is not a column" for name in self.fills if name not in self.by_name]
+        if not self.key:
+            problems.append("`key` is empty")
+        if self.partitioned != (self.calendar is not None):
+            problems.append("`calendar` goes with the grain `trade_date`, and only with it")
+        if self.partitioned and self.grain.value not in self.key:
+            problems.append(f"`key` lacks the partition column `{self.grain.value}`")
+        if self.partitioned == isinstance(self.calls, Whole):
+            problems.append("`calls` does not fit the grain: `Whole` is for snapshots, the others for trading days")
+        if self.partitioned == isinstance(self.expected, EveryDay | NeverFewer):
+            problems.append("`expected` does not fit the grain")
+        if problems:
+            raise CatalogError(f"{self.api}: " + "; ".join(problems))
+
+
+def validate(datasets: Mapping[str, Dataset]) -> None:
+    """Check what one declaration says of others: every dataset it reads exists. Raises `CatalogError`."""
+    for dataset in datasets.values():
+        for name in dataset.reads:
+            if name not in datasets:
+                raise CatalogError(f"{dataset.api}: `{name}`, which its completeness rests on, is not in the catalog")

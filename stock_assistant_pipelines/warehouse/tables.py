@@ -1,0 +1,156 @@
+"""The tables, built from the catalog. One table per dataset, named as Tushare names the interface, and two of our own.
+
+Rows are stored by day, as they arrive: a trading-day dataset's key starts with `trade_date`. They are read by stock as
+well, so those whose key holds a code get a covering index the other way (`docs/decisions/0003-storage.md`).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.catalog.dataset import Type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy.types import TypeEngine
+
+    from stock_assistant_pipelines.catalog.dataset import Dataset
+
+SNAPSHOT = "all"
+"""The partition key of a dataset without a time axis."""
+
+CODE = "ts_code"
+"""The column by which rows are read the other way round."""
+
+TYPES: dict[Type, type[TypeEngine[Any]]] = {
+    Type.TEXT: Text,
+    Type.DATE: Date,
+    Type.NUMBER: Numeric,
+    Type.INTEGER: BigInteger,
+}
+
+NAMING = {"pk": "%(table_name)s_pkey", "uq": "%(table_name)s_key", "ix": "%(table_name)s_%(column_0_N_name)s_idx"}
+
+
+class Status(StrEnum):
+    """What is known of a partition."""
+
+    COMPLETE = "complete"
+    """It holds everything that is expected of it."""
+    PARTIAL = "partial"
+    """Rows are there, and keys are missing, or nothing yet proves that none is."""
+    EMPTY = "empty"
+    """The source answered without a row where rows are expected."""
+    FAILED = "failed"
+    """No usable answer came."""
+    DISABLED = "disabled"
+    """The token may not ask for this dataset."""
+    CLOSED = "closed"
+    """The market was closed that day: nothing is expected."""
+
+
+SETTLED = frozenset({Status.COMPLETE, Status.CLOSED})
+"""The statuses after which nothing is left to do."""
+
+
+def build(datasets: Iterable[Dataset]) -> MetaData:
+    """Build the tables of these datasets, and `coverage` and `superseded` beside them."""
+    metadata = MetaData(naming_convention=NAMING)
+    for dataset in datasets:
+        _dataset_table(dataset, metadata)
+    _coverage(metadata)
+    _superseded(metadata)
+    return metadata
+
+
+def _dataset_table(dataset: Dataset, metadata: MetaData) -> None:
+    columns = [
+        Column(
+            column.name,
+            TYPES[column.type](),
+            nullable=column.name not in dataset.key or column.optional,
+            comment=f"{column.title}, {column.unit}" if column.unit else column.title,
+        )
+        for column in dataset.columns
+    ]
+    unique = (
+        UniqueConstraint(*dataset.key, postgresql_nulls_not_distinct=True)
+        if any(dataset.by_name[name].optional for name in dataset.key)
+        else PrimaryKeyConstraint(*dataset.key)
+    )
+    table = Table(dataset.api, metadata, *columns, unique, comment=dataset.row)
+    if dataset.partitioned and CODE in dataset.key:
+        rest = [name for name in dataset.fields if name not in {CODE, dataset.grain.value}]
+        Index(
+            f"{dataset.api}_by_code",
+            table.c[CODE],
+            table.c[dataset.grain.value],
+            postgresql_include=rest,
+        )
+
+
+def _coverage(metadata: MetaData) -> None:
+    Table(
+        "coverage",
+        metadata,
+        Column("dataset", Text, nullable=False),
+        Column("partition", Text, nullable=False, comment="ISO date of the trading day, or 'all'"),
+        Column("status", Text, nullable=False, comment=", ".join(Status)),
+        Column("expected", Integer, comment="Keys a complete partition holds; null while unknown"),
+        Column("landed", Integer, nullable=False, comment="Rows in the table"),
+        Column("missing", Integer, comment="Expected keys without a row; null while unknown"),
+        Column("missing_keys", ARRAY(Text), comment="Which; null while unknown"),
+        Column("reason", Text, comment="Why it is not complete, in a sentence"),
+        Column("source", Text, comment="Who answered: tushare, or the sandbox"),
+        Column("revision", Text, comment="SHA-256 of the rows as the source last told them"),
+        Column("calls", Integer, nullable=False, comment="Calls of the last landing, those shared with others included"),
+        Column("inserted", Integer, nullable=False, comment="Rows that the last landing added"),
+        Column("updated", Integer, nullable=False, comment="Rows that the last landing changed"),
+        Column("deleted", Integer, nullable=False, comment="Rows that the last landing took out"),
+        Column("landed_at", DateTime(timezone=True), nullable=False, comment="When it was last landed or tried"),
+        Column("complete_at", DateTime(timezone=True), comment="Since when it is complete"),
+        Column("run_id", Text, comment="The Dagster run that did it"),
+        PrimaryKeyConstraint("dataset", "partition"),
+        comment="One row per dataset and partition: what is expected of it, and what landed",
+    )
+
+
+def _superseded(metadata: MetaData) -> None:
+    Table(
+        "superseded",
+        metadata,
+        Column("id", BigInteger, autoincrement=True, primary_key=True),
+        Column("dataset", Text, nullable=False),
+        Column("partition", Text, nullable=False),
+        Column("row", JSONB, nullable=False, comment="The row as it was before the source changed it"),
+        Column("superseded_at", DateTime(timezone=True), nullable=False),
+        Column("run_id", Text),
+        Index(None, "dataset", "partition"),
+        comment="One row per row that the source corrected or withdrew: what it said before",
+    )
+
+
+METADATA = build(CATALOG.values())
+"""The tables of the whole catalog."""
+
+COVERAGE = METADATA.tables["coverage"]
+SUPERSEDED = METADATA.tables["superseded"]
