@@ -71,13 +71,16 @@ class Settings(BaseSettings):
         "/api/v1", description="Path under which the API's routes stand."
     )
     backend_cors_origins: Annotated[list[str], NoDecode, BeforeValidator(_split)] = Field(
-        default_factory=list, description="Origins that browsers may call the API from, separated by commas. None by default."
+        default_factory=list,
+        description="Origins that browsers may call the API from, separated by commas. None by default.",
     )
 
     database_url: Annotated[SecretStr, AfterValidator(_secret_url)] | None = Field(
         None, description="PostgreSQL (15 or newer) as one URL. Goes before the POSTGRES_* variables."
     )
-    postgres_server: str | None = Field(None, description="PostgreSQL's host. Without it and DATABASE_URL, an embedded server is used.")
+    postgres_server: str | None = Field(
+        None, description="PostgreSQL's host. Without it and DATABASE_URL, PostgreSQL is embedded."
+    )
     postgres_port: Annotated[int, Field(ge=1, le=65535)] = Field(5432, description="PostgreSQL's port.")
     postgres_user: str = Field("postgres", description="PostgreSQL's user.")
     postgres_password: SecretStr | None = Field(None, description="PostgreSQL's password.")
@@ -86,19 +89,27 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(Path("data"), description="Where the embedded PostgreSQL and Dagster's files are kept.")
 
-    tushare_token: SecretStr | None = Field(None, description="Your Tushare token. Without it the sandbox's data is used, and marked as such.")
+    tushare_token: SecretStr | None = Field(
+        None, description="Your Tushare token. Without it only the sandbox can be asked."
+    )
     tushare_base_url: Annotated[str, AfterValidator(_base_url)] = Field(
         "https://api.waditu.com/dataapi", description="Where Tushare's interface is asked."
     )
     tushare_points: Annotated[int, Field(ge=0)] = Field(
-        2000, description="The points of your token (120, 2000, 5000, 10000, 15000): they decide calls per minute and datasets."
+        2000,
+        description="The points of your token (120, 2000, 5000, 10000, 15000): they decide calls per minute and datasets.",
     )
     tushare_timeout: PositiveFloat = Field(30.0, description="Seconds to wait for one answer.")
     tushare_throttle_seconds: PositiveFloat = Field(
         61.0, description="Seconds to leave an interface alone after it said that its calls per minute are used up."
     )
-    tushare_concurrency: Annotated[int, Field(ge=1, le=64)] = Field(4, description="Calls under way at once in one run.")
+    tushare_concurrency: Annotated[int, Field(ge=1, le=64)] = Field(
+        4, description="Calls under way at once in one run."
+    )
 
+    api_url: Annotated[str, AfterValidator(_base_url)] = Field(
+        "http://127.0.0.1:8000", description="Where readers reach the API; links in Dagster point there."
+    )
     api_pool_size: PositiveInt = Field(8, description="Database connections that one API process keeps.")
 
     @property

@@ -116,22 +116,27 @@ class EveryDay:
 
     @property
     def reads(self) -> tuple[str, ...]:
+        """The datasets that this is computed from."""
         return ()
 
 
 @dataclass(frozen=True, slots=True)
 class NeverFewer:
-    """Complete = every key that is already held; at first, an answer that a second one confirms.
+    """Complete = every key that is already held; the first time, an answer that a second one confirms.
 
-    `named_by` are datasets whose codes must all be known here: a code they hold that this snapshot lacks shows that the
-    snapshot was cut short.
+    A source may withdraw keys: when a second answer confirms it, up to the share `withdrawn` of what is held. `named_by`
+    are datasets whose codes are known here: a day of theirs with more than the share `strangers` of codes that are not
+    shows that the snapshot was cut short.
     """
 
     column: str
     named_by: tuple[str, ...] = ()
+    withdrawn: float = 0.05
+    strangers: float = 0.01
 
     @property
     def reads(self) -> tuple[str, ...]:
+        """The datasets that this is computed from."""
         return ()
 
 
@@ -144,6 +149,7 @@ class Listed:
 
     @property
     def reads(self) -> tuple[str, ...]:
+        """The datasets that this is computed from."""
         return (self.stocks, self.suspensions) if self.suspensions else (self.stocks,)
 
 
@@ -156,6 +162,7 @@ class Unexplained:
 
     @property
     def reads(self) -> tuple[str, ...]:
+        """The datasets that this is computed from."""
         return (self.stocks, self.bars)
 
 
@@ -169,6 +176,7 @@ class Followed:
 
     @property
     def reads(self) -> tuple[str, ...]:
+        """The datasets that this is computed from."""
         return (self.indices,)
 
 
@@ -185,7 +193,7 @@ class Rule:
     severity: Severity = Severity.BLOCK
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dataset:
     """One of Tushare's interfaces, declared. `api` is Tushare's name for it, and ours for asset, table and API path."""
 
@@ -215,7 +223,7 @@ class Dataset:
     rules: tuple[Rule, ...] = ()
     quirks: tuple[str, ...] = ()
     """What is worth knowing before trusting a number."""
-    by_name: Mapping[str, Column] = field(init=False, repr=False, compare=False)
+    by_name: Mapping[str, Column] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {column.name: column for column in self.columns})

@@ -65,7 +65,7 @@ STOCK_BASIC = Dataset(
     row_cap=6000,
     fills=("list_status",),
     quirks=(
-        "Without list_status Tushare returns listed stocks only; all statuses are asked for, so that no delisted stock is lost.",
+        "Without list_status Tushare returns listed stocks only; every status is asked for, so that none is lost.",
         "area and industry are null for delisted stocks.",
         "Beijing codes 43…, 83… and 87… became 920… during 2025.",
         "Names change daily (ST, XD); namechange keeps them.",

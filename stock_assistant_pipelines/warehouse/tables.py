@@ -122,7 +122,12 @@ def _coverage(metadata: MetaData) -> None:
         Column("reason", Text, comment="Why it is not complete, in a sentence"),
         Column("source", Text, comment="Who answered: tushare, or the sandbox"),
         Column("revision", Text, comment="SHA-256 of the rows as the source last told them"),
-        Column("calls", Integer, nullable=False, comment="Calls of the last landing, those shared with others included"),
+        Column(
+            "calls",
+            Integer,
+            nullable=False,
+            comment="Answers it took the last time; one shared by several days counts on one of them",
+        ),
         Column("inserted", Integer, nullable=False, comment="Rows that the last landing added"),
         Column("updated", Integer, nullable=False, comment="Rows that the last landing changed"),
         Column("deleted", Integer, nullable=False, comment="Rows that the last landing took out"),

@@ -1,0 +1,65 @@
+"""Trading days, in Asia/Shanghai. Pure questions about a set of days; where they are stored is not known here."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from stock_assistant_pipelines.settings import SHANGHAI
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import time
+
+
+def now() -> datetime:
+    """The time, in Shanghai."""
+    return datetime.now(UTC).astimezone(SHANGHAI)
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The days that an exchange's calendar knows, and which of them are trading days."""
+
+    days: Mapping[date, bool]
+    """True on a trading day."""
+    trading_days: list[date] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "trading_days", sorted(day for day, is_open in self.days.items() if is_open))
+
+    def knows(self, day: date) -> bool:
+        """Whether the calendar says anything of this day."""
+        return day in self.days
+
+    def is_open(self, day: date) -> bool:
+        """Whether the market trades on this day. An unknown day counts as closed: ask `knows` first."""
+        return self.days.get(day, False)
+
+    def between(self, first: date, last: date) -> list[date]:
+        """The trading days from `first` to `last`, both included."""
+        return self.trading_days[bisect_left(self.trading_days, first) : bisect_right(self.trading_days, last)]
+
+    def count(self, first: date, last: date) -> int:
+        """How many trading days lie between `first` and `last`, both included."""
+        return bisect_right(self.trading_days, last) - bisect_left(self.trading_days, first)
+
+    def before(self, day: date) -> date | None:
+        """The trading day before `day`."""
+        at = bisect_left(self.trading_days, day)
+        return self.trading_days[at - 1] if at else None
+
+    def latest(self, moment: datetime, published: time) -> date | None:
+        """The newest trading day whose rows are published by `moment`, when they come out at `published` each day."""
+        here = moment.astimezone(SHANGHAI)
+        last = bisect_right(self.trading_days, here.date())
+        if last and self.trading_days[last - 1] == here.date() and here.timetz().replace(tzinfo=None) < published:
+            last -= 1
+        return self.trading_days[last - 1] if last else None
+
+    def last(self, count: int, until: date) -> list[date]:
+        """The `count` trading days up to and including `until`."""
+        end = bisect_right(self.trading_days, until)
+        return self.trading_days[max(0, end - count) : end]

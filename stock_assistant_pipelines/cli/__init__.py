@@ -1,0 +1,144 @@
+"""`stock-assistant`: the command line. Each command imports what it needs when it is called, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stock_assistant_pipelines.settings import SettingsError, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Group(click.Group):
+    """A group whose errors of ours are one line, without a traceback, and which knows the sandbox's own command."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands, in the order of the alphabet."""
+        return sorted([*super().list_commands(ctx), "sandbox"])
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The sandbox's command is imported when it is called for: nothing else here knows the sandbox."""
+        if name == "sandbox":
+            from stock_assistant_pipelines.sandbox.cli import sandbox
+
+            return sandbox
+        return super().get_command(ctx, name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; print what can be mended as one line."""
+        from stock_assistant_pipelines.cli.services import ServiceError
+
+        try:
+            return super().invoke(ctx)
+        except (SettingsError, ServiceError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Complete, point-in-time A-share history in PostgreSQL."""
+
+
+@main.command()
+def datasets() -> None:
+    """List the datasets, one a line."""
+    from stock_assistant_pipelines.catalog import CATALOG
+
+    for dataset in CATALOG.values():
+        click.echo(
+            f"{dataset.api:<12} {dataset.grain:<11} {dataset.points:>5} points  {dataset.title} ({dataset.title_zh})"
+        )
+
+
+@main.command()
+@click.option("--days", default=60, show_default=True, type=click.IntRange(1, 1000), help="Trading days to land.")
+@click.option("--stocks", default=300, show_default=True, type=click.IntRange(50, 5500), help="Stocks of the sandbox.")
+def demo(days: int, stocks: int) -> None:
+    """Land the last trading days through Dagster, read them back over HTTP, and exit."""
+    from stock_assistant_pipelines.cli.demo import run
+
+    sys.exit(run(settings(), days, stocks))
+
+
+@main.command()
+@click.option("--ui-port", default=3000, show_default=True, help="Port of Dagster's UI.")
+@click.option("--api-port", default=8000, show_default=True, help="Port of the API.")
+@click.option("--stocks", default=300, show_default=True, type=click.IntRange(50, 5500), help="Stocks of the sandbox.")
+def up(ui_port: int, api_port: int, stocks: int) -> None:
+    """Run Dagster's UI and daemon and the API until Ctrl-C."""
+    from stock_assistant_pipelines.cli.up import run
+
+    run(settings(), ui_port, api_port, stocks)
+
+
+@main.command(name="exec", context_settings={"ignore_unknown_options": True})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def execute(command: tuple[str, ...]) -> None:
+    """Run COMMAND with the environment of this installation: database, Dagster's home and storages, Tushare."""
+    from stock_assistant_pipelines.cli.services import environment
+    from stock_assistant_pipelines.warehouse.database import available
+
+    configuration = settings()
+    with available(configuration) as database:
+        values = environment(configuration, database)
+        if not configuration.embedded:
+            os.execvpe(command[0], list(command), values)  # noqa: S606 - the caller's own command
+        process = subprocess.Popen(command, env=values)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _pass_on(process))
+        sys.exit(process.wait())
+
+
+def _pass_on(process: subprocess.Popen[bytes]) -> Callable[[int, Any], None]:
+    return lambda number, _: process.send_signal(number)
+
+
+@main.group()
+def db() -> None:
+    """The database of the tables."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Create the databases where they do not exist, and run the migrations of ours and Dagster's."""
+    from stock_assistant_pipelines.cli.services import environment
+    from stock_assistant_pipelines.warehouse.database import available
+
+    configuration = settings()
+    with available(configuration) as database:
+        database.create()
+        database.upgrade()
+        script = os.path.join(os.path.dirname(sys.executable), "dagster")
+        subprocess.run([script, "instance", "migrate"], env=environment(configuration, database), check=True)
+    click.echo(f"{database.url.database} is up to date")
+
+
+@db.command()
+@click.argument("message")
+def revision(message: str) -> None:
+    """Write a migration for what the catalog declares and the database does not have yet."""
+    import alembic.command
+
+    from stock_assistant_pipelines.warehouse.database import available
+
+    with available(settings()) as database:
+        database.upgrade()
+        alembic.command.revision(database.migrations(), message, autogenerate=True)
+
+
+@db.command()
+@click.confirmation_option(prompt="Every row of this installation will be lost. Go on?")
+def drop() -> None:
+    """Drop both databases of this installation: the tables, and Dagster's history."""
+    from stock_assistant_pipelines.warehouse.database import available
+
+    with available(settings()) as database:
+        database.drop()
+    click.echo(f"{database.url.database} is gone")

@@ -1,0 +1,221 @@
+"""`stock-assistant demo`: a market arrives, through the same services as in production, and is read back over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import urllib.request
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from sqlalchemy import func, or_, select
+
+from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.cli import services
+from stock_assistant_pipelines.cli.up import announce_sandbox, stopped_by_signal
+from stock_assistant_pipelines.ingest import Ingest
+from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.tushare.transport import Transport
+from stock_assistant_pipelines.warehouse.database import available
+from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, SETTLED, SNAPSHOT
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement, Engine
+
+SHOWN = 420
+"""How many characters of an API answer are shown."""
+
+
+def run(settings: Settings, count: int, stocks: int) -> int:
+    """Run the demo. Returns 0 when every partition is complete, 1 when one is not."""
+    out = Console(highlight=False)
+    with stopped_by_signal(), services.alone(settings), available(settings) as database:
+        database.upgrade()
+        api_port = services.free_port()
+        base = f"http://{services.LOOPBACK}:{api_port}"
+        wanted, environment = services.pipelines(settings, database, announce_sandbox(settings), stocks)
+        environment["API_URL"] = base
+        wanted.append(services.api(settings.data_dir.resolve() / "logs", api_port, settings.api_v1_str))
+        out.print("Starting Dagster and the API …")
+        with services.running(wanted, environment):
+            os.environ.update(environment)  # this process asks the same Dagster, database and Tushare
+            engine = database.engine()
+            try:
+                return 0 if _show(out, Settings.load(), engine, f"{base}{settings.api_v1_str}", count) else 1
+            finally:
+                engine.dispose()
+
+
+def _show(out: Console, settings: Settings, engine: Engine, api: str, count: int) -> bool:
+    """Backfill the last `count` trading days, show what landed and three answers of the API."""
+    span = _last_days(settings, engine, count)
+    started = time.monotonic()
+    began = _backfill(out, engine, span)
+    results = _results(engine, span, began)
+    _summary(out, results, time.monotonic() - started)
+    _samples(out, engine, api, span)
+    out.print(
+        "\n[bold]Look further[/]: `make up` keeps Dagster's UI and the API running; the README goes on from here."
+    )
+    return all(result.settled == result.partitions for result in results)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The trading days of the demo."""
+
+    first: date
+    last: date
+
+    def weekdays(self) -> int:
+        """How many partitions of a dataset lie in it: weekdays, market holidays included."""
+        return sum(
+            1
+            for ordinal in range(self.first.toordinal(), self.last.toordinal() + 1)
+            if date.fromordinal(ordinal).weekday() < 5
+        )
+
+
+def _last_days(settings: Settings, engine: Engine, count: int) -> Span:
+    """The last `count` trading days whose partition is there, from a calendar that is landed first."""
+    from stock_assistant_pipelines.defs.partitions import TRADING_DAYS
+
+    last = TRADING_DAYS.get_last_partition_key()
+    assert last is not None
+    until = date.fromisoformat(last)
+    with Transport.from_settings(settings) as transport:
+        dataset = next(dataset for dataset in CATALOG.values() if dataset.calendar)
+        days = Ingest(engine, transport).calendar(dataset, [until]).last(count, until)
+    return Span(days[0], days[-1])
+
+
+def _backfill(out: Console, engine: Engine, span: Span) -> datetime:
+    """Have Dagster backfill every dataset over these days, showing how far it is; return when it began."""
+    from stock_assistant_pipelines.defs import backfills
+
+    datasets = list(CATALOG.values())
+    total = sum(span.weekdays() if dataset.partitioned else 1 for dataset in datasets)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("partitions"),
+        TimeElapsedColumn(),
+    )
+    with backfills.instance() as dagster, Progress(*columns, console=out) as progress:
+        backfill = backfills.launch(dagster, datasets, span.first, span.last, f"demo {span.first} to {span.last}")
+        began = backfills.began(dagster, backfill)
+        task = progress.add_task(f"Backfill {span.first} … {span.last}", total=total)
+        while backfills.state(dagster, backfill) is None:
+            with engine.connect() as connection:
+                done = connection.execute(
+                    select(func.count()).where(*_of(span), COVERAGE.c.landed_at >= began)
+                ).scalar_one()
+            progress.update(task, completed=done)
+            time.sleep(0.5)
+        progress.update(task, completed=total)
+        out.print(
+            f"Dagster: backfill {backfill} {backfills.state(dagster, backfill)}, {len(backfills.runs(dagster, backfill))} runs"
+        )
+    return began
+
+
+def _of(span: Span) -> tuple[ColumnElement[bool], ...]:
+    """The coverage of the demo: its days, and the snapshots."""
+    between = COVERAGE.c.partition.between(span.first.isoformat(), span.last.isoformat())
+    return (or_(between, COVERAGE.c.partition == SNAPSHOT),)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What landed of one dataset."""
+
+    dataset: str
+    partitions: int
+    settled: int
+    expected: int
+    missing: int
+    rows: int
+    inserted: int
+    updated: int
+    calls: int
+
+
+def _results(engine: Engine, span: Span, began: datetime) -> list[Result]:
+    """Sum up the coverage by dataset; rows written and calls count only where the demo did it."""
+    ours = COVERAGE.c.landed_at >= began
+
+    def total(column: ColumnElement[int]) -> ColumnElement[Any]:
+        return func.coalesce(func.sum(column), 0)
+
+    query = (
+        select(
+            COVERAGE.c.dataset,
+            func.count(),
+            func.count().filter(COVERAGE.c.status.in_(SETTLED)),
+            total(COVERAGE.c.expected),
+            total(COVERAGE.c.missing),
+            total(COVERAGE.c.landed),
+            func.coalesce(func.sum(COVERAGE.c.inserted).filter(ours), 0),
+            func.coalesce(func.sum(COVERAGE.c.updated).filter(ours), 0),
+            func.coalesce(func.sum(COVERAGE.c.calls).filter(ours), 0),
+        )
+        .where(*_of(span))
+        .group_by(COVERAGE.c.dataset)
+    )
+    with engine.connect() as connection:
+        found = {row[0]: Result(*row) for row in connection.execute(query)}
+    return [found[name] for name in CATALOG if name in found]
+
+
+def _summary(out: Console, results: list[Result], seconds: float) -> None:
+    """Show what landed: partitions, rows, what was written of them, calls, and what is missing."""
+    table = Table(title="What landed", title_justify="left")
+    table.add_column("dataset")
+    for heading in ("partitions", "complete", "rows", "inserted", "updated", "unchanged", "calls", "missing"):
+        table.add_column(heading, justify="right")
+    for result in results:
+        figures = (
+            result.partitions,
+            result.settled,
+            result.rows,
+            result.inserted,
+            result.updated,
+            result.rows - result.inserted - result.updated,
+            result.calls,
+            result.missing,
+        )
+        table.add_row(result.dataset, *(f"{figure:,}" for figure in figures))
+    out.print(table)
+    partitions = sum(result.partitions for result in results)
+    settled = sum(result.settled for result in results)
+    rows = sum(result.rows for result in results)
+    calls = sum(result.calls for result in results)
+    out.print(
+        f"{settled:,} of {partitions:,} partitions complete ({settled / max(partitions, 1):.1%}), "
+        f"{rows:,} rows, {calls:,} calls, {seconds:.1f} s"
+    )
+
+
+def _samples(out: Console, engine: Engine, api: str, span: Span) -> None:
+    """Ask the API three questions over HTTP, and show the beginning of each answer."""
+    daily = METADATA.tables["daily"]
+    with engine.connect() as connection:
+        code = connection.execute(select(func.min(daily.c.ts_code)).where(daily.c.trade_date == span.last)).scalar_one()
+    start = max(span.first, date.fromordinal(span.last.toordinal() - 6))
+    for path in (
+        f"/stocks/{code}/daily?start={start}&end={span.last}&adjust=qfq",
+        f"/daily?trade_date={span.last}",
+        f"/datasets/daily/coverage?start={span.last}&end={span.last}",
+    ):
+        out.print(f"\n[bold]GET {api}{path}[/]", soft_wrap=True)
+        with urllib.request.urlopen(f"{api}{path}", timeout=30) as response:
+            text = json.dumps(json.load(response), ensure_ascii=False)
+        out.print(text[:SHOWN] + (" …" if len(text) > SHOWN else ""), markup=False)

@@ -1,0 +1,204 @@
+"""The services of one machine: started together, watched, and stopped together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import fasteners
+
+from stock_assistant_pipelines.settings import SANDBOX_TOKEN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from stock_assistant_pipelines.settings import Settings
+    from stock_assistant_pipelines.warehouse.database import Database
+
+LOOPBACK = "127.0.0.1"
+START_TIMEOUT = 120.0
+STOP_TIMEOUT = 20.0
+PROJECT = Path(__file__).parents[2]
+"""Where dagster.yaml lies beside the package, unless DAGSTER_HOME says otherwise."""
+
+
+class ServiceError(RuntimeError):
+    """A service did not start, or ended by itself. The message names its log."""
+
+
+@dataclass
+class Service:
+    """One process: what runs, where it answers once it is up, and where it writes its log."""
+
+    name: str
+    command: list[str]
+    log: Path
+    url: str | None = None
+    port: int | None = None
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    output: IO[bytes] | None = field(default=None, repr=False)
+
+    def start(self, environment: Mapping[str, str]) -> None:
+        """Start the process in a group of its own, so that Ctrl-C reaches it through us only."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.output = self.log.open("ab")
+        self.process = subprocess.Popen(
+            self.command, env=dict(environment), stdout=self.output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+
+    def wait(self) -> None:
+        """Wait until it answers. Raises `ServiceError` when it ends first, or takes too long."""
+        deadline = time.monotonic() + START_TIMEOUT
+        while not self.answers():
+            self.check()
+            if time.monotonic() > deadline:
+                raise ServiceError(f"{self.name} did not answer within {START_TIMEOUT:.0f} s: see {self.log}")
+            time.sleep(0.1)
+
+    def answers(self) -> bool:
+        """Whether it is up: its URL answers, its port is open, or, with neither, it runs."""
+        if self.url:
+            try:
+                with urllib.request.urlopen(self.url, timeout=2):
+                    return True
+            except urllib.error.HTTPError:
+                return True
+            except OSError:
+                return False
+        if self.port:
+            with socket.socket() as probe:
+                return probe.connect_ex((LOOPBACK, self.port)) == 0
+        return self.process is not None and self.process.poll() is None
+
+    def check(self) -> None:
+        """Raise `ServiceError` when the process has ended."""
+        if self.process and self.process.poll() is not None:
+            raise ServiceError(f"{self.name} ended with code {self.process.returncode}: see {self.log}")
+
+    def terminate(self) -> None:
+        """Ask the process to stop."""
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+
+    def stop(self) -> None:
+        """Stop the process and all that it started, by force when it does not stop in time."""
+        if self.process is None:
+            return
+        self.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(STOP_TIMEOUT)
+        with suppress(ProcessLookupError):  # nothing of the group is left
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        if self.output:
+            self.output.close()
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(settings: Settings, database: Database, tushare: str | None = None) -> dict[str, str]:
+    """The environment of our processes: where the database, Dagster's storages and Tushare (or `tushare`, a sandbox) are."""
+    data = settings.data_dir.resolve()
+    (data / "dagster").mkdir(parents=True, exist_ok=True)
+    values = {
+        **os.environ,
+        "DATABASE_URL": database.url.render_as_string(hide_password=False),
+        "DAGSTER_PG_URL": database.dagster_url,
+        "DAGSTER_STORAGE_DIR": str(data / "dagster"),
+        "DAGSTER_HOME": os.environ.get("DAGSTER_HOME", str(PROJECT)),
+        "DATA_DIR": str(data),
+    }
+    if tushare:
+        values |= {"TUSHARE_BASE_URL": tushare, "TUSHARE_TOKEN": SANDBOX_TOKEN}
+    return values
+
+
+def sandbox(logs: Path, port: int, stocks: int) -> Service:
+    """The sandbox, which answers where there is no token."""
+    command = [sys.executable, "-m", "stock_assistant_pipelines.sandbox", "--port", str(port), "--stocks", str(stocks)]
+    return Service("sandbox", command, logs / "sandbox.log", url=f"http://{LOOPBACK}:{port}/_sandbox/health")
+
+
+def code_location(logs: Path, port: int) -> Service:
+    """Dagster's code server: the definitions, and the runs that it starts."""
+    command = [_script("dagster"), "api", "grpc", "-h", LOOPBACK, "-p", str(port)]
+    command += ["-m", "stock_assistant_pipelines.definitions"]
+    return Service("code location", command, logs / "code-location.log", port=port)
+
+
+def daemon(logs: Path, code_port: int) -> Service:
+    """Dagster's daemon: schedules, queue, backfills."""
+    command = [_script("dagster-daemon"), "run", "--grpc-host", LOOPBACK, "--grpc-port", str(code_port)]
+    return Service("daemon", command, logs / "daemon.log")
+
+
+def webserver(logs: Path, code_port: int, port: int) -> Service:
+    """Dagster's UI."""
+    command = [_script("dagster-webserver"), "-h", LOOPBACK, "-p", str(port)]
+    command += ["--grpc-host", LOOPBACK, "--grpc-port", str(code_port)]
+    return Service("Dagster UI", command, logs / "dagster-ui.log", url=f"http://{LOOPBACK}:{port}/server_info")
+
+
+def api(logs: Path, port: int, path: str) -> Service:
+    """The read-only API."""
+    command = [_script("uvicorn"), "--factory", "api.app:create_app", "--host", LOOPBACK, "--port", str(port)]
+    return Service("API", command, logs / "api.log", url=f"http://{LOOPBACK}:{port}{path}/health/live")
+
+
+def pipelines(
+    settings: Settings, database: Database, sandbox_port: int | None, stocks: int, ui_port: int | None = None
+) -> tuple[list[Service], dict[str, str]]:
+    """Dagster's services and, where it has a port, the sandbox, in the order to start them; and their environment."""
+    logs = settings.data_dir.resolve() / "logs"
+    code_port = free_port()
+    wanted = [code_location(logs, code_port), daemon(logs, code_port)]
+    if ui_port is not None:
+        wanted.append(webserver(logs, code_port, ui_port))
+    if sandbox_port is None:
+        return wanted, environment(settings, database)
+    tushare = f"http://{LOOPBACK}:{sandbox_port}/dataapi"
+    return [sandbox(logs, sandbox_port, stocks), *wanted], environment(settings, database, tushare)
+
+
+def _script(name: str) -> str:
+    """A command that is installed beside this interpreter."""
+    return str(Path(sys.executable).with_name(name))
+
+
+@contextmanager
+def running(services: list[Service], environment: Mapping[str, str]) -> Iterator[None]:
+    """Run services, each started when the one before answers; stop all of them at the end, the last first."""
+    with ExitStack() as stack:
+        for service in services:
+            service.start(environment)
+            stack.callback(service.stop)
+            service.wait()
+        yield
+
+
+@contextmanager
+def alone(settings: Settings) -> Iterator[None]:
+    """Hold this data directory's lock. Raises `ServiceError` when the services run already."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    lock = fasteners.InterProcessLock(settings.data_dir / "services.lock")
+    if not lock.acquire(blocking=False):
+        raise ServiceError(f"the services of {settings.data_dir.resolve()} run already: stop them first (Ctrl-C there)")
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,76 @@
+"""`stock-assistant up`: every service of one machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from stock_assistant_pipelines.cli import services
+from stock_assistant_pipelines.warehouse.database import available
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stock_assistant_pipelines.settings import Settings
+
+SANDBOX_NOTICE = """\
+────────────────────────────────────────────────────────────────────────
+  SANDBOX DATA: no TUSHARE_TOKEN is set, so a synthetic market is used.
+  No figure of it is real. 未设置 TUSHARE_TOKEN：以下全部为合成数据。
+────────────────────────────────────────────────────────────────────────"""
+
+
+def run(settings: Settings, ui_port: int, api_port: int, stocks: int) -> None:
+    """Run Dagster's UI and daemon, the API, and without a token the sandbox; stop all of them on Ctrl-C."""
+    with stopped_by_signal(), services.alone(settings), available(settings) as database:
+        database.upgrade()
+        base = f"http://{services.LOOPBACK}:{api_port}"
+        wanted, environment = services.pipelines(settings, database, announce_sandbox(settings), stocks, ui_port)
+        environment["API_URL"] = base
+        logs = settings.data_dir.resolve() / "logs"
+        wanted.append(services.api(logs, api_port, settings.api_v1_str))
+        click.echo("Starting …")
+        with services.running(wanted, environment):
+            click.echo(f"Dagster UI   http://{services.LOOPBACK}:{ui_port}")
+            click.echo(f"API          {base}/docs")
+            click.echo(f"Health       {base}{settings.api_v1_str}/health")
+            click.echo(f"Logs         {logs}")
+            click.echo("Ctrl-C stops all of them.")
+            watch(wanted)
+
+
+def announce_sandbox(settings: Settings) -> int | None:
+    """Without a token, say loudly that the data is not real, and choose the sandbox's port; None with a token."""
+    if not settings.sandboxed:
+        return None
+    click.secho(SANDBOX_NOTICE, fg="yellow", bold=True)
+    return services.free_port()
+
+
+def watch(wanted: list[services.Service]) -> None:
+    """Wait until interrupted. Raises `ServiceError` when a service ends by itself."""
+    try:
+        while True:
+            time.sleep(1)
+            for service in wanted:
+                service.check()
+    except KeyboardInterrupt:
+        click.echo("\nStopping …")
+
+
+@contextmanager
+def stopped_by_signal() -> Iterator[None]:
+    """Treat SIGTERM as Ctrl-C, so that the services stop in both cases."""
+
+    def interrupt(*_: Any) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,32 @@
+"""The code location: everything Dagster knows, assembled once."""
+
+from __future__ import annotations
+
+import warnings
+
+import dagster as dg
+
+from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.defs.assets import build_asset
+from stock_assistant_pipelines.defs.resources import Platform
+from stock_assistant_pipelines.defs.schedules import build_job, build_schedule
+from stock_assistant_pipelines.settings import Settings, settings
+
+
+def build(configuration: Settings) -> dg.Definitions:
+    """Assemble the definitions for an installation."""
+    assets = [build_asset(dataset, configuration) for dataset in CATALOG.values()]
+    job = build_job(assets)
+    return dg.Definitions(
+        assets=assets,
+        jobs=[job],
+        schedules=[build_schedule(job)],
+        resources={"platform": Platform(configuration)},
+        executor=dg.in_process_executor,  # a step in a process of its own costs 6.5 s
+    )
+
+
+# Backfill policies are marked as beta; Dagster is pinned, and they are what keeps a backfill to a few runs.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+
+defs = build(settings())

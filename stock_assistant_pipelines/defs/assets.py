@@ -1,0 +1,141 @@
+"""One asset per dataset of the catalog. What one row is comes first; how it is fetched is `ingest.land`."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+import dagster as dg
+
+from stock_assistant_pipelines.catalog.dataset import Column, Dataset
+from stock_assistant_pipelines.defs import checks
+from stock_assistant_pipelines.defs.partitions import DAYS_PER_RUN, TRADING_DAYS, days
+from stock_assistant_pipelines.defs.resources import Platform
+from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.warehouse.coverage import Coverage
+
+OWNERS = ["team:data"]
+
+
+def build_asset(dataset: Dataset, settings: Settings) -> dg.AssetsDefinition:
+    """Build the asset of a dataset: partitioned by trading day, or one snapshot."""
+
+    @dg.asset(
+        key=dataset.api,
+        description=describe(dataset),
+        group_name=dataset.family,
+        kinds={"tushare", "postgres"},
+        owners=OWNERS,
+        partitions_def=TRADING_DAYS if dataset.partitioned else None,
+        backfill_policy=dg.BackfillPolicy.multi_run(DAYS_PER_RUN) if dataset.partitioned else None,
+        check_specs=checks.specs(dataset),
+        metadata=definition_metadata(dataset, settings),
+    )
+    def land(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> Iterator[Any]:
+        yield from _land(context, dataset, platform)
+
+    return land
+
+
+def _land(context: dg.AssetExecutionContext, dataset: Dataset, platform: Platform) -> Iterator[Any]:
+    """Land the run's partitions and book each by itself: those that are complete are kept, whatever happens to the others."""
+    wanted = days(list(context.partition_keys)) if dataset.partitioned else []
+    landed: list[Coverage] = []
+    with platform.ingest(context.run_id) as ingest:
+        for entry in ingest.land(dataset, wanted, since=_began(context)):
+            landed.append(entry)
+            context.log.info(f"{dataset.api} {entry.partition}: {entry.status}, {entry.landed} rows")
+        with ingest.engine.connect() as connection:
+            yield from checks.evaluate(connection, dataset, wanted, landed)
+    settled = [entry for entry in landed if entry.settled]
+    unsettled = [entry for entry in landed if not entry.settled]
+    for entry in unsettled:
+        context.log_event(
+            dg.AssetObservation(context.asset_key, partition=_key(dataset, entry), metadata=_metadata(entry, platform))
+        )
+    if unsettled:
+        for entry in settled:
+            yield dg.AssetMaterialization(
+                context.asset_key, partition=_key(dataset, entry), metadata=_metadata(entry, platform)
+            )
+        raise dg.Failure(
+            f"{len(unsettled)} of {len(landed)} partitions are not complete; the first: "
+            f"{unsettled[0].partition}: {unsettled[0].reason}",
+            metadata={"incomplete": dg.MetadataValue.json({entry.partition: entry.reason for entry in unsettled})},
+            allow_retries=False,
+        )
+    for entry in settled:
+        if dataset.partitioned:
+            context.add_asset_metadata(
+                _metadata(entry, platform), asset_key=context.asset_key, partition_key=entry.partition
+            )
+    yield dg.MaterializeResult(metadata=None if dataset.partitioned else _metadata(settled[0], platform))
+
+
+def _key(dataset: Dataset, entry: Coverage) -> str | None:
+    return entry.partition if dataset.partitioned else None
+
+
+def _began(context: dg.AssetExecutionContext) -> datetime:
+    """When the work began that this run is a part of: what has landed since is not fetched again by a retry."""
+    backfill = context.run.tags.get("dagster/backfill")
+    if backfill and (known := context.instance.get_backfill(backfill)):
+        return datetime.fromtimestamp(known.backfill_timestamp, UTC)
+    record = context.instance.get_run_record_by_id(context.run.root_run_id or context.run_id)
+    return record.create_timestamp.astimezone(UTC) if record else datetime.now(UTC)
+
+
+def _metadata(entry: Coverage, platform: Platform) -> dict[str, dg.MetadataValue[Any]]:
+    """What the UI shows of a partition: the rows, what is missing, what was written, and a link to the rows."""
+    partition = None if entry.partition == "all" else date.fromisoformat(entry.partition)
+    shown: dict[str, dg.MetadataValue[Any]] = {
+        "status": dg.MetadataValue.text(entry.status),
+        "dagster/partition_row_count" if partition else "dagster/row_count": dg.MetadataValue.int(entry.landed),
+        "inserted": dg.MetadataValue.int(entry.inserted),
+        "updated": dg.MetadataValue.int(entry.updated),
+        "deleted": dg.MetadataValue.int(entry.deleted),
+        "calls": dg.MetadataValue.int(entry.calls),
+        "source": dg.MetadataValue.text(entry.source or "none"),
+        "rows": dg.MetadataValue.url(_rows_url(platform.settings, entry.dataset, partition)),
+    }
+    if entry.expected is not None:
+        shown["expected"] = dg.MetadataValue.int(entry.expected)
+    if entry.missing:
+        shown["missing"] = dg.MetadataValue.int(entry.missing)
+        shown["missing_keys"] = dg.MetadataValue.json(list(entry.missing_keys or ())[:50])
+    if entry.reason:
+        shown["reason"] = dg.MetadataValue.text(entry.reason)
+    return shown
+
+
+def _rows_url(settings: Settings, api: str, day: date | None) -> str:
+    base = f"{settings.api_url}{settings.api_v1_str}/datasets/{api}/rows"
+    return f"{base}?trade_date={day:%Y%m%d}" if day else base
+
+
+def definition_metadata(dataset: Dataset, settings: Settings) -> dict[str, Any]:
+    """What the UI shows of a dataset: its columns with types and units, its table, and where to read it."""
+    shown: dict[str, Any] = {
+        "dagster/column_schema": dg.TableSchema([_column(dataset, column) for column in dataset.columns]),
+        "dagster/table_name": dataset.api,
+        "points": dataset.points,
+        "rows": dg.MetadataValue.url(_rows_url(settings, dataset.api, None)),
+    }
+    if dataset.published:
+        shown["published"] = f"{dataset.published:%H:%M} Asia/Shanghai"
+    return shown
+
+
+def _column(dataset: Dataset, column: Column) -> dg.TableColumn:
+    unit = f", {column.unit}" if column.unit else ""
+    return dg.TableColumn(
+        column.name,
+        column.type,
+        description=f"{column.title}{unit} ({column.title_zh})",
+        constraints=dg.TableColumnConstraints(nullable=column.name not in dataset.key or column.optional),
+    )
+
+
+def describe(dataset: Dataset) -> str:
+    """A dataset in Markdown: what one row is, its key, and what is worth knowing."""
+    quirks = "".join(f"\n- {quirk}" for quirk in dataset.quirks)
+    return f"**{dataset.title}** ({dataset.title_zh}): {dataset.row}.\n\nKey: {', '.join(dataset.key)}.\n{quirks}"

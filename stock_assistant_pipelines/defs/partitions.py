@@ -1,0 +1,29 @@
+"""Trading days as partitions.
+
+The keys are weekdays, each there from 18:00 in Shanghai on. Market holidays are among them and are booked as closed: the
+calendar is a table, not a part of the definition, which therefore never changes and costs Dagster nothing to keep.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import dagster as dg
+
+from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
+
+TRADING_DAYS = dg.TimeWindowPartitionsDefinition(
+    start=MARKET_OPENED.isoformat(),
+    fmt="%Y-%m-%d",
+    cron_schedule="0 18 * * 1-5",
+    timezone="Asia/Shanghai",
+    end_offset=1,
+)
+
+DAYS_PER_RUN = 250
+"""About a year in one run: minutes of work, and Dagster's cost per run hardly shows."""
+
+
+def days(keys: list[str]) -> list[date]:
+    """The days of these partition keys, newest first, so that a long backfill is useful early."""
+    return sorted((date.fromisoformat(key) for key in keys), reverse=True)

@@ -1,0 +1,37 @@
+"""What an asset works with: the database, and a connection to Tushare for one run."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from stock_assistant_pipelines.ingest import Ingest
+from stock_assistant_pipelines.tushare.transport import Transport
+from stock_assistant_pipelines.warehouse.database import available
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stock_assistant_pipelines.settings import Settings
+
+
+class Platform:
+    """The installation that the settings describe.
+
+    A plain object and not a configurable resource: what Dagster can configure it also shows, and the settings hold secrets.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Keep the settings; connect to nothing yet."""
+        self.settings = settings
+
+    @contextmanager
+    def ingest(self, run_id: str) -> Iterator[Ingest]:
+        """Connect to the database and to Tushare for one run."""
+        workers = self.settings.tushare_concurrency
+        with available(self.settings) as database, Transport.from_settings(self.settings) as transport:
+            engine = database.engine(pool_size=workers + 2)
+            try:
+                yield Ingest(engine, transport, concurrency=workers, run_id=run_id)
+            finally:
+                engine.dispose()

@@ -1,0 +1,271 @@
+"""The walk of a trading day, once: plan, ask, decode, land, book. `land` gives one result per partition, as each is done."""
+
+from __future__ import annotations
+
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from stock_assistant_pipelines import calendar as clock
+from stock_assistant_pipelines.calendar import Calendar
+from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.catalog.dataset import Whole
+from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.tushare.decode import by_day, complete_rows, unique, wire_types
+from stock_assistant_pipelines.tushare.errors import BadToken, IpLimit, PermissionDenied, Throttled, TushareError
+from stock_assistant_pipelines.tushare.plan import Call, plan
+from stock_assistant_pipelines.warehouse import coverage
+from stock_assistant_pipelines.warehouse.coverage import Coverage
+from stock_assistant_pipelines.warehouse.partition import (
+    Delivery,
+    book_closed,
+    book_failure,
+    land_day,
+    land_snapshot,
+    needs_confirmation,
+)
+from stock_assistant_pipelines.warehouse.tables import METADATA, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import date, datetime
+
+    from sqlalchemy import Engine
+
+    from stock_assistant_pipelines.catalog.dataset import Dataset
+    from stock_assistant_pipelines.tushare.decode import Row
+    from stock_assistant_pipelines.tushare.transport import Answer, Transport
+
+HOPELESS = (BadToken, PermissionDenied, IpLimit, Throttled)
+"""After one of these, no further call of this dataset is made: the answer would be the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one call told: its rows by day, or why it told nothing."""
+
+    call: Call
+    rows: dict[date, list[Row]] = field(default_factory=dict)
+    calls: int = 0
+    source: str = ""
+    error: TushareError | None = None
+
+
+@dataclass
+class _Day:
+    """A trading day under way: what its calls have told so far, and how many are still out."""
+
+    waiting: int = 0
+    rows: list[Row] = field(default_factory=list)
+    calls: int = 0
+    source: str = ""
+    errors: list[TushareError] = field(default_factory=list)
+
+    def take(self, told: Told, day: date) -> None:
+        """Add what one call told of this day."""
+        self.waiting -= 1
+        self.calls += told.calls if day == told.call.days[0] else 0  # a shared call is counted once
+        if told.error:
+            self.errors.append(told.error)
+            return
+        self.source = told.source
+        self.rows += told.rows.get(day, [])
+
+
+class _Harvest:
+    """The days under way in one landing: which of them are ready, and whether asking on is hopeless."""
+
+    def __init__(self, calls: Sequence[Call]) -> None:
+        self.days: dict[date, _Day] = {}
+        self.hopeless: TushareError | None = None
+        for call in calls:
+            for day in call.days:
+                self.days.setdefault(day, _Day()).waiting += 1
+
+    def take(self, told: Told) -> list[tuple[date, _Day]]:
+        """Add what one call told; return the days that wait for nothing more."""
+        if isinstance(told.error, HOPELESS):
+            self.hopeless = self.hopeless or told.error
+        for day in told.call.days:
+            self.days[day].take(told, day)
+        return [(day, self.days.pop(day)) for day in told.call.days if self.days[day].waiting == 0]
+
+
+@dataclass
+class _Whole:
+    """What the calls of a snapshot told, together."""
+
+    rows: list[Row] = field(default_factory=list)
+    calls: int = 0
+    source: str = ""
+    lacks: str | None = None
+
+
+@dataclass
+class Ingest:
+    """Lands partitions of datasets from Tushare into the warehouse."""
+
+    engine: Engine
+    transport: Transport
+    concurrency: int = 4
+    run_id: str | None = None
+    now: Callable[[], datetime] = clock.now
+
+    def land(self, dataset: Dataset, days: Sequence[date] = (), *, since: datetime | None = None) -> Iterator[Coverage]:
+        """Land these trading days (or the snapshot), and yield each partition's coverage as it is done.
+
+        What completeness rests on is landed first: the calendar, the stocks of that day, and the dataset that proves this
+        one. Partitions that were settled at `since` or later are not asked for again. A partition that fails is booked
+        and yielded with its reason; only a broken database or a mixed source raises.
+        """
+        if not dataset.partitioned:
+            known = self._entries(dataset, [None]).get(None)
+            yield known if known and _settled_since(known, since) else self._snapshot(dataset)
+            return
+        calendar = self.calendar(dataset, days)
+        settled = self._entries(dataset, days)
+        todo = []
+        for day in days:
+            entry = settled.get(day)
+            if entry and _settled_since(entry, since):
+                yield entry
+            elif not calendar.knows(day):
+                reason = f"{dataset.calendar} does not know {day}: land {dataset.calendar} first"
+                yield self._failure(dataset, day, reason, Status.FAILED)
+            elif not calendar.is_open(day):
+                yield book_closed(self.engine, dataset, day, at=self.now(), run_id=self.run_id)
+            else:
+                todo.append(day)
+        if todo:
+            self._prepare(dataset, todo, calendar)
+            yield from self._days(dataset, todo, calendar)
+
+    def calendar(self, dataset: Dataset, days: Sequence[date]) -> Calendar:
+        """The calendar that tells which of these days are trading days, landed first when it does not know them all."""
+        assert dataset.calendar is not None
+        declared = CATALOG[dataset.calendar]
+        calendar = self._read_calendar(declared)
+        if any(not calendar.knows(day) for day in days):
+            self._snapshot(declared)
+            calendar = self._read_calendar(declared)
+        return calendar
+
+    def _read_calendar(self, dataset: Dataset) -> Calendar:
+        table = METADATA.tables[dataset.api]
+        with self.engine.connect() as connection:
+            rows = connection.execute(select(table.c.cal_date, table.c.is_open))
+            return Calendar({day: is_open == 1 for day, is_open in rows})
+
+    def _prepare(self, dataset: Dataset, days: Sequence[date], calendar: Calendar) -> None:
+        """Land what the completeness of these days rests on, where it is not there yet."""
+        newest = min(max(days), self.now().date())
+        for name in dataset.expected.reads:
+            read = CATALOG[name]
+            if not read.partitioned:
+                entry = self._entries(read, [None]).get(None)
+                if not (entry and entry.settled and entry.landed_at.astimezone(SHANGHAI).date() >= newest):
+                    self._snapshot(read)
+                continue
+            entries = self._entries(read, days)
+            unsettled = [day for day in days if not (day in entries and entries[day].settled)]
+            for _ in self._days(read, unsettled, calendar):
+                pass
+
+    def _entries(self, dataset: Dataset, days: Iterable[date | None]) -> dict[date | None, Coverage]:
+        with self.engine.connect() as connection:
+            return coverage.entries(connection, dataset, days)
+
+    def _failure(self, dataset: Dataset, day: date | None, reason: str, status: Status) -> Coverage:
+        return book_failure(self.engine, dataset, day, reason, status, at=self.now(), run_id=self.run_id)
+
+    def _days(self, dataset: Dataset, days: Sequence[date], calendar: Calendar) -> Iterator[Coverage]:
+        """Ask for these trading days with a few calls under way at once; land each day when all that it needs is there."""
+        planned = plan(dataset, days, calendar)
+        harvest = _Harvest(planned)
+        calls = iter(planned)
+        under_way: set[Future[Any]] = set()
+        with ThreadPoolExecutor(self.concurrency, thread_name_prefix=dataset.api) as workers:
+            under_way |= {workers.submit(self._ask, dataset, call) for call in islice(calls, self.concurrency)}
+            while under_way:
+                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                for future in done:
+                    result = future.result()
+                    if isinstance(result, Coverage):
+                        yield result
+                        continue
+                    ready = harvest.take(result)
+                    under_way |= {workers.submit(self._land_day, dataset, *each) for each in ready}
+                    if harvest.hopeless is None:
+                        under_way |= {workers.submit(self._ask, dataset, call) for call in islice(calls, 1)}
+        for day in harvest.days:
+            yield self._failure(dataset, day, str(harvest.hopeless), _status(harvest.hopeless))
+
+    def _land_day(self, dataset: Dataset, day: date, told: _Day) -> Coverage:
+        """Land what was told of a day; when no call told anything, book why."""
+        if not told.source:
+            return self._failure(dataset, day, str(told.errors[0]), _status(told.errors[0]))
+        try:
+            rows = unique(dataset, told.rows)
+        except TushareError as error:
+            return self._failure(dataset, day, str(error), Status.FAILED)
+        lacks = str(told.errors[0]) if told.errors else None
+        delivery = Delivery(rows, told.source, told.calls, self.now(), self.run_id, lacks)
+        return land_day(self.engine, dataset, day, delivery)
+
+    def _snapshot(self, dataset: Dataset) -> Coverage:
+        """Ask for a snapshot, twice where only a second answer can confirm it, and land it."""
+        try:
+            told = self._whole(dataset)
+            rows = unique(dataset, told.rows)
+            calls = told.calls
+            confirmed = None
+            if needs_confirmation(self.engine, dataset, rows):
+                second = self._whole(dataset)
+                calls += second.calls
+                confirmed = _keys(dataset, second.rows) == _keys(dataset, told.rows)
+        except TushareError as error:
+            return self._failure(dataset, None, str(error), _status(error))
+        delivery = Delivery(rows, told.source, calls, self.now(), self.run_id, told.lacks)
+        return land_snapshot(self.engine, dataset, delivery, confirmed=confirmed)
+
+    def _whole(self, dataset: Dataset) -> _Whole:
+        """Ask all calls of a snapshot, one after the other; note a call that is without a row and should not be."""
+        assert isinstance(dataset.calls, Whole)
+        whole = _Whole()
+        for at, call in enumerate(plan(dataset, (), Calendar({}))):
+            answer = self._fetch(dataset, call)
+            whole.rows += complete_rows(dataset, answer.rows, dict(call.params))
+            whole.calls += answer.calls
+            whole.source = answer.source
+            if not answer.rows and at not in dataset.calls.may_be_empty:
+                whole.lacks = f"the source answered without a row for {dict(call.params) or dataset.api}"
+        return whole
+
+    def _ask(self, dataset: Dataset, call: Call) -> Told:
+        """Make one call, and split its answer by day. An error is told, not raised: it concerns this call's days only."""
+        try:
+            answer = self._fetch(dataset, call)
+            rows = complete_rows(dataset, answer.rows, dict(call.params))
+            split = by_day(dataset, rows, min(call.days), max(call.days))
+        except TushareError as error:
+            return Told(call, error=error)
+        return Told(call, split, answer.calls, answer.source)
+
+    def _fetch(self, dataset: Dataset, call: Call) -> Answer:
+        return self.transport.fetch(call.api, dict(call.params), wire_types(dataset), row_cap=dataset.row_cap)
+
+
+def _settled_since(entry: Coverage, since: datetime | None) -> bool:
+    return entry.settled and since is not None and entry.landed_at >= since
+
+
+def _keys(dataset: Dataset, rows: Iterable[Row]) -> set[Any]:
+    positions = [dataset.fields.index(name) for name in dataset.key]
+    return {tuple(row[at] for at in positions) for row in rows}
+
+
+def _status(error: TushareError | None) -> Status:
+    return Status.DISABLED if isinstance(error, PermissionDenied) else Status.FAILED

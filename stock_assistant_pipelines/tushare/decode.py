@@ -1,0 +1,124 @@
+"""From an answer to the rows of a partition: the declared types, one row per key, and only days that were asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+from operator import itemgetter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from stock_assistant_pipelines.catalog.dataset import Type
+from stock_assistant_pipelines.tushare.errors import ConflictingRows, SchemaDrift, WrongDay
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stock_assistant_pipelines.catalog.dataset import Dataset
+
+Row = tuple[Any, ...]
+"""Values in the order of `Dataset.columns`: text, `YYYYMMDD`, float, int or None."""
+
+WIRE: dict[Type, Any] = {
+    Type.TEXT: str | None,
+    Type.DATE: Annotated[str, msgspec.Meta(pattern=r"^(\d{8})?$")] | None,
+    Type.NUMBER: float | None,
+    Type.INTEGER: int | None,
+}
+
+
+@lru_cache(maxsize=256)
+def wire_types(dataset: Dataset) -> Mapping[str, Any]:
+    """The types of a dataset's columns on the wire, in their order."""
+    return {column.name: WIRE[column.type] for column in dataset.columns}
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of one partition, one per key, sorted by it, with a checksum of what they say."""
+
+    rows: list[Row]
+    revision: str
+
+
+def compact(day: date) -> str:
+    """A day as Tushare writes it: `YYYYMMDD`."""
+    return f"{day:%Y%m%d}"
+
+
+def parse_day(text: str) -> date:
+    """Read a day as Tushare writes it. Raises `ValueError` when there is no such day."""
+    return datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 - a calendar day has no time zone
+
+
+def complete_rows(dataset: Dataset, rows: list[Row], params: Mapping[str, Any]) -> list[Row]:
+    """Check that dates exist, read an empty date as none, and fill columns that the call's parameters determine."""
+    for at, column in enumerate(dataset.columns):
+        if column.type is Type.DATE:
+            days = {row[at] for row in rows}
+            for text in days:
+                if text:
+                    _existing_day(dataset.api, column.name, text)
+            if "" in days:
+                rows = [(*row[:at], row[at] or None, *row[at + 1 :]) for row in rows]
+        if column.name in dataset.fills and column.name in params:
+            value = params[column.name]
+            rows = [row if row[at] is not None else (*row[:at], value, *row[at + 1 :]) for row in rows]
+    return rows
+
+
+def _existing_day(api: str, column: str, text: str) -> None:
+    try:
+        parse_day(text)
+    except ValueError:
+        raise SchemaDrift(api, f"{column} holds {text!r}, which is not a day") from None
+
+
+def by_day(dataset: Dataset, rows: list[Row], first: date, last: date) -> dict[date, list[Row]]:
+    """Split rows by trading day. Raises `WrongDay` when one lies outside the days asked for."""
+    at = dataset.fields.index(dataset.grain.value)
+    split: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        split[row[at]].append(row)
+    days = {parse_day(text): part for text, part in split.items()}
+    if strangers := [day for day in days if not first <= day <= last]:
+        raise WrongDay(
+            dataset.api,
+            f"asked for {first} to {last}, and got {sum(len(days[day]) for day in strangers)} rows of "
+            f"{', '.join(map(str, sorted(strangers)[:3]))}",
+        )
+    return days
+
+
+def unique(dataset: Dataset, rows: Sequence[Row]) -> Rows:
+    """One row per key. Of two rows where one only fills the other's gaps, the fuller stays.
+
+    Raises `ConflictingRows` when they contradict each other, and `SchemaDrift` when a part of the key is absent.
+    """
+    positions = [dataset.fields.index(name) for name in dataset.key]
+    key = itemgetter(*positions)
+    required = [at for at in positions if not dataset.columns[at].optional]
+    kept: dict[Any, Row] = {}
+    for row in rows:
+        before = kept.setdefault(key(row), row)
+        if before is not row and before != row:
+            kept[key(row)] = _fuller(dataset, before, row)
+    result = list(kept.values())
+    for at in required:
+        if any(row[at] is None for row in result):
+            raise SchemaDrift(dataset.api, f"a row lacks {dataset.fields[at]}, which is part of its key")
+    result.sort(key=lambda row: tuple(row[at] or "" for at in positions))
+    return Rows(result, hashlib.sha256(msgspec.json.encode(result)).hexdigest())
+
+
+def _fuller(dataset: Dataset, one: Row, other: Row) -> Row:
+    if all(a is None or a == b for a, b in zip(one, other, strict=True)):
+        return other
+    if all(b is None or a == b for a, b in zip(one, other, strict=True)):
+        return one
+    key = {name: one[dataset.fields.index(name)] for name in dataset.key}
+    raise ConflictingRows(dataset.api, f"two different rows for {key}")

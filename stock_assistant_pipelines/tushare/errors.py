@@ -1,0 +1,121 @@
+"""What can go wrong with a call. The class decides what is done; the message says what a person can do.
+
+Tushare answers most refusals with HTTP 200 and one code, 40203, for a missing permission and for every kind of throttling,
+so the text decides. No message ever holds the token.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+
+from stock_assistant_pipelines.settings import SHANGHAI
+
+
+class TushareError(Exception):
+    """A call that brought no usable answer. `api` is the interface that was asked."""
+
+    heals = False
+    """Whether the same call may succeed when it is made again soon."""
+
+    def __init__(self, api: str, message: str) -> None:
+        super().__init__(f"{api}: {message}")
+        self.api = api
+
+
+class TransportError(TushareError):
+    """The server could not be reached, or the connection broke or timed out."""
+
+    heals = True
+
+
+class HttpStatusError(TushareError):
+    """The gateway answered with an HTTP error. 5xx, 408 and 429 pass; the others do not."""
+
+    def __init__(self, api: str, status: int) -> None:
+        super().__init__(api, f"HTTP {status} from Tushare's gateway")
+        self.status = status
+        self.heals = status >= 500 or status in {408, 429}
+
+
+class MalformedAnswer(TushareError):
+    """The answer is not what the protocol says: not JSON, cut off, or without data."""
+
+    heals = True
+
+
+class SchemaDrift(TushareError):
+    """The answer's columns or types are not those of the catalog: a change at the source, or a wrong declaration."""
+
+
+class WrongDay(TushareError):
+    """The answer holds rows of another day than the one asked for."""
+
+
+class ConflictingRows(TushareError):
+    """One answer holds two different rows for one key."""
+
+
+class Truncated(TushareError):
+    """The answer was cut at the row cap, and the rest cannot be fetched."""
+
+
+class BadToken(TushareError):
+    """The token is not accepted. Nothing else will be answered either."""
+
+
+class PermissionDenied(TushareError):
+    """The token's points do not open this interface."""
+
+
+class IpLimit(TushareError):
+    """The token is in use from too many addresses."""
+
+
+class BadParameters(TushareError):
+    """Tushare refused the call's parameters, or gave a reason that is not known here."""
+
+
+class Window(StrEnum):
+    """The span over which Tushare counts calls."""
+
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+
+
+class Throttled(TushareError):
+    """The calls of a minute, an hour or a day are used up."""
+
+    def __init__(self, api: str, window: Window, text: str) -> None:
+        super().__init__(api, text)
+        self.window = window
+        self.heals = window is Window.MINUTE
+
+    def wait(self, now: datetime | None = None) -> timedelta:
+        """How long the interface has to be left alone, counted from `now`: a full window, or until the next day in China."""
+        if self.window is Window.MINUTE:
+            return timedelta(seconds=61)
+        if self.window is Window.HOUR:
+            return timedelta(hours=1)
+        here = (now or datetime.now(UTC)).astimezone(SHANGHAI)
+        return datetime.combine(here.date() + timedelta(days=1), time(), SHANGHAI) - here
+
+
+FREQUENCY = re.compile(r"每(分钟|小时|天)最多访问|次/(分钟|小时|天)")
+WINDOWS = {"分钟": Window.MINUTE, "小时": Window.HOUR, "天": Window.DAY}
+
+
+def refusal(api: str, code: int, text: str) -> TushareError:
+    """Tell what a `code` other than 0 means. Throttling is looked for first: its text speaks of permissions as well."""
+    if found := FREQUENCY.search(text):
+        window = WINDOWS[found[1] or found[2]]
+        return Throttled(api, window, f"{text} (the calls of this {window} are used up)")
+    if code == 40101 or "token不对" in text:
+        return BadToken(api, f"{text} (Tushare does not know this token: check TUSHARE_TOKEN)")
+    if "IP数量超限" in text:
+        return IpLimit(api, f"{text} (the token is used from too many addresses: give the platform one fixed address)")
+    if "权限" in text or "积分" in text:
+        return PermissionDenied(api, f"{text} (the token's points do not open this dataset)")
+    return BadParameters(api, f"code {code}: {text}")

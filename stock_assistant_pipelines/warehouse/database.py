@@ -1,0 +1,94 @@
+"""The database of this installation: where it is, that it exists, and that its migrations have run."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import alembic.command
+import alembic.config
+import psycopg
+from psycopg import sql
+from sqlalchemy import create_engine
+
+from stock_assistant_pipelines.warehouse import embedded
+from stock_assistant_pipelines.warehouse.embedded import conninfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import URL, Engine
+
+    from stock_assistant_pipelines.settings import Settings
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+@dataclass(frozen=True)
+class Database:
+    """The database of the tables, and beside it, on the same server, that of Dagster's storages."""
+
+    url: URL
+    """Without a driver."""
+
+    @property
+    def dagster_url(self) -> str:
+        """Dagster's storages. dagster-postgres works with psycopg2 only, and SQLAlchemy would choose another driver."""
+        url = self.url.set(drivername="postgresql+psycopg2", database=f"{self.url.database}_dagster")
+        return url.render_as_string(hide_password=False)
+
+    def engine(self, pool_size: int = 6) -> Engine:
+        """Connect, with a pool that checks its connections."""
+        url = self.url.set(drivername="postgresql+psycopg")
+        return create_engine(url, pool_size=pool_size, max_overflow=2, pool_pre_ping=True)
+
+    def create(self) -> None:
+        """Create both databases where they do not exist."""
+        server = conninfo(self.url.set(database="postgres"))
+        with psycopg.connect(server, autocommit=True) as connection:
+            for name in (self.url.database, f"{self.url.database}_dagster"):
+                known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone()
+                if not known:
+                    _create_database(connection, str(name))
+
+    def drop(self) -> None:
+        """Drop both databases."""
+        with psycopg.connect(conninfo(self.url.set(database="postgres")), autocommit=True) as connection:
+            for name in (self.url.database, f"{self.url.database}_dagster"):
+                statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+                connection.execute(statement.format(sql.Identifier(str(name))))
+
+    def upgrade(self, revision: str = "head") -> None:
+        """Run the migrations of the tables up to `revision`."""
+        alembic.command.upgrade(self.migrations(), revision)
+
+    def migrations(self) -> alembic.config.Config:
+        """Alembic's configuration for this database."""
+        config = alembic.config.Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["url"] = self.url.set(drivername="postgresql+psycopg")
+        return config
+
+
+def _create_database(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:
+    try:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    except psycopg.errors.DuplicateDatabase:
+        pass  # another process was faster
+    except psycopg.errors.UniqueViolation:
+        pass  # the same, seen one moment earlier
+
+
+@contextmanager
+def available(settings: Settings) -> Iterator[Database]:
+    """Make the configured database available, starting the embedded server if there is none, with both databases created."""
+    url = settings.server_url
+    if url is not None:
+        yield Database(url)
+        return
+    with embedded.running(settings.data_dir / "postgres") as server:
+        database = Database(server.set(database=settings.database_name))
+        database.create()
+        yield database

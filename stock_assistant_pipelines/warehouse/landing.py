@@ -1,0 +1,198 @@
+"""Landing: the rows of one partition enter their table in one transaction, and a second time nothing is written.
+
+The rows are staged by COPY and merged: changed rows are updated, new ones inserted, and nothing else is touched. What a
+changed or withdrawn row said before is kept in `superseded`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from psycopg import sql
+from sqlalchemy import MetaData, and_, bindparam, delete, exists, false, func, insert, literal_column, not_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import JSONB
+
+from stock_assistant_pipelines.warehouse.tables import METADATA, SNAPSHOT, SUPERSEDED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date, datetime
+
+    from sqlalchemy import ColumnElement, Connection, Delete, FromClause, Insert, Select, Table, Update
+
+    from stock_assistant_pipelines.catalog.dataset import Dataset
+    from stock_assistant_pipelines.tushare.decode import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How many rows a landing added, changed and took out."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    """The statements that merge one dataset's stage into its table."""
+
+    changed: Insert
+    update: Update
+    insert: Insert
+    stale: Select[Any]
+    withdrawn: Insert
+    delete: Delete
+
+
+def stage_name(dataset: Dataset) -> str:
+    """The temporary table that a dataset's rows are copied into."""
+    return f"stage_{dataset.api}"
+
+
+@lru_cache(maxsize=256)
+def stage_table(dataset: Dataset) -> Table:
+    """The stage, as SQLAlchemy sees it."""
+    return METADATA.tables[dataset.api].to_metadata(MetaData(), name=stage_name(dataset))
+
+
+def partition_key(day: date | None) -> str:
+    """The key under which a partition is booked: the ISO day, or `all` for a snapshot."""
+    return day.isoformat() if day else SNAPSHOT
+
+
+def stage(connection: Connection, dataset: Dataset, rows: Sequence[Row]) -> None:
+    """Copy rows into the dataset's stage, which is emptied at the end of the transaction."""
+    table = METADATA.tables[dataset.api]
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    names = sql.SQL(", ").join(map(sql.Identifier, dataset.fields))
+    with raw.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS {} (LIKE {}) ON COMMIT DELETE ROWS").format(
+                sql.Identifier(stage_name(dataset)), sql.Identifier(table.name)
+            )
+        )
+        if not rows:
+            return
+        copy = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, NULL 'null')")
+        with cursor.copy(copy.format(sql.Identifier(stage_name(dataset)), names)) as target:
+            target.write(csv_lines(rows))
+
+
+def csv_lines(rows: Sequence[Row]) -> bytes:
+    """Write rows as CSV in which an unquoted `null` is NULL.
+
+    JSON without escapes differs from such CSV by its brackets only, and is encoded in C; numbers keep the shortest text
+    that means them. Rows whose text needs escaping, or looks like a row's end, are written by the csv module.
+    """
+    encoded = msgspec.json.encode(rows)
+    if b"\\" not in encoded and encoded.count(b"],[") == len(rows) - 1:
+        return encoded[2:-2].replace(b"],[", b"\n") + b"\n"
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC)
+    for row in rows:
+        writer.writerow([_Null() if value is None else value for value in row])
+    return text.getvalue().encode()
+
+
+class _Null(float):
+    """Written by the csv module as a number is: without quotes."""
+
+    def __repr__(self) -> str:
+        return "null"
+
+    __str__ = __repr__
+
+
+def merge(connection: Connection, dataset: Dataset, day: date | None, *, at: datetime, run_id: str | None) -> Written:
+    """Merge the stage into the table: insert and update what differs, and keep what updated rows said before."""
+    statements = _statements(dataset)
+    values = _values(dataset, day, at, run_id)
+    updated = 0
+    if dataset.values and _rowcount(connection, statements.changed, values):
+        updated = _rowcount(connection, statements.update, values)
+    return Written(inserted=_rowcount(connection, statements.insert, values), updated=updated)
+
+
+def _rowcount(connection: Connection, statement: Insert | Update | Delete, values: dict[str, Any]) -> int:
+    result = connection.execute(statement, values, execution_options={"preserve_rowcount": True})
+    return int(result.rowcount)
+
+
+def stale(connection: Connection, dataset: Dataset, day: date | None) -> int:
+    """Count the rows of the partition that the stage does not hold: the source no longer tells them."""
+    return int(connection.execute(_statements(dataset).stale, _values(dataset, day)).scalar_one())
+
+
+def withdraw(connection: Connection, dataset: Dataset, day: date | None, *, at: datetime, run_id: str | None) -> int:
+    """Take out the rows that the source no longer tells, keeping what they said."""
+    values = _values(dataset, day, at, run_id)
+    connection.execute(_statements(dataset).withdrawn, values)
+    return _rowcount(connection, _statements(dataset).delete, values)
+
+
+def _values(
+    dataset: Dataset, day: date | None, at: datetime | None = None, run_id: str | None = None
+) -> dict[str, Any]:
+    partition = {"day": day} if dataset.partitioned else {}
+    return {**partition, "partition": partition_key(day), "at": at, "run_id": run_id}
+
+
+@lru_cache(maxsize=256)
+def _statements(dataset: Dataset) -> _Statements:
+    """Build the statements from the dataset's columns, once."""
+    table = METADATA.tables[dataset.api]
+    staged = stage_table(dataset)
+    same_key = and_(
+        *(
+            table.c[name].is_not_distinct_from(staged.c[name])
+            if dataset.by_name[name].optional
+            else table.c[name] == staged.c[name]
+            for name in dataset.key
+        ),
+        *_in_partition(dataset, table),
+    )
+    values = dataset.values
+    differs: ColumnElement[bool] = (
+        tuple_(*(table.c[name] for name in values)).is_distinct_from(tuple_(*(staged.c[name] for name in values)))
+        if values
+        else false()
+    )
+    unknown = not_(exists(select(1).select_from(table).where(same_key)))
+    gone = and_(*_in_partition(dataset, table), not_(exists(select(1).select_from(staged).where(same_key))))
+    return _Statements(
+        changed=_keep(dataset, table, select(*_kept(dataset, table)).join(staged, same_key).where(differs)),
+        update=update(table).values({name: staged.c[name] for name in values}).where(same_key, differs),
+        insert=insert(table).from_select(
+            list(dataset.fields), select(*(staged.c[name] for name in dataset.fields)).where(unknown)
+        ),
+        stale=select(func.count()).select_from(table).where(gone),
+        withdrawn=_keep(dataset, table, select(*_kept(dataset, table)).where(gone)),
+        delete=delete(table).where(gone),
+    )
+
+
+def _in_partition(dataset: Dataset, table: FromClause) -> list[ColumnElement[bool]]:
+    return [table.c[dataset.grain.value] == bindparam("day")] if dataset.partitioned else []
+
+
+def _kept(dataset: Dataset, table: Table) -> list[ColumnElement[Any]]:
+    whole = literal_column(f'"{table.name}".*')  # not the bare name, which may also be a column's
+    row = func.to_jsonb(whole, type_=JSONB)
+    return [
+        bindparam("dataset_name", dataset.api, unique=True).label("dataset"),
+        bindparam("partition").label("partition"),
+        row.label("row"),
+        bindparam("at").label("superseded_at"),
+        bindparam("run_id").label("run_id"),
+    ]
+
+
+def _keep(dataset: Dataset, table: Table, rows: Select[Any]) -> Insert:
+    return insert(SUPERSEDED).from_select(["dataset", "partition", "row", "superseded_at", "run_id"], rows)
