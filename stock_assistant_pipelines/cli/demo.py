@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 import urllib.request
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -29,41 +31,54 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Engine
 
-SHOWN = 420
-"""How many characters of an API answer are shown."""
+    from stock_assistant_pipelines.defs.backfills import Backfill
+
+WIDTH = 110
+"""Columns of the output where it goes to no terminal."""
+
+SHOWN = 2
+"""How many rows of an API answer are shown."""
 
 
 def run(settings: Settings, count: int, stocks: int) -> int:
     """Run the demo. Returns 0 when every partition is complete, 1 when one is not."""
-    out = Console(highlight=False)
+    out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
     with stopped_by_signal(), services.alone(settings), available(settings) as database:
         database.upgrade()
-        api_port = services.free_port()
-        base = f"http://{services.LOOPBACK}:{api_port}"
-        wanted, environment = services.pipelines(settings, database, announce_sandbox(settings), stocks)
-        environment["API_URL"] = base
-        wanted.append(services.api(settings.data_dir.resolve() / "logs", api_port, settings.api_v1_str))
+        port = services.free_port()
+        sandbox_port = announce_sandbox(settings)
+        machine = services.machine(
+            settings, database, api_port=port, ui_port=None, sandbox_port=sandbox_port, stocks=stocks
+        )
         out.print("Starting Dagster and the API …")
-        with services.running(wanted, environment):
-            os.environ.update(environment)  # this process asks the same Dagster, database and Tushare
+        with services.running(machine.first, machine.environment):
+            os.environ.update(machine.environment)  # this process asks the same Dagster, database and Tushare
             engine = database.engine()
             try:
-                return 0 if _show(out, Settings.load(), engine, f"{base}{settings.api_v1_str}", count) else 1
+                complete = _show(out, Settings.load(), engine, machine, f"http://{services.LOOPBACK}:{port}", count)
             finally:
                 engine.dispose()
+    return 0 if complete else 1
 
 
-def _show(out: Console, settings: Settings, engine: Engine, api: str, count: int) -> bool:
+def _show(out: Console, settings: Settings, engine: Engine, machine: services.Machine, api: str, count: int) -> bool:
     """Backfill the last `count` trading days, show what landed and three answers of the API."""
+    from stock_assistant_pipelines.definitions import defs
+    from stock_assistant_pipelines.defs.backfills import Backfill, instance
+
     span = _last_days(settings, engine, count)
     started = time.monotonic()
-    began = _backfill(out, engine, span)
-    results = _results(engine, span, began)
-    _summary(out, results, time.monotonic() - started)
-    _samples(out, engine, api, span)
-    out.print(
-        "\n[bold]Look further[/]: `make up` keeps Dagster's UI and the API running; the README goes on from here."
-    )
+    with instance() as dagster:
+        # Asked for before the daemon starts: it looks for backfills when it does, and every 30 seconds from then on.
+        title = f"demo {span.first} to {span.last}"
+        backfill = Backfill.launch(dagster, defs, list(CATALOG.values()), span.first, span.last, title)
+        with services.running([machine.daemon], machine.environment):
+            _progress(out, engine, span, backfill, machine)
+            results = _results(engine, span, backfill.began)
+            _summary(out, results, time.monotonic() - started)
+            _samples(out, engine, f"{api}{settings.api_v1_str}", span)
+            out.print(f"\nDagster booked backfill {backfill.id}: {backfill.wait()}, {len(backfill.runs)} runs.")
+    out.print("[bold]Look further[/]: `make up` keeps Dagster's UI and the API running; the README goes on from here.")
     return all(result.settled == result.partitions for result in results)
 
 
@@ -96,12 +111,10 @@ def _last_days(settings: Settings, engine: Engine, count: int) -> Span:
     return Span(days[0], days[-1])
 
 
-def _backfill(out: Console, engine: Engine, span: Span) -> datetime:
-    """Have Dagster backfill every dataset over these days, showing how far it is; return when it began."""
-    from stock_assistant_pipelines.defs import backfills
-
-    datasets = list(CATALOG.values())
-    total = sum(span.weekdays() if dataset.partitioned else 1 for dataset in datasets)
+def _progress(out: Console, engine: Engine, span: Span, backfill: Backfill, machine: services.Machine) -> None:
+    """Show how many partitions are booked since the backfill began, until its runs are over."""
+    total = sum(span.weekdays() if dataset.partitioned else 1 for dataset in CATALOG.values())
+    booked = select(func.count()).where(*_of(span), COVERAGE.c.landed_at >= backfill.began)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -109,22 +122,15 @@ def _backfill(out: Console, engine: Engine, span: Span) -> datetime:
         TextColumn("partitions"),
         TimeElapsedColumn(),
     )
-    with backfills.instance() as dagster, Progress(*columns, console=out) as progress:
-        backfill = backfills.launch(dagster, datasets, span.first, span.last, f"demo {span.first} to {span.last}")
-        began = backfills.began(dagster, backfill)
+    with Progress(*columns, console=out) as progress:
         task = progress.add_task(f"Backfill {span.first} … {span.last}", total=total)
-        while backfills.state(dagster, backfill) is None:
+        while not backfill.over:
+            machine.check()
             with engine.connect() as connection:
-                done = connection.execute(
-                    select(func.count()).where(*_of(span), COVERAGE.c.landed_at >= began)
-                ).scalar_one()
-            progress.update(task, completed=done)
-            time.sleep(0.5)
-        progress.update(task, completed=total)
-        out.print(
-            f"Dagster: backfill {backfill} {backfills.state(dagster, backfill)}, {len(backfills.runs(dagster, backfill))} runs"
-        )
-    return began
+                progress.update(task, completed=connection.execute(booked).scalar_one())
+            time.sleep(0.3)
+        with engine.connect() as connection:
+            progress.update(task, completed=connection.execute(booked).scalar_one())
 
 
 def _of(span: Span) -> tuple[ColumnElement[bool], ...]:
@@ -177,7 +183,7 @@ def _results(engine: Engine, span: Span, began: datetime) -> list[Result]:
 
 def _summary(out: Console, results: list[Result], seconds: float) -> None:
     """Show what landed: partitions, rows, what was written of them, calls, and what is missing."""
-    table = Table(title="What landed", title_justify="left")
+    table = Table(title="What landed", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("dataset")
     for heading in ("partitions", "complete", "rows", "inserted", "updated", "unchanged", "calls", "missing"):
         table.add_column(heading, justify="right")
@@ -209,13 +215,18 @@ def _samples(out: Console, engine: Engine, api: str, span: Span) -> None:
     daily = METADATA.tables["daily"]
     with engine.connect() as connection:
         code = connection.execute(select(func.min(daily.c.ts_code)).where(daily.c.trade_date == span.last)).scalar_one()
-    start = max(span.first, date.fromordinal(span.last.toordinal() - 6))
+    start = max(span.first, span.last - timedelta(days=6))
     for path in (
         f"/stocks/{code}/daily?start={start}&end={span.last}&adjust=qfq",
         f"/daily?trade_date={span.last}",
         f"/datasets/daily/coverage?start={span.last}&end={span.last}",
     ):
-        out.print(f"\n[bold]GET {api}{path}[/]", soft_wrap=True)
+        out.print(f"\n[bold]GET {api}{path}[/]")
         with urllib.request.urlopen(f"{api}{path}", timeout=30) as response:
-            text = json.dumps(json.load(response), ensure_ascii=False)
-        out.print(text[:SHOWN] + (" …" if len(text) > SHOWN else ""), markup=False)
+            answer = json.load(response)
+        meta = {name: answer["meta"][name] for name in ("source", "complete", "rows", "as_of")}
+        out.print(f'{{"dataset": "{answer["dataset"]}", "meta": {json.dumps(meta)[:-1]}, …}},', markup=False)
+        out.print(f' "fields": {json.dumps(answer["fields"])},', markup=False)
+        items = ",\n           ".join(json.dumps(item, ensure_ascii=False) for item in answer["items"][:SHOWN])
+        more = len(answer["items"]) - SHOWN
+        out.print(f' "items": [{items}{f",  … {more} more" if more > 0 else ""}]}}', markup=False)

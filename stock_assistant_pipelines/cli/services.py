@@ -20,7 +20,7 @@ import fasteners
 from stock_assistant_pipelines.settings import SANDBOX_TOKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from stock_assistant_pipelines.settings import Settings
     from stock_assistant_pipelines.warehouse.database import Database
@@ -29,7 +29,7 @@ LOOPBACK = "127.0.0.1"
 START_TIMEOUT = 120.0
 STOP_TIMEOUT = 20.0
 PROJECT = Path(__file__).parents[2]
-"""Where dagster.yaml lies beside the package, unless DAGSTER_HOME says otherwise."""
+"""Where dagster.yaml lies, beside the package."""
 
 
 class ServiceError(RuntimeError):
@@ -114,18 +114,31 @@ def free_port() -> int:
 def environment(settings: Settings, database: Database, tushare: str | None = None) -> dict[str, str]:
     """The environment of our processes: where the database, Dagster's storages and Tushare (or `tushare`, a sandbox) are."""
     data = settings.data_dir.resolve()
-    (data / "dagster").mkdir(parents=True, exist_ok=True)
+    home = _dagster_home(data)
     values = {
         **os.environ,
         "DATABASE_URL": database.url.render_as_string(hide_password=False),
         "DAGSTER_PG_URL": database.dagster_url,
         "DAGSTER_STORAGE_DIR": str(data / "dagster"),
-        "DAGSTER_HOME": os.environ.get("DAGSTER_HOME", str(PROJECT)),
+        "DAGSTER_HOME": str(home),
         "DATA_DIR": str(data),
     }
     if tushare:
         values |= {"TUSHARE_BASE_URL": tushare, "TUSHARE_TOKEN": SANDBOX_TOKEN}
     return values
+
+
+def _dagster_home(data: Path) -> Path:
+    """Dagster's home: the one that is set, or a directory of ours, where dagster.yaml is linked."""
+    home = data / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    if "DAGSTER_HOME" in os.environ:
+        return Path(os.environ["DAGSTER_HOME"])
+    link = home / "dagster.yaml"
+    if not link.exists():
+        link.unlink(missing_ok=True)
+        link.symlink_to(PROJECT / "dagster.yaml")
+    return home
 
 
 def sandbox(logs: Path, port: int, stocks: int) -> Service:
@@ -160,19 +173,41 @@ def api(logs: Path, port: int, path: str) -> Service:
     return Service("API", command, logs / "api.log", url=f"http://{LOOPBACK}:{port}{path}/health/live")
 
 
-def pipelines(
-    settings: Settings, database: Database, sandbox_port: int | None, stocks: int, ui_port: int | None = None
-) -> tuple[list[Service], dict[str, str]]:
-    """Dagster's services and, where it has a port, the sandbox, in the order to start them; and their environment."""
+@dataclass(frozen=True)
+class Machine:
+    """All services of one machine. The daemon comes last: it gives up on a code location that does not answer yet."""
+
+    first: list[Service]
+    daemon: Service
+    environment: dict[str, str]
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run all of them."""
+        with running(self.first, self.environment), running([self.daemon], self.environment):
+            yield
+
+    def check(self) -> None:
+        """Raise `ServiceError` when one has ended by itself."""
+        for service in [*self.first, self.daemon]:
+            service.check()
+
+
+def machine(
+    settings: Settings, database: Database, *, api_port: int, ui_port: int | None, sandbox_port: int | None, stocks: int
+) -> Machine:
+    """Put the services together: the sandbox and Dagster's UI only where they are given a port."""
     logs = settings.data_dir.resolve() / "logs"
     code_port = free_port()
-    wanted = [code_location(logs, code_port), daemon(logs, code_port)]
+    wanted = [code_location(logs, code_port), api(logs, api_port, settings.api_v1_str)]
     if ui_port is not None:
         wanted.append(webserver(logs, code_port, ui_port))
-    if sandbox_port is None:
-        return wanted, environment(settings, database)
-    tushare = f"http://{LOOPBACK}:{sandbox_port}/dataapi"
-    return [sandbox(logs, sandbox_port, stocks), *wanted], environment(settings, database, tushare)
+    tushare = None
+    if sandbox_port is not None:
+        wanted.append(sandbox(logs, sandbox_port, stocks))
+        tushare = f"http://{LOOPBACK}:{sandbox_port}/dataapi"
+    values = environment(settings, database, tushare) | {"API_URL": f"http://{LOOPBACK}:{api_port}"}
+    return Machine(wanted, daemon(logs, code_port), values)
 
 
 def _script(name: str) -> str:
@@ -181,12 +216,13 @@ def _script(name: str) -> str:
 
 
 @contextmanager
-def running(services: list[Service], environment: Mapping[str, str]) -> Iterator[None]:
-    """Run services, each started when the one before answers; stop all of them at the end, the last first."""
+def running(services: Sequence[Service], environment: Mapping[str, str]) -> Iterator[None]:
+    """Run services, started at once and waited for; stop all of them at the end, the last first."""
     with ExitStack() as stack:
         for service in services:
             service.start(environment)
             stack.callback(service.stop)
+        for service in services:
             service.wait()
         yield
 

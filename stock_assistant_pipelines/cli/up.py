@@ -28,19 +28,22 @@ def run(settings: Settings, ui_port: int, api_port: int, stocks: int) -> None:
     """Run Dagster's UI and daemon, the API, and without a token the sandbox; stop all of them on Ctrl-C."""
     with stopped_by_signal(), services.alone(settings), available(settings) as database:
         database.upgrade()
-        base = f"http://{services.LOOPBACK}:{api_port}"
-        wanted, environment = services.pipelines(settings, database, announce_sandbox(settings), stocks, ui_port)
-        environment["API_URL"] = base
-        logs = settings.data_dir.resolve() / "logs"
-        wanted.append(services.api(logs, api_port, settings.api_v1_str))
+        machine = services.machine(
+            settings,
+            database,
+            api_port=api_port,
+            ui_port=ui_port,
+            sandbox_port=announce_sandbox(settings),
+            stocks=stocks,
+        )
         click.echo("Starting …")
-        with services.running(wanted, environment):
+        with machine.running():
             click.echo(f"Dagster UI   http://{services.LOOPBACK}:{ui_port}")
-            click.echo(f"API          {base}/docs")
-            click.echo(f"Health       {base}{settings.api_v1_str}/health")
-            click.echo(f"Logs         {logs}")
+            click.echo(f"API          http://{services.LOOPBACK}:{api_port}/docs")
+            click.echo(f"Health       http://{services.LOOPBACK}:{api_port}{settings.api_v1_str}/health")
+            click.echo(f"Logs         {settings.data_dir.resolve() / 'logs'}")
             click.echo("Ctrl-C stops all of them.")
-            watch(wanted)
+            watch(machine)
 
 
 def announce_sandbox(settings: Settings) -> int | None:
@@ -51,13 +54,12 @@ def announce_sandbox(settings: Settings) -> int | None:
     return services.free_port()
 
 
-def watch(wanted: list[services.Service]) -> None:
+def watch(machine: services.Machine) -> None:
     """Wait until interrupted. Raises `ServiceError` when a service ends by itself."""
     try:
         while True:
             time.sleep(1)
-            for service in wanted:
-                service.check()
+            machine.check()
     except KeyboardInterrupt:
         click.echo("\nStopping …")
 

@@ -88,7 +88,7 @@ def _metadata(entry: Coverage, platform: Platform) -> dict[str, dg.MetadataValue
     """What the UI shows of a partition: the rows, what is missing, what was written, and a link to the rows."""
     partition = None if entry.partition == "all" else date.fromisoformat(entry.partition)
     shown: dict[str, dg.MetadataValue[Any]] = {
-        "status": dg.MetadataValue.text(entry.status),
+        "status": dg.MetadataValue.text(entry.status.value),
         "dagster/partition_row_count" if partition else "dagster/row_count": dg.MetadataValue.int(entry.landed),
         "inserted": dg.MetadataValue.int(entry.inserted),
         "updated": dg.MetadataValue.int(entry.updated),
@@ -129,7 +129,7 @@ def _column(dataset: Dataset, column: Column) -> dg.TableColumn:
     unit = f", {column.unit}" if column.unit else ""
     return dg.TableColumn(
         column.name,
-        column.type,
+        column.type.value,
         description=f"{column.title}{unit} ({column.title_zh})",
         constraints=dg.TableColumnConstraints(nullable=column.name not in dataset.key or column.optional),
     )

@@ -86,7 +86,7 @@ def evaluate(
     connection: Connection, dataset: Dataset, days: Sequence[date], landed: Sequence[Coverage]
 ) -> Iterator[dg.AssetCheckResult]:
     """Evaluate every check of a dataset on the partitions of a run."""
-    open_ends = {entry.partition: entry.reason or entry.status for entry in landed if not entry.settled}
+    open_ends = {entry.partition: entry.reason or entry.status.value for entry in landed if not entry.settled}
     yield dg.AssetCheckResult(
         check_name=COMPLETE,
         passed=not open_ends,

@@ -14,7 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from psycopg import sql
-from sqlalchemy import MetaData, and_, bindparam, delete, exists, false, func, insert, literal_column, not_, select, tuple_, update
+from sqlalchemy import (
+    MetaData,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    false,
+    func,
+    insert,
+    literal_column,
+    not_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from stock_assistant_pipelines.warehouse.tables import METADATA, SNAPSHOT, SUPERSEDED

@@ -98,7 +98,8 @@ def land_snapshot(engine: Engine, dataset: Dataset, delivery: Delivery, *, confi
                 entry, status=Status.PARTIAL, reason=doubt, missing=len(missing) or None, missing_keys=missing or None
             )
         if delivery.lacks:
-            entry = replace(entry, status=Status.PARTIAL, reason=delivery.lacks)
+            status = Status.PARTIAL if entry.landed else Status.EMPTY
+            entry = replace(entry, status=status, reason=delivery.lacks)
         coverage.book(connection, [entry])
         return entry
 

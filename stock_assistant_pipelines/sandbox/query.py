@@ -1,0 +1,151 @@
+"""A call's parameters, read as Tushare reads them: codes, days, filters, page.
+
+Nearly all of it follows from the catalog; `WORDS` holds what the catalog has no reason to say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from stock_assistant_pipelines.catalog.dataset import EveryDay, PerCode, PerDay, PerRange, Whole
+from stock_assistant_pipelines.sandbox.errors import MISSING, OFFSET, PARAMETERS, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stock_assistant_pipelines.catalog.dataset import Dataset
+
+CODE = "ts_code"
+BEGINNING, END = "00000000", "99999999"
+MAX_OFFSET = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What Tushare's protocol says of one interface and the catalog does not."""
+
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    """Filters that hold unless the call sets them."""
+    days: tuple[str, ...] = ()
+    """The columns that `start_date` and `end_date` bound: the first that is not null."""
+    calls_per_minute: int | None = None
+    """Where the interface has a limit of its own, whatever the points."""
+
+
+WORDS: Mapping[str, Words] = MappingProxyType(
+    {
+        "stock_basic": Words(defaults={"list_status": "L"}, calls_per_minute=50),
+        "trade_cal": Words(defaults={"exchange": "SSE"}),
+        "index_basic": Words(defaults={"market": "SSE"}),
+        "namechange": Words(days=("ann_date", "start_date")),
+    }
+)
+ORDINARY = Words()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a call asks for."""
+
+    codes: tuple[str, ...] | None = None
+    """Codes, or None for all."""
+    first: str = BEGINNING
+    last: str = END
+    """The days asked for, `YYYYMMDD`, both included."""
+    dated: bool = False
+    """Whether the days mean anything to the dataset."""
+    filters: tuple[tuple[str, frozenset[str]], ...] = ()
+    """Columns and the values they may have."""
+    limit: int | None = None
+    offset: int = 0
+
+    def covers(self, day: str) -> bool:
+        """Whether that day is among those asked for."""
+        return self.dated and self.first <= day <= self.last
+
+    def between(self, first: str, last: str) -> Query:
+        """The same question about other days."""
+        return replace(self, first=first, last=last)
+
+
+def words(dataset: Dataset) -> Words:
+    """What the protocol says of this interface beyond the catalog."""
+    return WORDS.get(dataset.api, ORDINARY)
+
+
+def day_columns(dataset: Dataset) -> tuple[str, ...]:
+    """The columns that a call's days bound; none where the dataset has no time axis."""
+    if dataset.partitioned:
+        return (dataset.grain.value,)
+    if isinstance(dataset.expected, EveryDay):
+        return (dataset.expected.column,)
+    return words(dataset).days
+
+
+def required(dataset: Dataset) -> tuple[str, ...]:
+    """The parameters of which a call needs at least one; none where it needs nothing. The first is named in the refusal."""
+    match dataset.calls:
+        case PerCode(code=code):
+            return (code,)
+        case PerDay(day=day):
+            return (day, CODE, "start_date", "end_date")
+        case PerRange(start=start, end=end):
+            return (dataset.grain.value, CODE, start, end)
+        case Whole():
+            return ()
+
+
+def parse(dataset: Dataset, params: Mapping[str, Any]) -> Query:
+    """Read a call's parameters. Unknown ones and empty ones are ignored, as by Tushare. Raises `Refusal`."""
+    given = {name: str(value).strip() for name, value in params.items() if value is not None and str(value).strip()}
+    needed = required(dataset)
+    if needed and not any(name in given for name in needed):
+        raise Refusal.of(MISSING, name=needed[0])
+    limit, offset = _count(given.pop("limit", None)), _count(given.pop("offset", None)) or 0
+    if offset > MAX_OFFSET:
+        raise Refusal.of(OFFSET)
+    days = day_columns(dataset)
+    first, last = (
+        (_day(given.pop("start_date", BEGINNING)), _day(given.pop("end_date", END))) if days else (BEGINNING, END)
+    )
+    if dataset.partitioned and (day := given.pop(days[0], None)):
+        first = last = _day(day)
+    codes = given.pop(CODE, None) if CODE in dataset.by_name else None
+    given = {**words(dataset).defaults, **given}
+    return Query(
+        codes=tuple(sorted(_values(codes))) if codes else None,
+        first=first,
+        last=last,
+        dated=bool(days),
+        filters=tuple((name, _values(given[name])) for name in sorted(given) if name in dataset.by_name),
+        limit=limit,
+        offset=offset,
+    )
+
+
+def parse_fields(dataset: Dataset, fields: Any) -> tuple[str, ...]:
+    """The columns an answer holds: those asked for, in that order, unknown ones left out; by default the default ones."""
+    asked = [name.strip() for name in str(fields or "").split(",") if name.strip()]
+    if not asked:
+        return tuple(column.name for column in dataset.columns if column.default)
+    return tuple(dict.fromkeys(name for name in asked if name in dataset.by_name))
+
+
+def _values(text: str) -> frozenset[str]:
+    return frozenset(value.strip() for value in text.split(",") if value.strip())
+
+
+def _count(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isdecimal():
+        raise Refusal.of(PARAMETERS)
+    return int(text)
+
+
+def _day(text: str) -> str:
+    if not (len(text) == 8 and text.isdecimal()):
+        raise Refusal.of(PARAMETERS)
+    return text
