@@ -93,7 +93,7 @@ class Transport:
         self._token = token
         self._base_url = base_url
         self._throttle_seconds = throttle_seconds
-        self._backoff = wait_exponential_jitter(initial=0.2, max=20)
+        self._backoff = wait_exponential_jitter(multiplier=0.2, max=20)
         limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
         self._http = httpx2.Client(timeout=timeout, limits=limits, trust_env=True)
         self._retrying = Retrying(

@@ -197,7 +197,7 @@ def _in_partition(dataset: Dataset, table: FromClause) -> list[ColumnElement[boo
 
 
 def _kept(dataset: Dataset, table: Table) -> list[ColumnElement[Any]]:
-    whole = literal_column(f'"{table.name}".*')  # not the bare name, which may also be a column's
+    whole: ColumnElement[Any] = literal_column(f'"{table.name}".*')  # not the bare name, which may also be a column's
     row = func.to_jsonb(whole, type_=JSONB)
     return [
         bindparam("dataset_name", dataset.api, unique=True).label("dataset"),

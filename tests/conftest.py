@@ -1,0 +1,111 @@
+"""Real parts for the tests: one PostgreSQL per worker, a migrated database per test, and the sandbox over HTTP."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+from pydantic import SecretStr
+
+from stock_assistant_pipelines.ingest import Ingest
+from stock_assistant_pipelines.sandbox.server import TOKEN, Running, running
+from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.tushare.transport import Transport
+from stock_assistant_pipelines.warehouse import embedded
+from stock_assistant_pipelines.warehouse.database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
+    from sqlalchemy.engine import URL
+
+REAL_ROWS = Path(__file__).parents[2] / "shared" / "data" / "tushare"
+"""Real rows as Tushare returned them; they lie beside the project and are never copied into it."""
+
+# What is set on this machine must not decide a test.
+for name in {*Settings.model_fields, "secrets_dir"}:
+    os.environ.pop(name.upper(), None)
+    os.environ.pop(f"{name.upper()}_FILE", None)
+Settings.model_config["env_file"] = None
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[URL]:
+    """A PostgreSQL server for this worker, and in it the database `template` with all migrations run."""
+    with tempfile.TemporaryDirectory(prefix="sa-", dir="/tmp") as directory:
+        os.chmod(directory, 0o755)
+        with embedded.running(Path(directory) / "pg") as server:
+            template = Database(server.set(database="template"))
+            template.create()
+            template.upgrade()
+            yield server
+
+
+@pytest.fixture
+def database(postgres: URL) -> Iterator[Database]:
+    """An empty database with all tables."""
+    database = Database(postgres.set(database=f"test_{uuid4().hex[:12]}"))
+    _administer(postgres, "CREATE DATABASE {} TEMPLATE template", database)
+    yield database
+    database.drop()
+
+
+@pytest.fixture
+def engine(database: Database) -> Iterator[Engine]:
+    """A connection pool to the test's database."""
+    engine = database.engine()
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def sandbox_server() -> Iterator[Running]:
+    """A sandbox of 60 stocks without a quota, on Wednesday 2026-03-04 in the evening."""
+    from datetime import datetime
+
+    from stock_assistant_pipelines.settings import SHANGHAI
+
+    with running(stocks=60, quota=False, now=datetime(2026, 3, 4, 20, 0, tzinfo=SHANGHAI)) as server:
+        yield server
+
+
+@pytest.fixture
+def sandbox(sandbox_server: Running) -> Iterator[Running]:
+    """The session's sandbox, healthy and with nothing counted."""
+    sandbox_server.heal()
+    sandbox_server.forget()
+    yield sandbox_server
+    sandbox_server.heal()
+
+
+@pytest.fixture
+def transport(sandbox: Running) -> Iterator[Transport]:
+    """A connection to the sandbox which does not sleep between attempts."""
+    with Transport(SecretStr(TOKEN), sandbox.url, timeout=5, sleep=lambda _: None) as transport:
+        yield transport
+
+
+@pytest.fixture
+def ingest(engine: Engine, transport: Transport) -> Ingest:
+    """The walk from the sandbox into the test's database."""
+    return Ingest(engine, transport)
+
+
+@pytest.fixture(scope="session")
+def real_rows() -> Path:
+    """The folder of real Tushare rows; skips where it is absent."""
+    if not REAL_ROWS.is_dir():
+        pytest.skip("the real rows (shared/data/tushare beside the project) are not here")
+    return REAL_ROWS
+
+
+def _administer(server: URL, statement: str, database: Database) -> None:
+    with psycopg.connect(embedded.conninfo(server), autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(sql.Identifier(str(database.url.database))))
