@@ -71,7 +71,7 @@ def _show(out: Console, settings: Settings, engine: Engine, machine: services.Ma
     with instance() as dagster:
         # Asked for before the daemon starts: it looks for backfills when it does, and every 30 seconds from then on.
         title = f"demo {span.first} to {span.last}"
-        backfill = Backfill.launch(dagster, defs, list(CATALOG.values()), span.first, span.last, title)
+        backfill = Backfill.launch(dagster, defs, list(CATALOG.values()), span.first, span.last, title, refetch=True)
         with services.running([machine.daemon], machine.environment):
             _progress(out, engine, span, backfill, machine)
             results = _results(engine, span, backfill.began)

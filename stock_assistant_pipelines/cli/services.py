@@ -129,11 +129,14 @@ def environment(settings: Settings, database: Database, tushare: str | None = No
 
 
 def _dagster_home(data: Path) -> Path:
-    """Dagster's home: the one that is set, or a directory of ours, where dagster.yaml is linked."""
+    """Dagster's home: a directory of ours where dagster.yaml is linked. In the image, where it is set, DAGSTER_HOME.
+
+    Beside the sources a DAGSTER_HOME is somebody else's: our events do not belong there.
+    """
+    if not (PROJECT / "dagster.yaml").is_file():
+        return Path(os.environ["DAGSTER_HOME"])
     home = data / "dagster"
     home.mkdir(parents=True, exist_ok=True)
-    if "DAGSTER_HOME" in os.environ:
-        return Path(os.environ["DAGSTER_HOME"])
     link = home / "dagster.yaml"
     if not link.exists():
         link.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from stock_assistant_pipelines.catalog.dataset import Column, Dataset
 from stock_assistant_pipelines.defs import checks
@@ -14,6 +15,14 @@ from stock_assistant_pipelines.settings import Settings
 from stock_assistant_pipelines.warehouse.coverage import Coverage
 
 OWNERS = ["team:data"]
+
+EVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Landing(dg.Config):
+    """How partitions are landed."""
+
+    refetch: bool = Field(False, description="Fetch partitions that are complete again, to find corrections.")
 
 
 def build_asset(dataset: Dataset, settings: Settings) -> dg.AssetsDefinition:
@@ -30,18 +39,21 @@ def build_asset(dataset: Dataset, settings: Settings) -> dg.AssetsDefinition:
         check_specs=checks.specs(dataset),
         metadata=definition_metadata(dataset, settings),
     )
-    def land(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> Iterator[Any]:
-        yield from _land(context, dataset, platform)
+    def land(context: dg.AssetExecutionContext, config: Landing, platform: dg.ResourceParam[Platform]) -> Iterator[Any]:
+        yield from _land(context, dataset, platform, refetch=config.refetch or not dataset.partitioned)
 
     return land
 
 
-def _land(context: dg.AssetExecutionContext, dataset: Dataset, platform: Platform) -> Iterator[Any]:
-    """Land the run's partitions and book each by itself: those that are complete are kept, whatever happens to the others."""
+def _land(context: dg.AssetExecutionContext, dataset: Dataset, platform: Platform, *, refetch: bool) -> Iterator[Any]:
+    """Land the run's partitions and book each by itself: those that are complete are kept, whatever happens to the others.
+
+    What is complete is not fetched again; with `refetch` it is, but not twice by the retries of one run or backfill.
+    """
     wanted = days(list(context.partition_keys)) if dataset.partitioned else []
     landed: list[Coverage] = []
     with platform.ingest(context.run_id) as ingest:
-        for entry in ingest.land(dataset, wanted, since=_began(context)):
+        for entry in ingest.land(dataset, wanted, since=_began(context) if refetch else EVER):
             landed.append(entry)
             context.log.info(f"{dataset.api} {entry.partition}: {entry.status}, {entry.landed} rows")
         with ingest.engine.connect() as connection:
@@ -95,6 +107,7 @@ def _metadata(entry: Coverage, platform: Platform) -> dict[str, dg.MetadataValue
         "deleted": dg.MetadataValue.int(entry.deleted),
         "calls": dg.MetadataValue.int(entry.calls),
         "source": dg.MetadataValue.text(entry.source or "none"),
+        "landed_at": dg.MetadataValue.timestamp(entry.landed_at),
         "rows": dg.MetadataValue.url(_rows_url(platform.settings, entry.dataset, partition)),
     }
     if entry.expected is not None:

@@ -41,6 +41,8 @@ class Backfill:
         first: date,
         last: date,
         title: str,
+        *,
+        refetch: bool = False,
     ) -> Backfill:
         """Ask the daemon to land these datasets from `first` to `last`, and the snapshots among them."""
         days = PartitionsSelector(ranges=[PartitionRangeSelector(start=first.isoformat(), end=last.isoformat())])
@@ -58,7 +60,7 @@ class Backfill:
             ],
             title=title,
             description=None,
-            run_config=None,
+            run_config={"ops": {dataset.api: {"config": {"refetch": refetch}} for dataset in datasets}},
         )
         dagster.add_backfill(backfill)
         return cls(dagster, backfill.backfill_id)

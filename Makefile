@@ -1,0 +1,83 @@
+# Every target makes its own set-up: Python 3.11 or newer, git and make are all it takes.
+# Another interpreter: make demo PYTHON=python3.12
+
+PYTHON  ?= python3
+WORKERS ?= 2
+ARGS    ?=
+BIN     := .venv/bin
+
+# Would send pip's or uv's work elsewhere than into .venv.
+unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME PYTHONPATH VIRTUAL_ENV UV_SYSTEM_PYTHON UV_TARGET UV_PREFIX
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo up test lint format bench lock image-check clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+demo: .venv/.stamp ## Land 60 trading days of 300 stocks, show the result, exit
+	@$(BIN)/stock-assistant demo $(ARGS)
+
+up: .venv/.stamp ## Run Dagster's UI and daemon and the API until Ctrl-C
+	@$(BIN)/stock-assistant up $(ARGS)
+
+test: lint ## Lint, then run all tests (ARGS="-k word" to choose)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+lint: .venv/.stamp ## ruff, mypy (strict) and the import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: .venv/.stamp ## Sort imports, apply ruff's safe fixes, format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: .venv/.stamp ## Measure against the plain ways of doing the same
+	@$(BIN)/python -m bench $(ARGS)
+
+image-check: .venv/.stamp ## Run the Dockerfile's install steps without Docker
+	@$(BIN)/python deploy/image_check.py $(ARGS)
+
+clean: ## Remove .venv and caches; data/ stays
+	@rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- set-up -----------------------------------------------------------------------------------------------------------
+# umask: run as root, the embedded PostgreSQL steps down to another user, who must be able to read .venv.
+
+.venv/.tools: locks/build.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "Python 3.11 or newer is needed; '$(PYTHON)' is not. Name one: make PYTHON=python3.12 …" >&2; exit 1; }
+	@echo "Setting up .venv (once) …"
+	@umask 022; $(PYTHON) -m venv .venv || \
+	  { echo "'$(PYTHON) -m venv' failed: on Debian and Ubuntu it is the package python3-venv." >&2; exit 1; }
+	@umask 022; $(BIN)/python -m pip install -qq --no-user --no-deps --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.venv/.stamp: .venv/.tools locks/dev.lock pyproject.toml
+	@umask 022; $(as_pip) && \
+	  $(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes locks/build.lock locks/dev.lock && \
+	  $(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+# uv does not read pip's configuration: hand over the index, the certificates and the proxy that pip was given.
+as_pip = pip_has() { $(BIN)/python -m pip config list | sed -n "s/^[^.]*\.$$1='\(.*\)'$$/\1/p" | head -n 1; }; \
+  hand_over() { value=$$(pip_has $$1); [ -z "$$value" ] || printenv $$2 >/dev/null || export "$$2=$$value"; }; \
+  hand_over index-url UV_DEFAULT_INDEX; hand_over cert SSL_CERT_FILE; hand_over proxy ALL_PROXY
+
+# --- locks (docs/decisions/0001-lock-files-without-hosts.md) ----------------------------------------------------------
+# dev.lock comes first: the others are bound to its versions. One version of a package for every Python (fewest).
+# Newer versions: make lock ARGS=--upgrade
+
+compile = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+  --fork-strategy fewest $(ARGS)
+
+lock: .venv/.tools ## Resolve the dependencies anew into locks/
+	@$(as_pip) && \
+	  $(compile) --all-extras --group dev pyproject.toml -o locks/dev.lock && \
+	  $(compile) --extra pipelines -c locks/dev.lock pyproject.toml -o locks/pipelines.lock && \
+	  $(compile) -c locks/dev.lock pyproject.toml -o locks/api.lock && \
+	  $(compile) -c locks/dev.lock locks/build.in -o locks/build.lock

@@ -1,0 +1,42 @@
+"""dagster.yaml is one that the pinned Dagster accepts, and says what the platform relies on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from dagster._core.instance.config import dagster_instance_config
+
+ROOT = Path(__file__).parents[2]
+CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "dagster.yaml").read_text(encoding="utf-8"))
+
+
+def test_dagster_accepts_every_key(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_bytes((ROOT / "dagster.yaml").read_bytes())
+    accepted, custom_class = dagster_instance_config(str(tmp_path))
+    assert accepted == CONFIG
+    assert custom_class is None
+
+
+def test_nothing_in_it_is_bound_to_a_machine() -> None:
+    assert CONFIG["storage"] == {"postgres": {"postgres_url": {"env": "DAGSTER_PG_URL"}}}
+    for part in ("local_artifact_storage", "compute_logs"):
+        assert CONFIG[part]["config"] == {"base_dir": {"env": "DAGSTER_STORAGE_DIR"}}
+
+
+def test_only_dead_workers_are_retried_and_runs_cannot_hang_for_ever() -> None:
+    assert CONFIG["run_retries"] == {"enabled": True, "max_retries": 1, "retry_on_asset_or_op_failure": False}
+    assert CONFIG["run_monitoring"]["enabled"]
+    assert CONFIG["run_monitoring"]["max_runtime_seconds"] > 0
+    assert CONFIG["run_monitoring"]["free_slots_after_run_end_seconds"] > 0
+
+
+def test_nothing_is_reported_to_anyone() -> None:
+    assert CONFIG["telemetry"] == {"enabled": False}
+    assert CONFIG["nux"] == {"enabled": False}
+
+
+def test_the_workspace_is_the_code_location_of_pyproject() -> None:
+    workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text(encoding="utf-8"))
+    assert workspace == {"load_from": [{"python_module": "stock_assistant_pipelines.definitions"}]}
