@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +28,11 @@ from stock_assistant_pipelines.warehouse.partition import (
     land_snapshot,
     needs_confirmation,
 )
-from stock_assistant_pipelines.warehouse.tables import METADATA, Status
+from stock_assistant_pipelines.warehouse.tables import METADATA, SNAPSHOT, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from datetime import date, datetime
+    from datetime import datetime
 
     from sqlalchemy import Engine
 
@@ -142,6 +143,15 @@ class Ingest:
         if todo:
             self._prepare(dataset, todo, calendar)
             yield from self._days(dataset, todo, calendar)
+
+    def reviewed(self, dataset: Dataset, landed: Sequence[Coverage]) -> list[Coverage]:
+        """These results as they stand now: a later landing may have shown that a settled one is not complete after all."""
+        days = {
+            entry.partition: None if entry.partition == SNAPSHOT else date.fromisoformat(entry.partition)
+            for entry in landed
+        }
+        now = {entry.partition: entry for entry in self._entries(dataset, days.values()).values()}
+        return [now[entry.partition] if entry.settled and entry.partition in now else entry for entry in landed]
 
     def calendar(self, dataset: Dataset, days: Sequence[date]) -> Calendar:
         """The calendar that tells which of these days are trading days, landed first when it does not know them all."""

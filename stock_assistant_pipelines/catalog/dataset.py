@@ -218,6 +218,8 @@ class Dataset:
     """Rows in one answer at the most, where Tushare says; None where it does not."""
     published: time | None = None
     """When a trading day's rows are there, in Asia/Shanghai; None where it does not matter."""
+    repeats: bool = False
+    """Whether a day may hold the very rows of another. Where it may not, such an answer is yesterday's, relabelled."""
     fills: tuple[str, ...] = ()
     """Columns that take the value of the call's parameter where the answer leaves them null."""
     rules: tuple[Rule, ...] = ()

@@ -85,6 +85,7 @@ ADJ_FACTOR = Dataset(
     points=2000,
     row_cap=6000,
     published=time(9, 20),
+    repeats=True,
     rules=(Rule("positive", "adj_factor > 0", "the factor is above zero"),),
     quirks=(
         "600018.SH has no factor from 2000-07-19 to 2006-09-25.",
@@ -155,6 +156,7 @@ SUSPEND_D = Dataset(
     calls=PerRange(rows_per_day=40),
     expected=Unexplained("stock_basic", bars="daily"),
     calendar="trade_cal",
+    repeats=True,
     points=120,
     row_cap=5000,
     published=time(16, 0),

@@ -56,6 +56,7 @@ def _land(context: dg.AssetExecutionContext, dataset: Dataset, platform: Platfor
         for entry in ingest.land(dataset, wanted, since=_began(context) if refetch else EVER):
             landed.append(entry)
             context.log.info(f"{dataset.api} {entry.partition}: {entry.status}, {entry.landed} rows")
+        landed = ingest.reviewed(dataset, landed)
         with ingest.engine.connect() as connection:
             yield from checks.evaluate(connection, dataset, wanted, landed)
     settled = [entry for entry in landed if entry.settled]

@@ -39,7 +39,7 @@ def wire_types(dataset: Dataset) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows of one partition, one per key, sorted by it, with a checksum of what they say."""
+    """The rows of one partition, one per key, sorted by it, with a checksum of what they say, whatever day they are of."""
 
     rows: list[Row]
     revision: str
@@ -112,7 +112,15 @@ def unique(dataset: Dataset, rows: Sequence[Row]) -> Rows:
         if any(row[at] is None for row in result):
             raise SchemaDrift(dataset.api, f"a row lacks {dataset.fields[at]}, which is part of its key")
     result.sort(key=lambda row: tuple(row[at] or "" for at in positions))
-    return Rows(result, hashlib.sha256(msgspec.json.encode(result)).hexdigest())
+    return Rows(result, _revision(dataset, result))
+
+
+def _revision(dataset: Dataset, rows: list[Row]) -> str:
+    """SHA-256 of rows without their day, so that two days with the same rows have the same one."""
+    if dataset.partitioned:
+        at = dataset.fields.index(dataset.grain.value)
+        rows = [(*row[:at], *row[at + 1 :]) for row in rows]
+    return hashlib.sha256(msgspec.json.encode(rows)).hexdigest()
 
 
 def _fuller(dataset: Dataset, one: Row, other: Row) -> Row:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, case, func, select
+from sqlalchemy import bindparam, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from stock_assistant_pipelines.catalog import CATALOG
@@ -137,6 +138,34 @@ def reassess_dependents(connection: Connection, dataset: Dataset, day: date) -> 
             after = assess(connection, other, day, before)
             if after != before:
                 book(connection, [after])
+
+
+NEIGHBOURS = timedelta(days=15)
+"""How far apart the trading days are that are compared: a week of holidays lies within it."""
+
+
+def suspect_twin(connection: Connection, dataset: Dataset, day: date, revision: str) -> str | None:
+    """Find a complete day nearby with the very same rows, and mark it partial: one of the two is the other, relabelled."""
+    if dataset.repeats:
+        return None
+    nearby = COVERAGE.c.partition.between((day - NEIGHBOURS).isoformat(), (day + NEIGHBOURS).isoformat())
+    twin = connection.execute(
+        update(COVERAGE)
+        .where(
+            COVERAGE.c.dataset == dataset.api,
+            nearby,
+            COVERAGE.c.partition != partition_key(day),
+            COVERAGE.c.revision == revision,
+            COVERAGE.c.status == Status.COMPLETE,
+        )
+        .values(
+            status=Status.PARTIAL,
+            complete_at=None,
+            reason=f"its rows were told again for {day}: one of the two days is wrong",
+        )
+        .returning(COVERAGE.c.partition)
+    )
+    return next(iter(twin.scalars()), None)
 
 
 def suspect_snapshots(connection: Connection, dataset: Dataset, day: date, at: datetime) -> None:

@@ -57,6 +57,8 @@ def land_day(engine: Engine, dataset: Dataset, day: date, delivery: Delivery) ->
         guard(connection, delivery.source)
         before = coverage.entries(connection, dataset, [day]).get(day)
         written = Written()
+        if delivery.rows.rows and (twin := coverage.suspect_twin(connection, dataset, day, delivery.rows.revision)):
+            return _refuse(connection, dataset, day, delivery, before, twin)
         if delivery.rows.rows:
             stage(connection, dataset, delivery.rows.rows)
             written = merge(connection, dataset, day, at=delivery.at, run_id=delivery.run_id)
@@ -73,6 +75,19 @@ def land_day(engine: Engine, dataset: Dataset, day: date, delivery: Delivery) ->
         coverage.suspect_snapshots(connection, dataset, day, delivery.at)
         coverage.reassess_dependents(connection, dataset, day)
         return entry
+
+
+def _refuse(
+    connection: Connection, dataset: Dataset, day: date, delivery: Delivery, before: Coverage | None, twin: str
+) -> Coverage:
+    """Book that the answer is another day's, relabelled; what landed before stays."""
+    reason = f"the answer repeats the rows of {twin} to the last digit: one of the two days is wrong"
+    entry = replace(before or _entry(dataset, day, delivery, Written()), reason=reason, landed_at=delivery.at)
+    entry = replace(
+        entry, status=Status.PARTIAL if entry.landed else Status.FAILED, run_id=delivery.run_id, revision=None
+    )
+    coverage.book(connection, [entry])
+    return entry
 
 
 def land_snapshot(engine: Engine, dataset: Dataset, delivery: Delivery, *, confirmed: bool | None) -> Coverage:

@@ -121,7 +121,7 @@ def _coverage(metadata: MetaData) -> None:
         Column("missing_keys", ARRAY(Text), comment="Which; null while unknown"),
         Column("reason", Text, comment="Why it is not complete, in a sentence"),
         Column("source", Text, comment="Who answered: tushare, or the sandbox"),
-        Column("revision", Text, comment="SHA-256 of the rows as the source last told them"),
+        Column("revision", Text, comment="SHA-256 of the rows, without their day, as the source last told them"),
         Column(
             "calls",
             Integer,

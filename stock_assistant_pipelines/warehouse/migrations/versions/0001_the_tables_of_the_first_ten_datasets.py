@@ -45,7 +45,12 @@ def upgrade() -> None:
         sa.Column("missing_keys", postgresql.ARRAY(sa.Text()), nullable=True, comment="Which; null while unknown"),
         sa.Column("reason", sa.Text(), nullable=True, comment="Why it is not complete, in a sentence"),
         sa.Column("source", sa.Text(), nullable=True, comment="Who answered: tushare, or the sandbox"),
-        sa.Column("revision", sa.Text(), nullable=True, comment="SHA-256 of the rows as the source last told them"),
+        sa.Column(
+            "revision",
+            sa.Text(),
+            nullable=True,
+            comment="SHA-256 of the rows, without their day, as the source last told them",
+        ),
         sa.Column(
             "calls",
             sa.Integer(),

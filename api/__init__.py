@@ -1,0 +1,1 @@
+"""The read API: what has landed, served as it is stored. It starts without Dagster, pandas and the Tushare SDK."""

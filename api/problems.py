@@ -1,0 +1,164 @@
+"""Problems: every answer that is not the one asked for, as RFC 9457 describes them.
+
+`type` is one of the references below, explained in `docs/api.md`; `detail` is a sentence that says what to do.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastapi import FastAPI, Request
+
+MEDIA_TYPE = "application/problem+json"
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of problem: the last part of its `type`, its HTTP status, its title."""
+
+    name: str
+    status: HTTPStatus
+    title: str
+
+    @property
+    def type(self) -> str:
+        """The reference that `type` holds."""
+        return f"/problems/{self.name}"
+
+
+UNKNOWN_PARAMETER = Kind("unknown-parameter", HTTPStatus.UNPROCESSABLE_ENTITY, "Unknown parameter")
+INVALID_PARAMETER = Kind("invalid-parameter", HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid parameter")
+UNKNOWN_CODE = Kind("unknown-code", HTTPStatus.NOT_FOUND, "Unknown code")
+UNKNOWN_DATASET = Kind("unknown-dataset", HTTPStatus.NOT_FOUND, "Unknown dataset")
+NOT_A_TRADING_DAY = Kind("not-a-trading-day", HTTPStatus.NOT_FOUND, "Not a trading day")
+NOT_LANDED = Kind("not-landed", HTTPStatus.NOT_FOUND, "Not landed")
+UNKNOWN_PATH = Kind("unknown-path", HTTPStatus.NOT_FOUND, "Unknown path")
+METHOD_NOT_ALLOWED = Kind("method-not-allowed", HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed")
+BAD_REQUEST = Kind("bad-request", HTTPStatus.BAD_REQUEST, "Bad request")
+INTERNAL_ERROR = Kind("internal-error", HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error")
+DATABASE_UNAVAILABLE = Kind("database-unavailable", HTTPStatus.SERVICE_UNAVAILABLE, "Database unavailable")
+OVERLOADED = Kind("overloaded", HTTPStatus.SERVICE_UNAVAILABLE, "Overloaded")
+TOOK_TOO_LONG = Kind("took-too-long", HTTPStatus.SERVICE_UNAVAILABLE, "Took too long")
+MIGRATIONS_PENDING = Kind("migrations-pending", HTTPStatus.SERVICE_UNAVAILABLE, "Migrations pending")
+
+KINDS = tuple(kind for kind in list(globals().values()) if isinstance(kind, Kind))
+"""Every kind; `docs/api.md` describes each of them."""
+
+
+class Problem(Exception):
+    """An answer that is not the one asked for. `members` are further members of the document."""
+
+    def __init__(self, kind: Kind, detail: str, *, retry_after: int | None = None, **members: Any) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+        self.members = members
+        self.headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+
+
+class ProblemDocument(BaseModel):
+    """A problem (RFC 9457). Some kinds have further members, such as `errors`."""
+
+    model_config = ConfigDict(extra="allow", title="Problem")
+
+    type: str = Field(description="Which kind of problem, a reference explained in docs/api.md.")
+    title: str = Field(description="The kind in two or three words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What is wrong with this request and what to do, in a sentence.")
+    instance: str = Field(description="The path that was asked for.")
+
+
+def documented(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
+    """Describe these kinds, and those that every route can answer with, for the OpenAPI document."""
+    every_route = (UNKNOWN_PARAMETER, INVALID_PARAMETER, INTERNAL_ERROR)
+    by_status: dict[int | str, list[Kind]] = {}
+    for kind in sorted({*kinds, *every_route}, key=lambda kind: (kind.status, kind.name)):
+        by_status.setdefault(int(kind.status), []).append(kind)
+    schema = {"$ref": "#/components/schemas/Problem"}
+    described: dict[int | str, dict[str, Any]] = {
+        status: {
+            "description": ", ".join(f"{kind.title} (`{kind.type}`)" for kind in of_status),
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status, of_status in by_status.items()
+    }
+    if 503 in described:
+        described[503]["headers"] = {
+            "Retry-After": {"description": "Seconds after which to ask again.", "schema": {"type": "string"}}
+        }
+    return described
+
+
+READING = (DATABASE_UNAVAILABLE, OVERLOADED, TOOK_TOO_LONG, MIGRATIONS_PENDING)
+"""The problems of every route that reads the database."""
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of the application be answered by a problem."""
+
+    @app.exception_handler(Problem)
+    async def answer_problem(request: Request, problem: Problem) -> Response:
+        return _answer(request, problem.kind, problem.detail, problem.headers, **problem.members)
+
+    @app.exception_handler(RequestValidationError)
+    async def answer_invalid(request: Request, error: RequestValidationError) -> Response:
+        errors = [_sentence(one) for one in error.errors()]
+        unknown = any(one["type"] == "unknown_parameter" for one in error.errors())
+        detail = " ".join(one["message"] for one in errors)
+        return _answer(request, UNKNOWN_PARAMETER if unknown else INVALID_PARAMETER, detail, {}, errors=errors)
+
+    @app.exception_handler(HTTPException)
+    async def answer_http(request: Request, error: HTTPException) -> Response:
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            return _answer_method(request)
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            detail = f"There is nothing at this path. {app.openapi_url} lists what there is, /docs shows it."
+            return _answer(request, UNKNOWN_PATH, detail, {})
+        return _answer(request, BAD_REQUEST, str(error.detail), error.headers or {}, status=error.status_code)
+
+    @app.exception_handler(Exception)
+    async def answer_internal(request: Request, error: Exception) -> Response:
+        # The traceback goes to the server's log: the exception is raised again after this answer.
+        return _answer(request, INTERNAL_ERROR, "The server made a mistake; its log says which. Please report it.", {})
+
+
+def _answer(request: Request, kind: Kind, detail: str, headers: Mapping[str, str], **members: Any) -> Response:
+    document = {
+        "type": kind.type,
+        "title": kind.title,
+        "status": int(kind.status),
+        "detail": detail,
+        "instance": request.url.path,
+        **members,
+    }
+    return Response(orjson.dumps(document), document["status"], dict(headers), MEDIA_TYPE)
+
+
+def _answer_method(request: Request) -> Response:
+    """Answer OPTIONS with what is allowed, and any other method with a problem that says so."""
+    allowed = {"Allow": "GET, HEAD, OPTIONS"}
+    if request.method == "OPTIONS":
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=allowed)
+    return _answer(request, METHOD_NOT_ALLOWED, f"This API is read-only: ask with GET, not {request.method}.", allowed)
+
+
+def _sentence(error: Mapping[str, Any]) -> dict[str, str]:
+    """Say which parameter is wrong, and how."""
+    parameter = ".".join(str(part) for part in error["loc"][1:])
+    message = str(error["msg"]).removeprefix("Value error, ").rstrip(".")
+    if error["type"] == "missing":
+        message = "is required"
+    return {"parameter": parameter, "message": f"{parameter}: {message}." if parameter else f"{message}."}

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from small_market import application, fill, make_database, served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import httpx2
+    from sqlalchemy.engine import URL
+
+
+@pytest.fixture(scope="module")
+def database(postgres: URL, request: pytest.FixtureRequest) -> str:
+    """The URL of an empty, migrated database. It is only read by the API, so that one serves a whole module."""
+    return make_database(postgres, request.module.__name__.rpartition(".")[2])
+
+
+@pytest.fixture(scope="module")
+def market(database: str) -> str:
+    """A database that holds a few days of a market of three stocks, one of them delisted."""
+    fill(database)
+    return database
+
+
+@pytest.fixture(scope="module")
+def client(market: str) -> Iterator[httpx2.Client]:
+    """A client of the API over the small market."""
+    with served(application(market)) as client:
+        yield client

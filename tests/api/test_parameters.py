@@ -1,0 +1,65 @@
+"""What a route does not take is refused, with a sentence that says what it takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from api.parameters import last_day
+
+if TYPE_CHECKING:
+    import httpx2
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("daily", "trade_date: is required"),
+        ("daily?trade_date=", "takes a day as YYYYMMDD or YYYY-MM-DD"),
+        ("daily?trade_date=2024-0102", "takes a day as YYYYMMDD or YYYY-MM-DD"),
+        ("daily?trade_date=２０２４０１０２", "takes a day as YYYYMMDD or YYYY-MM-DD"),
+        ("daily?trade_date=20240230", "20240230 is not a day of the calendar"),
+        ("daily?trade_date=19901218", "from 1990-12-19 (the first session)"),
+        (f"daily?trade_date={last_day().year + 1}0101", f"to {last_day()} are served"),
+        ("daily?trade_date=20240102&trade_date=20240103", "trade_date: give it once"),
+        ("stocks/600519.SH/daily?start=20240201&end=20240131", "start (2024-02-01) is after end (2024-01-31)"),
+        ("stocks/600519.SH/daily?adjust=QFQ", "'none', 'qfq' or 'hfq'"),
+        ("stocks?limit=0", "greater than or equal to 1"),
+        ("stocks?limit=10001", "less than or equal to 10000"),
+        ("stocks?offset=99999999999999999999", "less than or equal to 1000000"),
+        ("stocks?list_status=X", "'L', 'D' or 'P'"),
+        ("stocks?q=", "at least 1 character"),
+        ("stocks?q=%00", "without control characters"),
+        ("calendar?is_open=yes", "'0' or '1'"),
+        ("datasets/daily/coverage?limit=1000&keys=10000", "limit × keys is above 500,000"),
+    ],
+)
+def test_a_wrong_value_is_a_problem(client: httpx2.Client, path: str, words: str) -> None:
+    response = client.get(f"/api/v1/{path}")
+    assert (response.status_code, response.json()["type"]) == (422, "/problems/invalid-parameter"), response.text
+    assert words in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "takes"),
+    [
+        ("health", "no parameters"),
+        ("health/live", "no parameters"),
+        ("health/ready", "no parameters"),
+        ("datasets", "no parameters"),
+        ("datasets/daily", "no parameters"),
+        ("datasets/daily/coverage", "start, end, limit, offset, keys"),
+        ("stocks", "list_status, exchange, market, industry, q, limit, offset"),
+        ("stocks/600519.SH", "no parameters"),
+        ("stocks/600519.SH/daily", "start, end, adjust"),
+        ("daily", "trade_date"),
+        ("calendar", "start, end, is_open"),
+    ],
+)
+def test_an_unknown_parameter_is_a_problem_that_names_it_and_those_there_are(
+    client: httpx2.Client, path: str, takes: str
+) -> None:
+    response = client.get(f"/api/v1/{path}", params={"star": "20240102"})
+    assert (response.status_code, response.json()["type"]) == (422, "/problems/unknown-parameter")
+    assert f"'star' is no parameter of this route, which takes {takes}" in response.json()["detail"]
