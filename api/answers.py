@@ -100,6 +100,12 @@ class Items:
             text = text.replace(b"\\,", b",").replace(b"\\\\", b"\\")
         return b"[[" + text[:-1].replace(b"\n", b"],[") + b"]]" if text else b"[]"
 
+    def first(self, limit: int) -> Items:
+        """At most the first `limit` rows. A text's line ends are escaped, so that each line end is that of a row."""
+        if self.rows <= limit:
+            return self
+        return Items(limit, b"".join(self.copied.splitlines(keepends=True)[:limit]))
+
     @property
     def without_last(self) -> int:
         """Rows whose last column is null. A text's line ends are escaped, so that each line end is that of a row."""

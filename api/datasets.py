@@ -126,20 +126,20 @@ async def read_dataset(
     database: ReadOnly, dataset: Name, asked: Annotated[parameters.Parameters, Query()], response: Response
 ) -> dict[str, Any]:
     """What a dataset is, in English and Chinese: key, columns with type, unit and meaning, quirks; and its coverage."""
-    declared = _declared(dataset)
+    known = declared(dataset)
     async with database.read() as connection:
         covered = await _summaries(connection, (dataset,))
     _mark(response, covered)
     return {
-        **_summary(declared, covered[dataset]),
-        "key": declared.key,
+        **_summary(known, covered[dataset]),
+        "key": known.key,
         "columns": [
             {"name": one.name, "type": one.type, "unit": one.unit, "title": one.title, "title_zh": one.title_zh}
-            for one in declared.columns
+            for one in known.columns
         ],
-        "points": declared.points,
-        "published": declared.published.isoformat("minutes") if declared.published else None,
-        "quirks": declared.quirks,
+        "points": known.points,
+        "published": known.published.isoformat("minutes") if known.published else None,
+        "quirks": known.quirks,
     }
 
 
@@ -158,25 +158,25 @@ async def read_coverage(
     Trading days of which nothing is known have no row; `meta.partitions` counts them as `not_landed`. A dataset without a
     time axis has one partition, `all`, whatever the range.
     """
-    declared = _declared(dataset)
+    known = declared(dataset)
     where = [COVERAGE.c.dataset == dataset]
-    if declared.partitioned:
+    if known.partitioned:
         where.append(COVERAGE.c.partition.between(asked.first.isoformat(), asked.last.isoformat()))
     shown = {**COVERAGE.c, "missing_keys": COVERAGE.c.missing_keys[1 : asked.keys]}
     page = select(*(as_json(shown[name]) for name in LISTED)).where(*where).order_by(COVERAGE.c.partition)
     async with database.read() as connection:
         stands = (
-            await standing.of_range(connection, declared, asked.first, asked.last)
-            if declared.partitioned
-            else await standing.of_snapshot(connection, declared)
+            await standing.of_range(connection, known, asked.first, asked.last)
+            if known.partitioned
+            else await standing.of_snapshot(connection, known)
         )
         items = await answers.copy(connection, page.limit(asked.limit).offset(asked.offset))
     more = {"total": sum(stands.statuses.values()), "limit": asked.limit, "offset": asked.offset, "keys": asked.keys}
-    meta = answers.describe(declared, items.rows, {dataset: stands}, **more)
+    meta = answers.describe(known, items.rows, {dataset: stands}, **more)
     return answers.table(dataset, LISTED, items, meta)
 
 
-def _declared(name: str) -> Dataset:
+def declared(name: str) -> Dataset:
     """The declaration of a dataset, or a problem that lists which there are."""
     if name not in CATALOG:
         detail = f"There is no dataset {name[:40]!r}. There are {', '.join(CATALOG)}."

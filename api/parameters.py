@@ -128,6 +128,18 @@ class MarketDay(Parameters):
     trade_date: Day = Field(description="A trading day, `YYYYMMDD` or `YYYY-MM-DD`.", examples=["20240102"])
 
 
+class Rows(Parameters):
+    """Which partition of a dataset, and how much of it."""
+
+    trade_date: Day | None = Field(
+        None,
+        description="A trading day, `YYYYMMDD` or `YYYY-MM-DD`; absent for a dataset without a time axis.",
+        examples=["20240102"],
+    )
+    limit: int = Field(10_000, ge=1, le=20_000, description="Rows in the answer at the most.", examples=[6000])
+    offset: int = Field(0, ge=0, le=1_000_000, description="Rows to leave out before the first.", examples=[0])
+
+
 class CalendarDays(Range):
     """A range of calendar days."""
 

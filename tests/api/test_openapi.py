@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
 PLAIN = ("/health", "/health/live", "/health/ready", "/datasets", "/datasets/{dataset}", "/stocks/{ts_code}")
 """Routes of which any question is a valid one."""
-ASKING = ("/datasets/{dataset}/coverage", "/stocks", "/stocks/{ts_code}/daily", "/daily", "/calendar")
+ASKING = (
+    "/datasets/{dataset}/coverage",
+    "/datasets/{dataset}/rows",
+    "/stocks",
+    "/stocks/{ts_code}/daily",
+    "/daily",
+    "/calendar",
+)
 """Routes that take query parameters, of which some values are wrong."""
 KNOWN = {
     "dataset": ["daily", "stock_basic"],
