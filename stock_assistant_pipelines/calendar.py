@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.settings import SHANGHAI
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def now() -> datetime:
     """The time, in Shanghai."""
-    return datetime.now(UTC).astimezone(SHANGHAI)
+    return datetime.now(SHANGHAI)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Calendar:
 
     def count(self, first: date, last: date) -> int:
         """How many trading days lie between `first` and `last`, both included."""
-        return bisect_right(self.trading_days, last) - bisect_left(self.trading_days, first)
+        return max(0, bisect_right(self.trading_days, last) - bisect_left(self.trading_days, first))
 
     def before(self, day: date) -> date | None:
         """The trading day before `day`."""
@@ -55,7 +55,7 @@ class Calendar:
         """The newest trading day whose rows are published by `moment`, when they come out at `published` each day."""
         here = moment.astimezone(SHANGHAI)
         last = bisect_right(self.trading_days, here.date())
-        if last and self.trading_days[last - 1] == here.date() and here.timetz().replace(tzinfo=None) < published:
+        if last and self.trading_days[last - 1] == here.date() and here.time() < published:
             last -= 1
         return self.trading_days[last - 1] if last else None
 

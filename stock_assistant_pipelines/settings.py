@@ -1,21 +1,31 @@
 """Every environment variable, in one place.
 
-Values come from the environment, from a `.env` file beside the process, and, for secrets, from files: `NAME_FILE=path`
-or a file `name` in `SECRETS_DIR`. A wrong value stops the start with one line that says which variable and what it takes.
+Values come from the environment, else from a `.env` file in the working directory, else, best for secrets, from files:
+`NAME_FILE=path` or a file `name` in `SECRETS_DIR`. Empty counts as not set. A wrong value stops the start with one line
+that says which variable and what it takes.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pydantic_settings import PydanticBaseSettingsSource
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 """The market's time zone: every date and time of day that concerns it is meant in this one."""
@@ -28,32 +38,97 @@ class SettingsError(ValueError):
     """A variable has a value it cannot take. One line: which, and what it takes. Never shows the value of a secret."""
 
 
-def _postgres_url(value: str) -> str:
+def _postgres_url(value: SecretStr) -> SecretStr:
     """Check a database URL and reduce its scheme to `postgresql`; the driver is chosen by whoever connects."""
+    takes = "takes a PostgreSQL URL: postgresql://user:password@host:5432/name"
     try:
-        url = make_url(value)
-    except ArgumentError:
-        raise ValueError("takes a URL such as postgresql://user:password@host:5432/name") from None
+        url = make_url(value.get_secret_value())
+    except (ArgumentError, ValueError):  # the reason quotes what stands after a colon, which may be of the password
+        raise ValueError(takes) from None
     if url.get_backend_name() not in {"postgresql", "postgres"}:
-        raise ValueError("takes a PostgreSQL URL: postgresql://user:password@host:5432/name")
+        raise ValueError(takes)
+    if "@" in (url.host or ""):
+        raise ValueError(f"{takes}, with an @ in the password written as %40")
     if not url.database:
         raise ValueError("must end with the name of a database: postgresql://user:password@host:5432/name")
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return SecretStr(url.set(drivername="postgresql").render_as_string(hide_password=False))
 
 
-def _secret_url(value: SecretStr) -> SecretStr:
-    return SecretStr(_postgres_url(value.get_secret_value()))
-
-
-def _base_url(value: str) -> str:
-    if not value.startswith(("https://", "http://")):
-        raise ValueError("takes a URL that starts with https:// (or http:// on loopback)")
+def _web_url(value: str) -> str:
+    """Check a URL and take off its last slash."""
+    parts = _parts(value)
+    if parts is None or parts.query or parts.fragment:
+        raise ValueError("takes a URL that starts with https:// or http://")
+    if parts.username is not None:
+        raise ValueError("takes a URL without user and password")
     return value.rstrip("/")
 
 
-def _split(value: object) -> object:
-    """Read `a,b` as a list; an empty text is no item."""
-    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+def _tushare_url(value: str) -> str:
+    """Check where Tushare is asked: the token is part of every call, so it travels encrypted or not at all."""
+    url = _web_url(value)
+    if not url.lower().startswith("https://") and not on_loopback(url):
+        raise ValueError("takes an https:// URL: over http:// the token could be read on its way (only loopback may)")
+    return url
+
+
+def _parts(url: str) -> SplitResult | None:
+    """A web URL, taken apart; None when it is not one."""
+    try:
+        parts = urlsplit(url)
+        sound = parts.port != 0  # reading an impossible port raises
+    except ValueError:
+        return None
+    return parts if sound and parts.scheme in {"http", "https"} and parts.hostname else None
+
+
+def on_loopback(url: str) -> bool:
+    """Whether a URL is of this very machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _list(value: object) -> object:
+    """Read `a,b`, or a JSON list, as a list; an empty text is no item."""
+    if not isinstance(value, str):
+        return value
+    if not value.lstrip().startswith("["):
+        return [item.strip() for item in value.split(",") if item.strip()]
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        raise ValueError("takes a list: items separated by commas, or JSON") from None
+
+
+def _origins(values: list[str]) -> list[str]:
+    """Check origins, and write them as browsers do: in lower case and without a slash at the end."""
+    origins = [value.lower().rstrip("/") for value in values]
+    for origin in origins:
+        parts = _parts(origin)
+        if origin != "*" and (parts is None or origin != f"{parts.scheme}://{parts.netloc}" or "@" in origin):
+            raise ValueError(
+                "takes origins without a path, separated by commas: https://a.example,https://b.example:8443"
+            )
+    return origins
+
+
+def _absolute(path: Path) -> Path:
+    """The path as it is meant now: what a later change of the working directory does not move."""
+    return Path(os.path.abspath(os.path.expanduser(path)))
+
+
+def _written(pattern: str, takes: str) -> AfterValidator:
+    """Check that a text is written so, and say in words what it takes."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(takes)
+        return value
+
+    return AfterValidator(check)
 
 
 class Settings(BaseSettings):
@@ -67,15 +142,15 @@ class Settings(BaseSettings):
     environment: Literal["local", "staging", "production"] = Field(
         "local", description="Where this runs; shown by the health route."
     )
-    api_v1_str: Annotated[str, Field(pattern=r"^(/[a-z0-9_-]+)*$")] = Field(
-        "/api/v1", description="Path under which the API's routes stand."
-    )
-    backend_cors_origins: Annotated[list[str], NoDecode, BeforeValidator(_split)] = Field(
+    api_v1_str: Annotated[
+        str, _written(r"(/[a-z0-9_-]+)*", "takes a path such as /api/v1: lower-case letters, digits, - and _")
+    ] = Field("/api/v1", description="Path under which the API's routes stand.")
+    backend_cors_origins: Annotated[list[str], NoDecode, BeforeValidator(_list), AfterValidator(_origins)] = Field(
         default_factory=list,
         description="Origins that browsers may call the API from, separated by commas. None by default.",
     )
 
-    database_url: Annotated[SecretStr, AfterValidator(_secret_url)] | None = Field(
+    database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] | None = Field(
         None, description="PostgreSQL (15 or newer) as one URL. Goes before the POSTGRES_* variables."
     )
     postgres_server: str | None = Field(
@@ -84,30 +159,37 @@ class Settings(BaseSettings):
     postgres_port: Annotated[int, Field(ge=1, le=65535)] = Field(5432, description="PostgreSQL's port.")
     postgres_user: str = Field("postgres", description="PostgreSQL's user.")
     postgres_password: SecretStr | None = Field(None, description="PostgreSQL's password.")
-    postgres_db: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$")] | None = Field(
-        None, description="Name of the database; stock_assistant, or stock_assistant_sandbox without a token."
+    postgres_db: (
+        Annotated[
+            str, _written(r"[A-Za-z_][A-Za-z0-9_-]*", "takes a name of letters, digits, - and _, no digit or - first")
+        ]
+        | None
+    ) = Field(None, description="Name of the database; stock_assistant, or stock_assistant_sandbox without a token.")
+    data_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
+        Path("data"),
+        description="Where the embedded PostgreSQL and Dagster's files are kept.",
+        validate_default=True,
     )
-    data_dir: Path = Field(Path("data"), description="Where the embedded PostgreSQL and Dagster's files are kept.")
 
     tushare_token: SecretStr | None = Field(
         None, description="Your Tushare token. Without it only the sandbox can be asked."
     )
-    tushare_base_url: Annotated[str, AfterValidator(_base_url)] = Field(
+    tushare_base_url: Annotated[str, AfterValidator(_tushare_url)] = Field(
         "https://api.waditu.com/dataapi", description="Where Tushare's interface is asked."
     )
     tushare_points: Annotated[int, Field(ge=0)] = Field(
         2000,
         description="The points of your token (120, 2000, 5000, 10000, 15000): they decide calls per minute and datasets.",
     )
-    tushare_timeout: PositiveFloat = Field(30.0, description="Seconds to wait for one answer.")
-    tushare_throttle_seconds: PositiveFloat = Field(
+    tushare_timeout: Annotated[float, Field(gt=0, le=600)] = Field(30.0, description="Seconds to wait for one answer.")
+    tushare_throttle_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
         61.0, description="Seconds to leave an interface alone after it said that its calls per minute are used up."
     )
     tushare_concurrency: Annotated[int, Field(ge=1, le=64)] = Field(
         4, description="Calls under way at once in one run."
     )
 
-    api_url: Annotated[str, AfterValidator(_base_url)] = Field(
+    api_url: Annotated[str, AfterValidator(_web_url)] = Field(
         "http://127.0.0.1:8000", description="Where readers reach the API; links in Dagster point there."
     )
     api_pool_size: PositiveInt = Field(8, description="Database connections that one API process keeps.")
@@ -140,33 +222,66 @@ class Settings(BaseSettings):
         )
 
     @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Where values come from, the first that has one: arguments, the environment, `.env`, files of secrets."""
+        assert isinstance(env_settings, EnvSettingsSource)
+        assert isinstance(dotenv_settings, EnvSettingsSource)
+        variables = {**dotenv_settings.env_vars, **env_settings.env_vars}
+        files = InitSettingsSource(settings_cls, dict(_from_files(cls.model_fields, variables)))
+        return init_settings, env_settings, dotenv_settings, files
+
+    @classmethod
     def load(cls) -> Self:
         """Read the environment. Raises `SettingsError`, one line naming the variable and what it takes."""
         try:
-            return cls(**_from_files(set(cls.model_fields)))  # type: ignore[arg-type]
+            return cls()
         except ValidationError as error:
-            lines = (f"{str(item['loc'][0]).upper()}: {_what_it_takes(item['msg'])}" for item in error.errors())
-            raise SettingsError("; ".join(lines)) from None
+            lines = [f"{str(item['loc'][0]).upper()}: {_what_it_takes(item['msg'])}" for item in error.errors()]
+        except UnicodeDecodeError:
+            lines = [f"{cls.model_config.get('env_file')}: takes UTF-8 text"]
+        raise SettingsError("; ".join(lines))  # here, and so without a context: what was caught holds the values
 
 
 def _what_it_takes(message: str) -> str:
     return message.removeprefix("Value error, ")
 
 
-def _from_files(names: set[str]) -> dict[str, str]:
-    """Read the values that stand in files: `NAME_FILE`, or `name` in `SECRETS_DIR`. The environment's own value goes first."""
+def _from_files(names: Iterable[str], variables: Mapping[str, str | None]) -> dict[str, str]:
+    """Read the values that stand in files: `NAME_FILE`, or `name` in `SECRETS_DIR`. What a variable says is not looked for.
+
+    `variables` are those that are set, in lower case. Raises `SettingsError` when a file cannot be read.
+    """
+    directory = variables.get("secrets_dir")
+    if directory and not Path(directory).is_dir():
+        raise SettingsError(f"SECRETS_DIR: takes a directory, and {directory} is none")
     values = {}
-    directory = os.environ.get("SECRETS_DIR")
     for name in names:
-        pointer = os.environ.get(f"{name.upper()}_FILE")
+        pointer = variables.get(f"{name}_file")
         path = Path(pointer) if pointer else Path(directory, name) if directory else None
-        if path is None or os.environ.get(name.upper()) or (not pointer and not path.is_file()):
+        if path is None or variables.get(name) or (not pointer and not path.is_file()):
             continue
-        try:
-            values[name] = path.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise SettingsError(f"{name.upper()}_FILE: cannot read {path}: {error.strerror}") from None
+        value = _read(path, f"{name}_file".upper() if pointer else "SECRETS_DIR")
+        if value:
+            values[name] = value
     return values
+
+
+def _read(path: Path, variable: str) -> str:
+    """A file's text without the blanks around it. Raises `SettingsError` naming the variable that points to it."""
+    try:
+        return path.read_text(encoding="utf-8-sig").strip()
+    except OSError as error:
+        reason = str(error.strerror)
+    except UnicodeDecodeError:
+        reason = "it is not UTF-8 text"
+    raise SettingsError(f"{variable}: cannot read {path}: {reason}")
 
 
 @lru_cache(maxsize=1)

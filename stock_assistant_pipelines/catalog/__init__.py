@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from stock_assistant_pipelines.catalog.dataset import validate
+from stock_assistant_pipelines.catalog.dataset import catalog
 from stock_assistant_pipelines.catalog.index import INDEX
 from stock_assistant_pipelines.catalog.market import MARKET
 from stock_assistant_pipelines.catalog.reference import REFERENCE
@@ -15,7 +14,5 @@ if TYPE_CHECKING:
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
 
-CATALOG: Mapping[str, Dataset] = MappingProxyType({dataset.api: dataset for dataset in (*REFERENCE, *MARKET, *INDEX)})
+CATALOG: Mapping[str, Dataset] = catalog(*REFERENCE, *MARKET, *INDEX)
 """Datasets by `api`."""
-
-validate(CATALOG)

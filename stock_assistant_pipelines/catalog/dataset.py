@@ -11,10 +11,11 @@ import re
 from dataclasses import dataclass, field
 from datetime import date, time
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -220,6 +221,8 @@ class Dataset:
     """When a trading day's rows are there, in Asia/Shanghai; None where it does not matter."""
     repeats: bool = False
     """Whether a day may hold the very rows of another. Where it may not, such an answer is yesterday's, relabelled."""
+    confirm: bool = False
+    """Whether a trading day is asked for twice and both answers must agree: not all that it holds is proven otherwise."""
     fills: tuple[str, ...] = ()
     """Columns that take the value of the call's parameter where the answer leaves them null."""
     rules: tuple[Rule, ...] = ()
@@ -253,30 +256,61 @@ class Dataset:
         return calendar + self.expected.reads
 
     def _validate(self) -> None:
-        problems = []
-        if not NAME.fullmatch(self.api):
-            problems.append("`api` is lower-case letters, digits and underscores")
-        if len(self.by_name) != len(self.columns):
-            problems.append("two columns have the same name")
-        problems += [f"`{name}` in `key` is not a column" for name in self.key if name not in self.by_name]
-        problems += [f"`{name}` in `fills` is not a column" for name in self.fills if name not in self.by_name]
-        if not self.key:
-            problems.append("`key` is empty")
-        if self.partitioned != (self.calendar is not None):
-            problems.append("`calendar` goes with the grain `trade_date`, and only with it")
-        if self.partitioned and self.grain.value not in self.key:
-            problems.append(f"`key` lacks the partition column `{self.grain.value}`")
-        if self.partitioned == isinstance(self.calls, Whole):
-            problems.append("`calls` does not fit the grain: `Whole` is for snapshots, the others for trading days")
-        if self.partitioned == isinstance(self.expected, EveryDay | NeverFewer):
-            problems.append("`expected` does not fit the grain")
+        problems = [*self._names(), *self._grain(), *self._answers()]
         if problems:
             raise CatalogError(f"{self.api}: " + "; ".join(problems))
 
+    def _names(self) -> Iterator[str]:
+        """What is wrong with the names, and with what refers to them."""
+        if not NAME.fullmatch(self.api):
+            yield "`api` is lower-case letters, digits and underscores"
+        if len(self.by_name) != len(self.columns):
+            yield "two columns have the same name"
+        if len({rule.name for rule in self.rules}) != len(self.rules):
+            yield "two rules have the same name"
+        if not self.key:
+            yield "`key` is empty"
+        if len(set(self.key)) != len(self.key):
+            yield "`key` names a column twice"
+        counted = (self.expected.column,) if isinstance(self.expected, EveryDay | NeverFewer) else ()
+        for word, names in (("key", self.key), ("fills", self.fills), ("expected", counted)):
+            yield from (f"`{name}` in `{word}` is not a column" for name in names if name not in self.by_name)
+        for column in self.columns:
+            if column.optional and column.name not in self.key:
+                yield f"`{column.name}` is `optional`, which is said of a part of the key only"
 
-def validate(datasets: Mapping[str, Dataset]) -> None:
-    """Check what one declaration says of others: every dataset it reads exists. Raises `CatalogError`."""
-    for dataset in datasets.values():
-        for name in dataset.reads:
-            if name not in datasets:
+    def _grain(self) -> Iterator[str]:
+        """What does not fit the way it is partitioned."""
+        if self.partitioned != (self.calendar is not None):
+            yield "`calendar` goes with the grain `trade_date`, and only with it"
+        if self.partitioned and self.grain.value not in self.key:
+            yield f"`key` lacks the partition column `{self.grain.value}`"
+        if self.partitioned == isinstance(self.calls, Whole):
+            yield "`calls` does not fit the grain: `Whole` is for snapshots, the others for trading days"
+        if self.partitioned == isinstance(self.expected, EveryDay | NeverFewer):
+            yield "`expected` does not fit the grain: `EveryDay` and `NeverFewer` are for snapshots"
+
+    def _answers(self) -> Iterator[str]:
+        """What is impossible in its calls."""
+        if self.row_cap is not None and self.row_cap < 1:
+            yield "`row_cap` is above zero"
+        match self.calls:
+            case PerRange(rows_per_day=rows) if not 1 <= rows <= (self.row_cap or rows):
+                yield "`rows_per_day` is above zero, and a day fits under the row cap"
+            case PerCode(codes=codes) if not codes or len(set(codes)) != len(codes):
+                yield "`codes` names at least one code, and none twice"
+            case Whole(variants=variants, may_be_empty=empty) if not empty <= set(range(len(variants))):
+                yield "`may_be_empty` holds positions in `variants`"
+
+
+def catalog(*datasets: Dataset) -> Mapping[str, Dataset]:
+    """Datasets by `api`. Raises `CatalogError` when two have one name, or one refers to a dataset that is not there."""
+    by_api = {dataset.api: dataset for dataset in datasets}
+    for dataset in datasets:
+        if by_api[dataset.api] is not dataset:
+            raise CatalogError(f"{dataset.api}: is declared twice")
+        named_by = dataset.expected.named_by if isinstance(dataset.expected, NeverFewer) else ()
+        for name in (*dataset.reads, *named_by):
+            if name not in by_api:
                 raise CatalogError(f"{dataset.api}: `{name}`, which its completeness rests on, is not in the catalog")
+    return MappingProxyType(by_api)

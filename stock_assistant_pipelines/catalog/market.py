@@ -157,12 +157,14 @@ SUSPEND_D = Dataset(
     expected=Unexplained("stock_basic", bars="daily"),
     calendar="trade_cal",
     repeats=True,
+    confirm=True,
     points=120,
     row_cap=5000,
     published=time(16, 0),
     quirks=(
         "A suspension with a time of day is a halt inside the session: the stock still has a bar.",
-        "Proven against daily: every listed stock has a bar or a suspension for the whole day.",
+        "Proven against daily: every listed stock has a bar or a suspension for the whole day. Resumptions and halts inside "
+        "the session are proven by nothing; two answers in a row must agree on them.",
     ),
 )
 

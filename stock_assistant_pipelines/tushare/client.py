@@ -8,20 +8,22 @@ DataFrame in Tushare's columns, values as they were sent.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import msgspec
 import pandas as pd
 from tushare.pro.client import DataApi
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.tushare.errors import Truncated
+from stock_assistant_pipelines.tushare.errors import MalformedAnswer, SchemaDrift
 from stock_assistant_pipelines.tushare.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from stock_assistant_pipelines.settings import Settings
+    from stock_assistant_pipelines.tushare.transport import Page
 
 
 class TushareApi(DataApi):  # type: ignore[misc]
@@ -40,32 +42,25 @@ class TushareApi(DataApi):  # type: ignore[misc]
         """Connect as the settings say."""
         return cls(Transport.from_settings(settings))
 
-    def query(self, api_name: str, fields: str = "", **params: Any) -> pd.DataFrame:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._transport.close()
+
+    def query(self, api_name: str, fields: str | Sequence[str] = "", **params: Any) -> pd.DataFrame:
         """Fetch every row of a call, page after page, unless the caller pages itself with `limit` or `offset`.
 
-        `fields` are column names separated by commas; empty means Tushare's default columns. Dates are text, `YYYYMMDD`.
+        `fields` are column names, in one text separated by commas or in a list; empty means Tushare's default columns.
+        Dates are text, `YYYYMMDD`. An empty parameter counts as not given, as with Tushare.
         """
-        wanted = tuple(name for name in fields.replace(" ", "").split(",") if name)
-        paging = {"limit", "offset"} & params.keys()
-        columns: tuple[str, ...] = ()
-        rows: list[list[Any]] = []
-        while True:
-            page = self._transport.page(api_name, {**params, "offset": len(rows)} if rows else params, wanted)
-            got = cast("list[list[Any]]", msgspec.json.decode(page.items))
-            columns = columns or page.fields
-            rows += got
-            if paging or not self._more(api_name, page.has_more, len(got)):
-                return pd.DataFrame(rows, columns=list(columns))
-            if page.has_more and not got:
-                raise Truncated(api_name, f"says that more follows {len(rows)} rows, and does not give it")
-
-    @staticmethod
-    def _more(api_name: str, has_more: bool | None, got: int) -> bool:
-        """Whether another page has to be asked for: the answer says so, or does not say and reaches the row cap."""
-        if has_more is not None:
-            return has_more
+        names = fields.split(",") if isinstance(fields, str) else fields
+        wanted = tuple(name.strip() for name in names if name.strip())
         dataset = CATALOG.get(api_name)
-        return bool(dataset and dataset.row_cap and got >= dataset.row_cap)
+        row_cap = dataset.row_cap if dataset else None
+        pages = self._transport.pages(api_name, params, wanted, partial(_rows, api_name), row_cap)
+        columns, rows = _whole(api_name, islice(pages, 1) if _paging(params) else pages)
+        return pd.DataFrame(rows, columns=list(columns))
 
     def __getattr__(self, name: str) -> Callable[..., pd.DataFrame]:
         """An interface as a method. The SDK turns every unknown attribute into a call, and so breaks copying and pickling."""
@@ -75,3 +70,31 @@ class TushareApi(DataApi):  # type: ignore[misc]
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a TushareApi holds the token and a connection: make one per process, from the settings")
+
+
+def _paging(params: Mapping[str, Any]) -> bool:
+    """Whether the caller asks for one page only. Code that Tushare's site writes sends both words empty."""
+    return any(params.get(word) not in {None, ""} for word in ("limit", "offset"))
+
+
+def _whole(api: str, pages: Iterable[tuple[Page, list[list[Any]]]]) -> tuple[tuple[str, ...], list[list[Any]]]:
+    """The columns and the rows of all pages. Raises `SchemaDrift` when one page has other columns than the first."""
+    columns: tuple[str, ...] = ()
+    rows: list[list[Any]] = []
+    for page, got in pages:
+        columns = columns or page.fields
+        if page.fields != columns:
+            raise SchemaDrift(api, f"one page has the columns {', '.join(columns)}, another {', '.join(page.fields)}")
+        rows += got
+    return columns, rows
+
+
+def _rows(api: str, page: Page) -> list[list[Any]]:
+    """A page's rows, values as they were sent. Raises `MalformedAnswer` when they do not fit the columns."""
+    try:
+        rows = msgspec.json.decode(page.items, type=list[list[Any]])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedAnswer(api, f"the rows are not lists of values: {error}") from None
+    if any(len(row) != len(page.fields) for row in rows):
+        raise MalformedAnswer(api, f"a row has not {len(page.fields)} values, one for each column")
+    return rows

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import sys
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,8 +27,8 @@ Row = tuple[Any, ...]
 
 WIRE: dict[Type, Any] = {
     Type.TEXT: str | None,
-    Type.DATE: Annotated[str, msgspec.Meta(pattern=r"^(\d{8})?$")] | None,
-    Type.NUMBER: float | None,
+    Type.DATE: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{8})?\Z")] | None,
+    Type.NUMBER: Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)] | None,
     Type.INTEGER: int | None,
 }
 
@@ -47,12 +49,14 @@ class Rows:
 
 def compact(day: date) -> str:
     """A day as Tushare writes it: `YYYYMMDD`."""
-    return f"{day:%Y%m%d}"
+    return day.isoformat().replace("-", "")
 
 
 def parse_day(text: str) -> date:
     """Read a day as Tushare writes it. Raises `ValueError` when there is no such day."""
-    return datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 - a calendar day has no time zone
+    if not re.fullmatch(r"[0-9]{8}", text):
+        raise ValueError(f"{text!r} is not a day as YYYYMMDD")
+    return date(int(text[:4]), int(text[4:6]), int(text[6:]))
 
 
 def complete_rows(dataset: Dataset, rows: list[Row], params: Mapping[str, Any]) -> list[Row]:
@@ -79,12 +83,14 @@ def _existing_day(api: str, column: str, text: str) -> None:
 
 
 def by_day(dataset: Dataset, rows: list[Row], first: date, last: date) -> dict[date, list[Row]]:
-    """Split rows by trading day. Raises `WrongDay` when one lies outside the days asked for."""
+    """Split rows by trading day. Raises `WrongDay` when one lies outside the days asked for, `SchemaDrift` without a day."""
     at = dataset.fields.index(dataset.grain.value)
-    split: dict[str, list[Row]] = defaultdict(list)
+    split: dict[str | None, list[Row]] = defaultdict(list)
     for row in rows:
         split[row[at]].append(row)
-    days = {parse_day(text): part for text, part in split.items()}
+    if None in split:
+        raise SchemaDrift(dataset.api, f"a row lacks {dataset.grain.value}, which is part of its key")
+    days = {parse_day(text): part for text, part in split.items() if text}
     if strangers := [day for day in days if not first <= day <= last]:
         raise WrongDay(
             dataset.api,
@@ -95,7 +101,7 @@ def by_day(dataset: Dataset, rows: list[Row], first: date, last: date) -> dict[d
 
 
 def unique(dataset: Dataset, rows: Sequence[Row]) -> Rows:
-    """One row per key. Of two rows where one only fills the other's gaps, the fuller stays.
+    """One row per key, whatever the order they came in. Of rows where one only fills the others' gaps, the fullest stays.
 
     Raises `ConflictingRows` when they contradict each other, and `SchemaDrift` when a part of the key is absent.
     """
@@ -103,15 +109,16 @@ def unique(dataset: Dataset, rows: Sequence[Row]) -> Rows:
     key = itemgetter(*positions)
     required = [at for at in positions if not dataset.columns[at].optional]
     kept: dict[Any, Row] = {}
+    versions: dict[Any, list[Row]] = {}
     for row in rows:
         before = kept.setdefault(key(row), row)
         if before is not row and before != row:
-            kept[key(row)] = _fuller(dataset, before, row)
-    result = list(kept.values())
+            versions.setdefault(key(row), [before]).append(row)
     for at in required:
-        if any(row[at] is None for row in result):
+        if any(row[at] is None for row in kept.values()):
             raise SchemaDrift(dataset.api, f"a row lacks {dataset.fields[at]}, which is part of its key")
-    result.sort(key=lambda row: tuple(row[at] or "" for at in positions))
+    kept |= {each: _fullest(dataset, told) for each, told in versions.items()}
+    result = sorted(kept.values(), key=lambda row: [(row[at] is not None, row[at]) for at in positions])
     return Rows(result, _revision(dataset, result))
 
 
@@ -123,10 +130,13 @@ def _revision(dataset: Dataset, rows: list[Row]) -> str:
     return hashlib.sha256(msgspec.json.encode(rows)).hexdigest()
 
 
-def _fuller(dataset: Dataset, one: Row, other: Row) -> Row:
-    if all(a is None or a == b for a, b in zip(one, other, strict=True)):
-        return other
-    if all(b is None or a == b for a, b in zip(one, other, strict=True)):
-        return one
-    key = {name: one[dataset.fields.index(name)] for name in dataset.key}
-    raise ConflictingRows(dataset.api, f"two different rows for {key}")
+def _fullest(dataset: Dataset, versions: Sequence[Row]) -> Row:
+    """The row of one key that says all that the others say. Raises `ConflictingRows` when there is none."""
+    fullest = min(versions, key=lambda row: row.count(None))
+    for row in versions:
+        differing = [at for at, value in enumerate(row) if value is not None and value != fullest[at]]
+        if differing:
+            key = {name: row[dataset.fields.index(name)] for name in dataset.key}
+            names = ", ".join(dataset.fields[at] for at in differing)
+            raise ConflictingRows(dataset.api, f"two rows for {key} differ in {names}")
+    return fullest

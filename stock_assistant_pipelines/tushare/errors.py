@@ -20,8 +20,12 @@ class TushareError(Exception):
     """Whether the same call may succeed when it is made again soon."""
 
     def __init__(self, api: str, message: str) -> None:
-        super().__init__(f"{api}: {message}")
+        """Keep the arguments as they are, so that an error can be pickled and copied: it may cross processes."""
         self.api = api
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.api}: {self.message}"
 
 
 class TransportError(TushareError):
@@ -31,12 +35,13 @@ class TransportError(TushareError):
 
 
 class HttpStatusError(TushareError):
-    """The gateway answered with an HTTP error. 5xx, 408 and 429 pass; the others do not."""
+    """The gateway answered with another HTTP status than 200. 5xx and 408 pass; the others, redirects too, do not."""
 
     def __init__(self, api: str, status: int) -> None:
-        super().__init__(api, f"HTTP {status} from Tushare's gateway")
         self.status = status
-        self.heals = status >= 500 or status in {408, 429}
+        self.heals = status >= 500 or status == 408
+        advice = "" if self.heals else " (check TUSHARE_BASE_URL)"
+        super().__init__(api, f"HTTP {status} from Tushare's gateway{advice}")
 
 
 class MalformedAnswer(TushareError):
@@ -74,7 +79,7 @@ class IpLimit(TushareError):
 
 
 class BadParameters(TushareError):
-    """Tushare refused the call's parameters, or gave a reason that is not known here."""
+    """Tushare refused the call's parameters, or gave a reason that is not known here; or they are no JSON."""
 
 
 class Window(StrEnum):
@@ -103,19 +108,24 @@ class Throttled(TushareError):
         return datetime.combine(here.date() + timedelta(days=1), time(), SHANGHAI) - here
 
 
-FREQUENCY = re.compile(r"每(分钟|小时|天)最多访问|次/(分钟|小时|天)")
+THROTTLE = re.compile(r"最多访问|频率超限")
+SPAN = re.compile(r"每(分钟|小时|天)最多访问|次/(分钟|小时|天)")
 WINDOWS = {"分钟": Window.MINUTE, "小时": Window.HOUR, "天": Window.DAY}
 
 
 def refusal(api: str, code: int, text: str) -> TushareError:
-    """Tell what a `code` other than 0 means. Throttling is looked for first: its text speaks of permissions as well."""
-    if found := FREQUENCY.search(text):
-        window = WINDOWS[found[1] or found[2]]
+    """Tell what a `code` other than 0 means. Throttling is looked for first: its text speaks of permissions as well.
+
+    Throttling that does not say over which span is taken for that of a minute, the ordinary one.
+    """
+    span = SPAN.search(text)
+    if span or THROTTLE.search(text):
+        window = WINDOWS[span[1] or span[2]] if span else Window.MINUTE
         return Throttled(api, window, f"{text} (the calls of this {window} are used up)")
-    if code == 40101 or "token不对" in text:
+    if code in {40101, 40001} or "token不对" in text:
         return BadToken(api, f"{text} (Tushare does not know this token: check TUSHARE_TOKEN)")
     if "IP数量超限" in text:
         return IpLimit(api, f"{text} (the token is used from too many addresses: give the platform one fixed address)")
-    if "权限" in text or "积分" in text:
+    if code == 2002 or "权限" in text or "积分" in text:
         return PermissionDenied(api, f"{text} (the token's points do not open this dataset)")
     return BadParameters(api, f"code {code}: {text}")

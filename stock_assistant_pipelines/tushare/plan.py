@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, assert_never
 
 from stock_assistant_pipelines.catalog.dataset import Dataset, PerCode, PerDay, PerRange, Whole
@@ -29,8 +28,12 @@ class Call:
 
 
 def plan(dataset: Dataset, days: Sequence[date], calendar: Calendar) -> list[Call]:
-    """Plan the calls for these trading days, or for the snapshot. Days are served in the order given."""
+    """Plan the calls for these trading days, or for the snapshot.
+
+    Each day is asked for once, in the order given; a call that holds several comes when the first of them is due.
+    """
     calls = dataset.calls
+    days = list(dict.fromkeys(days))
     match calls:
         case Whole():
             return [Call(dataset.api, tuple(variant.items())) for variant in calls.variants]
@@ -57,15 +60,12 @@ def plan(dataset: Dataset, days: Sequence[date], calendar: Calendar) -> list[Cal
 
 
 def _spans(days: Sequence[date], calendar: Calendar, most: int) -> list[tuple[date, ...]]:
-    """Cut days into spans of at most `most` trading days from first to last, keeping the newest or oldest first as given."""
-    if not days:
-        return []
-    ordered = sorted(days)
-    spans: list[list[date]] = [[ordered[0]]]
-    for _, day in pairwise(ordered):
-        if calendar.count(spans[-1][0], day) <= most:
+    """Cut days into spans of at most `most` trading days from first to last. The order is that of `days`, within too."""
+    spans: list[list[date]] = []
+    for day in sorted(days):
+        if spans and calendar.count(spans[-1][0], day) <= most:
             spans[-1].append(day)
         else:
             spans.append([day])
-    newest_first = days[0] == ordered[-1] and len(days) > 1
-    return [tuple(span) for span in (reversed(spans) if newest_first else spans)]
+    turn = {day: at for at, day in enumerate(days)}
+    return sorted((tuple(sorted(span, key=turn.__getitem__)) for span in spans), key=lambda span: turn[span[0]])

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 import httpx2
 import msgspec
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
 
+from stock_assistant_pipelines.settings import SettingsError, on_loopback
 from stock_assistant_pipelines.tushare.errors import (
+    BadParameters,
     HttpStatusError,
     MalformedAnswer,
     SchemaDrift,
@@ -19,11 +29,12 @@ from stock_assistant_pipelines.tushare.errors import (
     TransportError,
     Truncated,
     TushareError,
+    Window,
     refusal,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pydantic import SecretStr
 
@@ -37,6 +48,17 @@ SANDBOX_HEADER = "X-Stock-Assistant-Sandbox"
 
 ATTEMPTS = 5
 
+MAX_OFFSET = 100_000
+"""Tushare refuses a larger `offset`."""
+
+T = TypeVar("T")
+
+
+class _Envelope(msgspec.Struct):
+    code: int
+    msg: str | None = None
+    data: msgspec.Raw = msgspec.Raw(b"null")  # opened only where `code` is 0: a refusal may hold anything here
+
 
 class _Data(msgspec.Struct):
     fields: list[str]
@@ -44,13 +66,8 @@ class _Data(msgspec.Struct):
     has_more: bool | None = None
 
 
-class _Envelope(msgspec.Struct):
-    code: int
-    data: _Data | None = None
-    msg: str | None = None
-
-
 _envelope = msgspec.json.Decoder(_Envelope)
+_data = msgspec.json.Decoder(_Data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +110,8 @@ class Transport:
         self._token = token
         self._base_url = base_url
         self._throttle_seconds = throttle_seconds
-        self._backoff = wait_exponential_jitter(multiplier=0.2, max=20)
-        limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
-        self._http = httpx2.Client(timeout=timeout, limits=limits, trust_env=True)
+        self._backoff = wait_exponential(multiplier=0.2) + wait_random(0, 1)
+        self._http = _client(base_url, timeout, connections)
         self._retrying = Retrying(
             retry=retry_if_exception(_retryable),
             stop=stop_after_attempt(ATTEMPTS),
@@ -106,9 +122,9 @@ class Transport:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Connect as the settings say. Raises `ValueError` when there is no token."""
+        """Connect as the settings say. Raises `SettingsError` when there is no token."""
         if settings.tushare_token is None:
-            raise ValueError("TUSHARE_TOKEN is not set: set it, or start the sandbox with `stock-assistant sandbox`")
+            raise SettingsError("TUSHARE_TOKEN is not set: set it, or start the sandbox with `stock-assistant sandbox`")
         return cls(
             settings.tushare_token,
             settings.tushare_base_url,
@@ -117,7 +133,7 @@ class Transport:
             connections=settings.tushare_concurrency,
         )
 
-    def __reduce__(self) -> str:
+    def __reduce__(self) -> NoReturn:
         raise TypeError("a Transport holds the token and an open connection: make one per process, from the settings")
 
     def __enter__(self) -> Self:
@@ -141,57 +157,119 @@ class Transport:
 
     def _once(self, api: str, params: Mapping[str, Any], fields: tuple[str, ...]) -> Page:
         """POST one call and open its envelope."""
-        request = {
-            "api_name": api,
-            "token": self._token.get_secret_value(),
-            "params": params,
-            "fields": ",".join(fields),
-        }
-        try:
-            response = self._http.post(f"{self._base_url}/{api}", json=request)
-        except httpx2.TransportError as error:
-            raise TransportError(api, f"no answer from Tushare: {type(error).__name__}") from None
-        if response.status_code >= 400:
+        response = self._post(api, params, fields)
+        if response.status_code == 429:
+            raise Throttled(api, Window.MINUTE, "HTTP 429 from Tushare's gateway: too many calls")
+        if response.status_code != 200:
             raise HttpStatusError(api, response.status_code)
         try:
             envelope = _envelope.decode(response.content)
-        except msgspec.MsgspecError as error:
+            data = _data.decode(envelope.data) if envelope.code == 0 else None
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise MalformedAnswer(api, f"the answer is not Tushare's JSON: {error}") from None
-        if envelope.code != 0:
-            raise refusal(api, envelope.code, envelope.msg or "")
-        if envelope.data is None:
-            raise MalformedAnswer(api, "code 0, and no data")
+        if data is None:
+            raise refusal(api, envelope.code, self._without_token(envelope.msg or "no reason given"))
         sandbox = response.headers.get(SANDBOX_HEADER)
-        return Page(
-            tuple(envelope.data.fields),
-            bytes(envelope.data.items),
-            envelope.data.has_more,
-            f"sandbox: {sandbox}" if sandbox else TUSHARE,
-        )
+        return Page(tuple(data.fields), bytes(data.items), data.has_more, f"sandbox: {sandbox}" if sandbox else TUSHARE)
+
+    def _post(self, api: str, params: Mapping[str, Any], fields: tuple[str, ...]) -> httpx2.Response:
+        """POST one call. What httpx raises holds the request, and with it the token, so it is never an error's context."""
+        failure: TushareError
+        try:
+            return self._http.post(
+                f"{self._base_url}/{api}",
+                content=self._body(api, params, fields),
+                headers={"Content-Type": "application/json"},
+            )
+        except httpx2.DecodingError as error:
+            failure = MalformedAnswer(api, f"the answer cannot be unpacked: {error}")
+        except httpx2.RequestError as error:
+            reason = self._without_token(f"{type(error).__name__}: {error}")
+            failure = TransportError(api, f"no answer from Tushare: {reason}")
+        raise failure
+
+    def _body(self, api: str, params: Mapping[str, Any], fields: tuple[str, ...]) -> bytes:
+        """A call as JSON. No variable holds it, here or in a caller: some tools print a traceback's variables."""
+        try:
+            return json.dumps(
+                {
+                    "api_name": api,
+                    "token": self._token.get_secret_value(),
+                    "params": params,
+                    "fields": ",".join(fields),
+                },
+                allow_nan=False,
+            ).encode()
+        except (TypeError, ValueError) as error:
+            reason = str(error)
+        raise BadParameters(api, f"parameters are text and numbers, and days text such as 20251218: {reason}")
+
+    def _without_token(self, text: str) -> str:
+        """A text from outside, which might quote the token."""
+        token = self._token.get_secret_value()
+        return text.replace(token, "***") if token else text
+
+    def pages(
+        self,
+        api: str,
+        params: Mapping[str, Any],
+        fields: tuple[str, ...],
+        decode: Callable[[Page], list[T]],
+        row_cap: int | None = None,
+    ) -> Iterator[tuple[Page, list[T]]]:
+        """Fetch every page of a call, each with its rows as `decode` reads them.
+
+        An answer that does not say whether more follows is believed when it is shorter than `row_cap`; one that reaches
+        the cap is asked for its next page. Raises `Truncated` when more follows that is not given.
+        """
+        count = 0
+        before = b""
+        while True:
+            page = self.page(api, {**params, "offset": count} if count else params, fields)
+            rows = decode(page)
+            if rows and page.items == before:
+                raise Truncated(api, f"answers offset {count} with the page before it once more")
+            if page.has_more and not rows:
+                raise Truncated(api, f"says that more follows {count} rows, and does not give it")
+            yield page, rows
+            count += len(rows)
+            before = page.items
+            at_cap = row_cap is not None and len(rows) >= row_cap
+            if not (page.has_more or (page.has_more is None and at_cap)):
+                return
+            if count > MAX_OFFSET:
+                raise Truncated(
+                    api, f"holds more than the {count} rows that can be asked for in one go: narrow the call"
+                )
 
     def fetch(
         self, api: str, params: Mapping[str, Any], types: Mapping[str, Any], *, row_cap: int | None = None
     ) -> Answer:
-        """Fetch every row of a call, page after page.
-
-        `types` maps the wanted columns to their msgspec types. An answer that does not say whether more follows is
-        believed when it is shorter than `row_cap`; one that reaches the cap is asked for its next page.
-        """
-        fields = tuple(types)
+        """Fetch every row of a call, page after page. `types` maps the wanted columns to their msgspec types."""
         rows: list[tuple[Any, ...]] = []
         calls = 0
-        while True:
-            page = self.page(api, {**params, "offset": len(rows)} if rows else params, fields)
-            calls += 1
-            got = _typed(api, page, types)
+        source = TUSHARE
+        for page, got in self.pages(api, params, tuple(types), lambda page: _typed(api, page, types), row_cap):
             rows += got
-            at_cap = row_cap is not None and len(got) >= row_cap
-            if not page.has_more and (page.has_more is False or not at_cap):
-                return Answer(rows, calls, page.source)
-            if not got:
-                if page.has_more:
-                    raise Truncated(api, f"says that more follows {len(rows)} rows, and does not give it")
-                return Answer(rows, calls, page.source)
+            calls += 1
+            source = page.source
+        return Answer(rows, calls, source)
+
+
+def _client(base_url: str, timeout: float, connections: int) -> httpx2.Client:
+    """A pool of connections, through the environment's proxy except to this very machine, which no proxy can reach.
+
+    A caller waits for a free connection as long as it takes. Raises `SettingsError` for a proxy that cannot be used.
+    """
+    try:
+        return httpx2.Client(
+            timeout=httpx2.Timeout(timeout, pool=None),
+            limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
+            trust_env=not on_loopback(base_url),
+        )
+    except (ImportError, ValueError, httpx2.InvalidURL) as error:
+        reason = f"HTTPS_PROXY, ALL_PROXY or NO_PROXY: cannot be used: {error}"
+    raise SettingsError(reason)
 
 
 def _typed(api: str, page: Page, types: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -200,13 +278,14 @@ def _typed(api: str, page: Page, types: Mapping[str, Any]) -> list[tuple[Any, ..
         raise SchemaDrift(api, f"the answer lacks the columns {', '.join(sorted(lacking))}")
     decoders = _decoders(page.fields, tuple((name, types[name]) for name in page.fields if name in types))
     try:
-        rows = decoders[0].decode(page.items)
-    except msgspec.ValidationError:
         try:
+            rows = decoders[0].decode(page.items)
+        except msgspec.ValidationError:
             rows = decoders[1].decode(page.items)
-        except msgspec.ValidationError as error:
-            raise SchemaDrift(api, f"a value has not the declared type: {error}; columns are {page.fields}") from None
-    except msgspec.DecodeError as error:
+    except msgspec.ValidationError as error:
+        columns = ", ".join(page.fields)
+        raise SchemaDrift(api, f"a value has not the declared type: {error}; columns are {columns}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MalformedAnswer(api, f"the rows are not JSON: {error}") from None
     wanted = tuple(types)
     if page.fields == wanted:

@@ -1,0 +1,138 @@
+"""The catalog says of each dataset what Tushare's documentation says of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.catalog.dataset import Dataset, PerCode, PerDay, PerRange, Type, Whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ENDPOINTS = Path(__file__).parents[3] / "shared" / "reference" / "tushare_endpoints.json"
+TYPES = {"str": {Type.TEXT, Type.DATE}, "float": {Type.NUMBER}, "int": {Type.INTEGER}}
+UNITS = {
+    "%": "%",
+    "手": "lot of 100 shares",
+    "千元": "1000 CNY",
+    "万元": "10,000 CNY",
+    "万股": "10,000 shares",
+    "万": "10,000 shares",
+}
+every_dataset = pytest.mark.parametrize("dataset", CATALOG.values(), ids=CATALOG)
+
+
+@pytest.fixture(scope="module")
+def endpoints() -> Any:
+    if not ENDPOINTS.is_file():
+        pytest.skip("Tushare's field lists (shared/reference/tushare_endpoints.json beside the project) are not here")
+    return json.loads(ENDPOINTS.read_text(encoding="utf-8"))
+
+
+def test_the_ten_datasets_are_declared() -> None:
+    assert set(CATALOG) == {
+        "trade_cal",
+        "stock_basic",
+        "namechange",
+        "daily",
+        "adj_factor",
+        "daily_basic",
+        "suspend_d",
+        "stk_limit",
+        "index_basic",
+        "index_daily",
+    }
+
+
+@every_dataset
+def test_the_columns_are_tushares_in_tushares_order(dataset: Dataset, endpoints: Any) -> None:
+    assert list(dataset.fields) == [output["name"] for output in endpoints[dataset.api]["outputs"]]
+
+
+@every_dataset
+def test_the_types_are_tushares(dataset: Dataset, endpoints: Any) -> None:
+    outputs = endpoints[dataset.api]["outputs"]
+    wrong = [each["name"] for each in outputs if dataset.by_name[each["name"]].type not in TYPES[each["type"]]]
+    assert wrong == []
+
+
+@every_dataset
+def test_the_columns_that_tushare_leaves_out_by_default_are_marked(dataset: Dataset, endpoints: Any) -> None:
+    outputs = endpoints[dataset.api]["outputs"]
+    left_out = [output["name"] for output in outputs if not output.get("default", True)]
+    assert [column.name for column in dataset.columns if not column.default] == left_out
+
+
+@every_dataset
+def test_the_units_are_tushares(dataset: Dataset, endpoints: Any) -> None:
+    for output in endpoints[dataset.api]["outputs"]:
+        for unit in re.findall(r"[（(]\s*([^（()）]+?)\s*[）)]", output["meaning"]):
+            if unit in UNITS:
+                assert dataset.by_name[output["name"]].unit == UNITS[unit], output["name"]
+
+
+@every_dataset
+def test_the_row_cap_is_the_documented_one_where_there_is_one(dataset: Dataset, endpoints: Any) -> None:
+    documented = endpoints[dataset.api]["row_cap"]
+    assert documented in {None, dataset.row_cap}
+
+
+@every_dataset
+def test_the_calls_use_parameters_that_tushare_takes_and_leave_out_none_it_needs(
+    dataset: Dataset, endpoints: Any
+) -> None:
+    inputs = endpoints[dataset.api]["inputs"]
+    # Tushare's page on daily_basic asks for ts_code or trade_date, and marks the first as needed.
+    needed = {each["name"] for each in inputs if each["required"]} - (
+        {"ts_code"} if dataset.api == "daily_basic" else set()
+    )
+    for used in parameters(dataset):
+        assert needed <= used <= {each["name"] for each in inputs}
+
+
+def parameters(dataset: Dataset) -> Iterator[set[str]]:
+    """The names of the parameters of a dataset's calls."""
+    match dataset.calls:
+        case PerDay(day=day):
+            yield {day}
+        case PerRange(start=start, end=end):
+            yield {start, end}
+        case PerCode(code=code, start=start, end=end):
+            yield {code, start, end}
+        case Whole(variants=variants):
+            yield from map(set, variants)
+
+
+@every_dataset
+def test_every_column_says_what_it_means_in_both_languages(dataset: Dataset) -> None:
+    assert [column.name for column in dataset.columns if not (column.title and column.title_zh)] == []
+
+
+@every_dataset
+def test_dates_are_typed_as_dates(dataset: Dataset) -> None:
+    named = [column for column in dataset.columns if column.name.endswith("date")]
+    assert {column.type for column in named} <= {Type.DATE}
+
+
+@every_dataset
+def test_a_rule_speaks_of_the_datasets_columns_only(dataset: Dataset) -> None:
+    functions = {"abs", "least", "greatest", "and", "or"}
+    for rule in dataset.rules:
+        assert set(re.findall(r"[a-z_]+", rule.predicate)) - functions <= set(dataset.fields), rule.name
+
+
+@pytest.mark.parametrize("dataset", [each for each in CATALOG.values() if each.partitioned], ids=lambda each: each.api)
+def test_a_trading_days_rows_have_an_hour_of_publication(dataset: Dataset) -> None:
+    assert dataset.published is not None
+
+
+def test_delisted_stocks_are_asked_for_so_that_survivors_are_not_all_there_is() -> None:
+    calls = CATALOG["stock_basic"].calls
+    assert isinstance(calls, Whole)
+    assert {variant["list_status"] for variant in calls.variants} == {"L", "D", "P"}
