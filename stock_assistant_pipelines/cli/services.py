@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.warehouse.database import Database
 
 LOOPBACK = "127.0.0.1"
+LOCATION = "stock_assistant"
+"""The name of the code location. Dagster keeps the state of schedules under it."""
+
 START_TIMEOUT = 120.0
 STOP_TIMEOUT = 20.0
 PROJECT = Path(__file__).parents[2]
@@ -113,7 +116,7 @@ def free_port() -> int:
 
 def environment(settings: Settings, database: Database, tushare: str | None = None) -> dict[str, str]:
     """The environment of our processes: where the database, Dagster's storages and Tushare (or `tushare`, a sandbox) are."""
-    data = settings.data_dir.resolve()
+    data = settings.data_dir
     home = _dagster_home(data)
     values = {
         **os.environ,
@@ -157,16 +160,23 @@ def code_location(logs: Path, port: int) -> Service:
     return Service("code location", command, logs / "code-location.log", port=port)
 
 
-def daemon(logs: Path, code_port: int) -> Service:
+def workspace(home: Path, code_port: int) -> Path:
+    """Write the workspace of the code server on this port; its location has the same name every time it is started."""
+    path = home / "workspace.yaml"
+    path.write_text(
+        f"load_from:\n  - grpc_server:\n      host: {LOOPBACK}\n      port: {code_port}\n      location_name: {LOCATION}\n"
+    )
+    return path
+
+
+def daemon(logs: Path, workspace: Path) -> Service:
     """Dagster's daemon: schedules, queue, backfills."""
-    command = [_script("dagster-daemon"), "run", "--grpc-host", LOOPBACK, "--grpc-port", str(code_port)]
-    return Service("daemon", command, logs / "daemon.log")
+    return Service("daemon", [_script("dagster-daemon"), "run", "-w", str(workspace)], logs / "daemon.log")
 
 
-def webserver(logs: Path, code_port: int, port: int) -> Service:
+def webserver(logs: Path, workspace: Path, port: int) -> Service:
     """Dagster's UI."""
-    command = [_script("dagster-webserver"), "-h", LOOPBACK, "-p", str(port)]
-    command += ["--grpc-host", LOOPBACK, "--grpc-port", str(code_port)]
+    command = [_script("dagster-webserver"), "-h", LOOPBACK, "-p", str(port), "-w", str(workspace)]
     return Service("Dagster UI", command, logs / "dagster-ui.log", url=f"http://{LOOPBACK}:{port}/server_info")
 
 
@@ -200,17 +210,17 @@ def machine(
     settings: Settings, database: Database, *, api_port: int, ui_port: int | None, sandbox_port: int | None, stocks: int
 ) -> Machine:
     """Put the services together: the sandbox and Dagster's UI only where they are given a port."""
-    logs = settings.data_dir.resolve() / "logs"
+    logs = settings.data_dir / "logs"
+    tushare = f"http://{LOOPBACK}:{sandbox_port}/dataapi" if sandbox_port else None
+    values = environment(settings, database, tushare)
     code_port = free_port()
+    known = workspace(Path(values["DAGSTER_HOME"]), code_port)
     wanted = [code_location(logs, code_port), api(logs, api_port, settings.api_v1_str)]
     if ui_port is not None:
-        wanted.append(webserver(logs, code_port, ui_port))
-    tushare = None
+        wanted.append(webserver(logs, known, ui_port))
     if sandbox_port is not None:
         wanted.append(sandbox(logs, sandbox_port, stocks))
-        tushare = f"http://{LOOPBACK}:{sandbox_port}/dataapi"
-    values = environment(settings, database, tushare) | {"API_URL": f"http://{LOOPBACK}:{api_port}"}
-    return Machine(wanted, daemon(logs, code_port), values)
+    return Machine(wanted, daemon(logs, known), values)
 
 
 def _script(name: str) -> str:
@@ -236,7 +246,7 @@ def alone(settings: Settings) -> Iterator[None]:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     lock = fasteners.InterProcessLock(settings.data_dir / "services.lock")
     if not lock.acquire(blocking=False):
-        raise ServiceError(f"the services of {settings.data_dir.resolve()} run already: stop them first (Ctrl-C there)")
+        raise ServiceError(f"the services of {settings.data_dir} run already: stop them first (Ctrl-C there)")
     try:
         yield
     finally:

@@ -36,12 +36,13 @@ def run(settings: Settings, ui_port: int, api_port: int, stocks: int) -> None:
             sandbox_port=announce_sandbox(settings),
             stocks=stocks,
         )
+        machine.environment["API_URL"] = f"http://{services.LOOPBACK}:{api_port}"
         click.echo("Starting …")
         with machine.running():
             click.echo(f"Dagster UI   http://{services.LOOPBACK}:{ui_port}")
             click.echo(f"API          http://{services.LOOPBACK}:{api_port}/docs")
             click.echo(f"Health       http://{services.LOOPBACK}:{api_port}{settings.api_v1_str}/health")
-            click.echo(f"Logs         {settings.data_dir.resolve() / 'logs'}")
+            click.echo(f"Logs         {settings.data_dir / 'logs'}")
             click.echo("Ctrl-C stops all of them.")
             watch(machine)
 
@@ -66,13 +67,14 @@ def watch(machine: services.Machine) -> None:
 
 @contextmanager
 def stopped_by_signal() -> Iterator[None]:
-    """Treat SIGTERM as Ctrl-C, so that the services stop in both cases."""
+    """Treat SIGTERM as Ctrl-C, and heed both even where they are ignored by inheritance, as behind `nohup … &`."""
 
     def interrupt(*_: Any) -> NoReturn:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

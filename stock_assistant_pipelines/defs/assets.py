@@ -93,7 +93,7 @@ def _began(context: dg.AssetExecutionContext) -> datetime:
     backfill = context.run.tags.get("dagster/backfill")
     if backfill and (known := context.instance.get_backfill(backfill)):
         return datetime.fromtimestamp(known.backfill_timestamp, UTC)
-    record = context.instance.get_run_record_by_id(context.run.root_run_id or context.run_id)
+    record = context.instance.get_run_record_by_id(context.run.tags.get("dagster/root_run_id", context.run_id))
     return record.create_timestamp.astimezone(UTC) if record else datetime.now(UTC)
 
 

@@ -1,0 +1,90 @@
+"""The command line: what it prints, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from click.testing import CliRunner
+
+from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.cli import main
+from stock_assistant_pipelines.settings import settings
+from stock_assistant_pipelines.warehouse.database import Database
+from stock_assistant_pipelines.warehouse.embedded import conninfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import URL
+
+STOCK_ASSISTANT = str(Path(sys.executable).with_name("stock-assistant"))
+
+
+@pytest.fixture(autouse=True)
+def _fresh_settings() -> Iterator[None]:
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+def test_datasets_are_listed_one_a_line() -> None:
+    result = CliRunner().invoke(main, ["datasets"])
+    assert result.exit_code == 0
+    assert [line.split()[0] for line in result.output.splitlines()] == list(CATALOG)
+
+
+def test_help_names_every_command() -> None:
+    result = CliRunner().invoke(main, ["--help"])
+    for command in ("datasets", "db", "demo", "exec", "sandbox", "up"):
+        assert f"\n  {command} " in result.output
+
+
+def test_a_wrong_variable_is_one_line_that_names_it() -> None:
+    environment = {**os.environ, "TUSHARE_POINTS": "many"}
+    done = subprocess.run(
+        [STOCK_ASSISTANT, "db", "upgrade"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "TUSHARE_POINTS" in done.stderr
+
+
+def test_exec_runs_a_command_with_the_installations_environment(database: Database) -> None:
+    url = database.url.render_as_string(hide_password=False)
+    program = (
+        "import os; print(os.environ['DAGSTER_PG_URL'], os.path.exists(os.environ['DAGSTER_HOME'] + '/dagster.yaml'))"
+    )
+    done = subprocess.run(
+        [STOCK_ASSISTANT, "exec", "--", sys.executable, "-c", program],
+        env={**os.environ, "DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == [database.dagster_url, "True"]
+
+
+def test_exec_passes_the_commands_exit_code_on() -> None:
+    done = subprocess.run([STOCK_ASSISTANT, "exec", "--", sys.executable, "-c", "raise SystemExit(7)"], check=False)
+    assert done.returncode == 7
+
+
+def test_drop_asks_first_and_then_drops_both_databases(postgres: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database(postgres.set(database="to_be_dropped"))
+    database.create()
+    monkeypatch.setenv("DATABASE_URL", database.url.render_as_string(hide_password=False))
+    assert CliRunner().invoke(main, ["db", "drop"], input="n\n").exit_code == 1
+    assert _names(postgres) >= {"to_be_dropped", "to_be_dropped_dagster"}
+    assert CliRunner().invoke(main, ["db", "drop"], input="y\n").exit_code == 0
+    assert _names(postgres).isdisjoint({"to_be_dropped", "to_be_dropped_dagster"})
+
+
+def _names(server: URL) -> set[str]:
+    with psycopg.connect(conninfo(server)) as connection:
+        return {name for (name,) in connection.execute("SELECT datname FROM pg_database")}

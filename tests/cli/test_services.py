@@ -1,0 +1,106 @@
+"""`demo` and `up` from end to end, as a newcomer starts them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from stock_assistant_pipelines.cli.services import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.xdist_group("daemon")
+
+STOCK_ASSISTANT = str(Path(sys.executable).with_name("stock-assistant"))
+
+
+@pytest.fixture(scope="module")
+def data() -> Iterator[str]:
+    """A data directory in which no service has run yet. Its path is short: PostgreSQL's socket lies in it."""
+    with tempfile.TemporaryDirectory(prefix="sa-cli-", dir="/tmp") as directory:
+        os.chmod(directory, 0o755)
+        yield f"{directory}/data"
+
+
+def left_behind(data: str) -> list[str]:
+    """The processes that still work for a data directory."""
+    found = []
+    for process in psutil.process_iter(["environ", "cmdline"]):
+        environment = process.info["environ"] or {}
+        command = " ".join(process.info["cmdline"] or [])
+        if process.pid != os.getpid() and (environment.get("DATA_DIR") == data or data in command):
+            found.append(command)
+    return found
+
+
+def demo(data: str) -> str:
+    done = subprocess.run(
+        [STOCK_ASSISTANT, "demo", "--days", "5", "--stocks", "50"],
+        env={**os.environ, "DATA_DIR": data},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+def row(output: str, dataset: str) -> list[int]:
+    """A dataset in the summary: partitions, complete, rows, inserted, updated, unchanged, calls, missing."""
+    line = next(line for line in output.splitlines() if line.split()[:1] == [dataset])
+    return [int(figure.replace(",", "")) for figure in line.split()[1:]]
+
+
+def test_the_demo_lands_a_market_shows_it_and_leaves_nothing_running(data: str) -> None:
+    output = demo(data)
+    assert "SANDBOX DATA" in output
+    partitions, complete, rows, inserted, *_ = row(output, "daily")
+    assert partitions == complete >= 5
+    assert rows == inserted > 150
+    assert output.count('"source": "sandbox: synthetic"') >= 3
+    assert "COMPLETED_SUCCESS" in output
+    assert left_behind(data) == []
+
+
+def test_a_second_demo_fetches_again_and_writes_nothing(data: str) -> None:
+    _, _, rows, inserted, updated, unchanged, calls, missing = row(demo(data), "daily")
+    assert (inserted, updated, missing) == (0, 0, 0)
+    assert rows == unchanged
+    assert calls == 5
+
+
+def test_up_serves_until_it_is_interrupted_and_leaves_nothing_running(data: str) -> None:
+    ui, api = free_port(), free_port()
+    command = [STOCK_ASSISTANT, "up", "--ui-port", str(ui), "--api-port", str(api), "--stocks", "50"]
+    environment = {**os.environ, "DATA_DIR": data}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "Ctrl-C" in line:
+                break
+        with urllib.request.urlopen(f"http://127.0.0.1:{api}/api/v1/health") as response:
+            assert json.load(response)["status"] in {"ok", "degraded"}
+        with urllib.request.urlopen(f"http://127.0.0.1:{ui}/server_info") as response:
+            assert "dagster_version" in json.load(response)
+        second = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert second.returncode == 1
+        assert "run already" in second.stderr
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    deadline = time.monotonic() + 10
+    while left_behind(data) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert left_behind(data) == []

@@ -1,0 +1,37 @@
+"""A code location whose runs happen in the test's own process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from stock_assistant_pipelines import definitions
+
+if TYPE_CHECKING:
+    from stock_assistant_pipelines.settings import Settings
+
+
+class CodeLocation:
+    """The definitions of one installation, and an instance that keeps what happened."""
+
+    def __init__(self, settings: Settings, instance: dg.DagsterInstance) -> None:
+        self.settings = settings
+        self.instance = instance
+        self.repository = definitions.build(settings).get_repository_def()
+
+    def run(
+        self, *names: str, first: str, last: str, refetch: bool = False, root: str | None = None
+    ) -> dg.ExecuteInProcessResult:
+        """Materialise these datasets from `first` to `last` in one run; `root` makes it a retry of that run."""
+        wanted = {dg.AssetKey(name) for name in names}
+        assets = [asset for asset in self.repository.assets_defs_by_key.values() if asset.keys & wanted]
+        tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+        if root:
+            tags |= {"dagster/root_run_id": root, "dagster/parent_run_id": root}
+        config = {"ops": {name: {"config": {"refetch": refetch}} for name in names}}
+        return dg.materialize(assets, instance=self.instance, tags=tags, run_config=config, raise_on_error=False)
+
+    def materialized(self, name: str) -> set[str]:
+        """The partitions that Dagster shows as materialised."""
+        return self.instance.get_materialized_partitions(dg.AssetKey(name))

@@ -1,0 +1,120 @@
+"""Every way the source misbehaves, during a backfill of 60 trading days: nothing is recorded complete that is not, and a
+second run completes exactly the rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pytest
+from code_location import CodeLocation
+from sqlalchemy import select, text
+
+from stock_assistant_pipelines.warehouse.tables import COVERAGE, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
+
+    from stock_assistant_pipelines.sandbox.server import Running
+    from stock_assistant_pipelines.settings import Settings
+
+SPAN = {"first": "2025-12-02", "last": "2026-03-04"}
+"""Sixty trading days: New Year and the Spring Festival lie between them."""
+
+NAMES = ("suspend_d", "daily", "adj_factor", "daily_basic", "stk_limit", "index_daily")
+
+FAULTS = [
+    "http_502:every=4:times=40",
+    "html:every=5:times=40",
+    "reset:every=5:times=40",
+    "timeout:seconds=1:every=9:times=10",
+    "malformed:every=5:times=40",
+    "null_data:every=5:times=40",
+    "drop_field:every=4:times=40",
+    "half:every=3:times=80",
+    "yesterday:every=4:times=40",
+    "stale:api=daily:every=4:times=20",
+    "stale:api=daily_basic:every=3:times=20",
+    "empty:every=4:times=40",
+    "throttle:every=6:times=40",
+    "throttle_hour:every=10:times=3",
+    "throttle_day:every=25:times=2",
+    "permission:every=20:times=2",
+    "bad_token:every=15:times=2",
+    "http_502:times=60",
+    "half:api=stock_basic:times=3",
+    "half:api=suspend_d:times=2",
+    "empty:api=trade_cal:times=1",
+]
+
+
+def tables(engine: Engine) -> dict[str, dict[str, str]]:
+    """A checksum of each dataset's rows, by trading day."""
+    checksums = {}
+    with engine.connect() as connection:
+        for name in NAMES:
+            query = f"""select trade_date::text, md5(string_agg(row, '|' order by row))
+                from (select trade_date, t::text as row from {name} as t) as rows group by trade_date"""
+            checksums[name] = dict(connection.execute(text(query)).all())
+    return checksums
+
+
+def booked(engine: Engine) -> dict[tuple[str, str], str]:
+    """The status of each trading day of each dataset."""
+    query = select(COVERAGE.c.dataset, COVERAGE.c.partition, COVERAGE.c.status).where(COVERAGE.c.dataset.in_(NAMES))
+    with engine.connect() as connection:
+        return {(row.dataset, row.partition): row.status for row in connection.execute(query)}
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> dict[str, dict[str, dict[str, str]]]:
+    """The tables of an undisturbed run, filled by the first test that needs them."""
+    return {}
+
+
+@pytest.fixture
+def truth(
+    undisturbed: dict[str, dict[str, dict[str, str]]], location: CodeLocation, engine: Engine, sandbox: Running
+) -> Iterator[dict[str, dict[str, str]]]:
+    """What the source says when it is well. The database is empty again afterwards."""
+    if not undisturbed:
+        assert location.run(*NAMES, **SPAN).success
+        undisturbed["tables"] = tables(engine)
+        with engine.begin() as connection:
+            connection.execute(text(f"truncate {', '.join(NAMES)}, trade_cal, stock_basic, index_basic, coverage"))
+        sandbox.forget()
+    return undisturbed["tables"]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_nothing_is_recorded_complete_that_is_not_and_a_second_run_completes_the_rest(
+    truth: dict[str, dict[str, str]], installation: Settings, engine: Engine, sandbox: Running, fault: str
+) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        location = CodeLocation(installation, instance)
+        sandbox.inject(fault)
+        location.run(*NAMES, **SPAN)
+        assert sandbox.stats()["faults"], "the fault never fired: the test would prove nothing"
+
+        first = booked(engine)
+        landed = tables(engine)
+        complete = {key for key, status in first.items() if status == Status.COMPLETE}
+        for name, day in complete:
+            assert landed[name].get(day) == truth[name].get(day), f"{name} of {day} is recorded complete and is not"
+        assert {(name, day) for name in NAMES for day in location.materialized(name)} <= {
+            key for key, status in first.items() if status in {Status.COMPLETE, Status.CLOSED}
+        }
+
+        sandbox.heal()
+        sandbox.forget()
+        assert location.run(*NAMES, **SPAN).success
+        asked = {
+            (call["api"], f"{day[:4]}-{day[4:6]}-{day[6:]}")
+            for call in sandbox.calls(last=5000)
+            if (day := call["params"].get("trade_date"))
+        }
+        assert not asked & complete, "what had landed was fetched again"
+    assert tables(engine) == truth
+    assert set(booked(engine).values()) == {Status.COMPLETE, Status.CLOSED}
