@@ -63,6 +63,7 @@ def test_the_days_of_a_run_are_landed_newest_first() -> None:
 def test_the_schedule_asks_for_the_day_that_has_closed(repository: dg.RepositoryDefinition) -> None:
     schedule = repository.get_schedule_def("after_the_close")
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 18 * * 1-5", "Asia/Shanghai")
-    context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 3, 4, 18, 30, tzinfo=SHANGHAI))
+    evening = datetime(2026, 3, 4, 18, 30, tzinfo=SHANGHAI)
+    context = dg.build_schedule_context(scheduled_execution_time=evening, repository_def=repository)
     requested = schedule.evaluate_tick(context).run_requests
     assert [(request.partition_key, request.run_key) for request in requested or ()] == [("2026-03-04", "2026-03-04")]
