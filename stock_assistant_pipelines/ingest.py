@@ -19,7 +19,6 @@ from stock_assistant_pipelines.tushare.decode import by_day, complete_rows, uniq
 from stock_assistant_pipelines.tushare.errors import BadToken, IpLimit, PermissionDenied, Throttled, TushareError
 from stock_assistant_pipelines.tushare.plan import Call, plan
 from stock_assistant_pipelines.warehouse import coverage
-from stock_assistant_pipelines.warehouse.coverage import Coverage
 from stock_assistant_pipelines.warehouse.partition import (
     Delivery,
     book_closed,
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.tushare.decode import Row
     from stock_assistant_pipelines.tushare.transport import Answer, Transport
+    from stock_assistant_pipelines.warehouse.coverage import Coverage
 
 HOPELESS = (BadToken, PermissionDenied, IpLimit, Throttled)
 """After one of these, no further call of this dataset is made: the answer would be the same."""
@@ -53,6 +53,8 @@ class Told:
     calls: int = 0
     source: str = ""
     error: TushareError | None = None
+    differs: frozenset[date] = frozenset()
+    """The days of which a second answer told something else."""
 
 
 @dataclass
@@ -64,6 +66,7 @@ class _Day:
     calls: int = 0
     source: str = ""
     errors: list[TushareError] = field(default_factory=list)
+    doubt: str | None = None
 
     def take(self, told: Told, day: date) -> None:
         """Add what one call told of this day."""
@@ -74,6 +77,8 @@ class _Day:
             return
         self.source = told.source
         self.rows += told.rows.get(day, [])
+        if day in told.differs:
+            self.doubt = "two answers in a row told different rows"
 
 
 class _Harvest:
@@ -93,6 +98,21 @@ class _Harvest:
         for day in told.call.days:
             self.days[day].take(told, day)
         return [(day, self.days.pop(day)) for day in told.call.days if self.days[day].waiting == 0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Landed:
+    """A day as it was booked, and the rows that were to land."""
+
+    day: date
+    entry: Coverage
+    delivery: Delivery | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether rows were told and not let in: they are another day's."""
+        rows = self.delivery.rows if self.delivery else None
+        return rows is not None and bool(rows.rows) and rows.revision != self.entry.revision
 
 
 @dataclass
@@ -126,7 +146,7 @@ class Ingest:
             known = self._entries(dataset, [None]).get(None)
             yield known if known and _settled_since(known, since) else self._snapshot(dataset)
             return
-        calendar = self.calendar(dataset, days)
+        calendar, trouble = self._calendar(dataset, days)
         settled = self._entries(dataset, days)
         todo = []
         for day in days:
@@ -134,7 +154,7 @@ class Ingest:
             if entry and _settled_since(entry, since):
                 yield entry
             elif not calendar.knows(day):
-                reason = f"{dataset.calendar} does not know {day}: land {dataset.calendar} first"
+                reason = f"{dataset.calendar} does not know {day}" + (f": {trouble}" if trouble else "")
                 yield self._failure(dataset, day, reason, Status.FAILED)
             elif not calendar.is_open(day):
                 yield book_closed(self.engine, dataset, day, at=self.now(), run_id=self.run_id)
@@ -155,13 +175,17 @@ class Ingest:
 
     def calendar(self, dataset: Dataset, days: Sequence[date]) -> Calendar:
         """The calendar that tells which of these days are trading days, landed first when it does not know them all."""
+        return self._calendar(dataset, days)[0]
+
+    def _calendar(self, dataset: Dataset, days: Sequence[date]) -> tuple[Calendar, str | None]:
+        """The calendar, and why it is not whole when it has just been landed."""
         assert dataset.calendar is not None
         declared = CATALOG[dataset.calendar]
         calendar = self._read_calendar(declared)
-        if any(not calendar.knows(day) for day in days):
-            self._snapshot(declared)
-            calendar = self._read_calendar(declared)
-        return calendar
+        if all(calendar.knows(day) for day in days):
+            return calendar, None
+        landed = self._snapshot(declared)
+        return self._read_calendar(declared), landed.reason
 
     def _read_calendar(self, dataset: Dataset) -> Calendar:
         table = METADATA.tables[dataset.api]
@@ -192,38 +216,54 @@ class Ingest:
         return book_failure(self.engine, dataset, day, reason, status, at=self.now(), run_id=self.run_id)
 
     def _days(self, dataset: Dataset, days: Sequence[date], calendar: Calendar) -> Iterator[Coverage]:
-        """Ask for these trading days with a few calls under way at once; land each day when all that it needs is there."""
+        """Ask for these trading days with a few calls under way at once; land each day when all that it needs is there.
+
+        An answer that is refused because another day holds the same rows is tried again at the end: that day's own rows
+        may have come meanwhile.
+        """
         planned = plan(dataset, days, calendar)
         harvest = _Harvest(planned)
         calls = iter(planned)
         under_way: set[Future[Any]] = set()
+        refused: list[_Landed] = []
         with ThreadPoolExecutor(self.concurrency, thread_name_prefix=dataset.api) as workers:
             under_way |= {workers.submit(self._ask, dataset, call) for call in islice(calls, self.concurrency)}
             while under_way:
                 done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                for future in done:
-                    result = future.result()
-                    if isinstance(result, Coverage):
-                        yield result
-                        continue
-                    ready = harvest.take(result)
-                    under_way |= {workers.submit(self._land_day, dataset, *each) for each in ready}
-                    if harvest.hopeless is None:
-                        under_way |= {workers.submit(self._ask, dataset, call) for call in islice(calls, 1)}
+                for result in (future.result() for future in done):
+                    if isinstance(result, Told):
+                        ready = harvest.take(result)
+                        under_way |= {workers.submit(self._land_day, dataset, *each) for each in ready}
+                        more = () if harvest.hopeless else islice(calls, 1)
+                        under_way |= {workers.submit(self._ask, dataset, call) for call in more}
+                    elif result.refused:
+                        refused.append(result)
+                    else:
+                        yield result.entry
+        for landed in refused:
+            assert landed.delivery is not None
+            yield self._deliver(dataset, landed.day, landed.delivery)
         for day in harvest.days:
             yield self._failure(dataset, day, str(harvest.hopeless), _status(harvest.hopeless))
 
-    def _land_day(self, dataset: Dataset, day: date, told: _Day) -> Coverage:
+    def _land_day(self, dataset: Dataset, day: date, told: _Day) -> _Landed:
         """Land what was told of a day; when no call told anything, book why."""
         if not told.source:
-            return self._failure(dataset, day, str(told.errors[0]), _status(told.errors[0]))
+            return _Landed(day, self._failure(dataset, day, str(told.errors[0]), _status(told.errors[0])))
         try:
             rows = unique(dataset, told.rows)
         except TushareError as error:
-            return self._failure(dataset, day, str(error), Status.FAILED)
+            return _Landed(day, self._failure(dataset, day, str(error), Status.FAILED))
         lacks = str(told.errors[0]) if told.errors else None
-        delivery = Delivery(rows, told.source, told.calls, self.now(), self.run_id, lacks)
-        return land_day(self.engine, dataset, day, delivery)
+        delivery = Delivery(rows, told.source, told.calls, self.now(), self.run_id, lacks, told.doubt)
+        return _Landed(day, self._deliver(dataset, day, delivery), delivery)
+
+    def _deliver(self, dataset: Dataset, day: date, delivery: Delivery) -> Coverage:
+        """Land a delivery; when its rows cannot be stored, book why."""
+        try:
+            return land_day(self.engine, dataset, day, delivery)
+        except TushareError as error:
+            return self._failure(dataset, day, str(error), Status.FAILED)
 
     def _snapshot(self, dataset: Dataset) -> Coverage:
         """Ask for a snapshot, twice where only a second answer can confirm it, and land it."""
@@ -236,10 +276,10 @@ class Ingest:
                 second = self._whole(dataset)
                 calls += second.calls
                 confirmed = _keys(dataset, second.rows) == _keys(dataset, told.rows)
+            delivery = Delivery(rows, told.source, calls, self.now(), self.run_id, told.lacks)
+            return land_snapshot(self.engine, dataset, delivery, confirmed=confirmed)
         except TushareError as error:
             return self._failure(dataset, None, str(error), _status(error))
-        delivery = Delivery(rows, told.source, calls, self.now(), self.run_id, told.lacks)
-        return land_snapshot(self.engine, dataset, delivery, confirmed=confirmed)
 
     def _whole(self, dataset: Dataset) -> _Whole:
         """Ask all calls of a snapshot, one after the other; note a call that is without a row and should not be."""
@@ -255,14 +295,26 @@ class Ingest:
         return whole
 
     def _ask(self, dataset: Dataset, call: Call) -> Told:
-        """Make one call, and split its answer by day. An error is told, not raised: it concerns this call's days only."""
+        """Make one call, and split its answer by day. An error is told, not raised: it concerns this call's days only.
+
+        Where a second answer has to confirm the first, the rows of both are told, and on which days they differ.
+        """
         try:
-            answer = self._fetch(dataset, call)
-            rows = complete_rows(dataset, answer.rows, dict(call.params))
-            split = by_day(dataset, rows, min(call.days), max(call.days))
+            rows, calls, source = self._answer(dataset, call)
+            if not dataset.confirm:
+                return Told(call, rows, calls, source)
+            again, more, _ = self._answer(dataset, call)
         except TushareError as error:
             return Told(call, error=error)
-        return Told(call, split, answer.calls, answer.source)
+        both = {day: list({*rows.get(day, ()), *again.get(day, ())}) for day in rows.keys() | again.keys()}
+        differs = frozenset(day for day in both if set(rows.get(day, ())) != set(again.get(day, ())))
+        return Told(call, both, calls + more, source, differs=differs)
+
+    def _answer(self, dataset: Dataset, call: Call) -> tuple[dict[date, list[Row]], int, str]:
+        """The rows of a call by day, the answers that took, and who gave them."""
+        answer = self._fetch(dataset, call)
+        rows = complete_rows(dataset, answer.rows, dict(call.params))
+        return by_day(dataset, rows, min(call.days), max(call.days)), answer.calls, answer.source
 
     def _fetch(self, dataset: Dataset, call: Call) -> Answer:
         return self.transport.fetch(call.api, dict(call.params), wire_types(dataset), row_cap=dataset.row_cap)

@@ -34,10 +34,11 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; print what can be mended as one line."""
         from stock_assistant_pipelines.cli.services import ServiceError
+        from stock_assistant_pipelines.warehouse.embedded import ServerError
 
         try:
             return super().invoke(ctx)
-        except (SettingsError, ServiceError) as error:
+        except (SettingsError, ServiceError, ServerError) as error:
             raise click.ClickException(str(error)) from error
 
 

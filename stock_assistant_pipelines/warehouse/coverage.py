@@ -6,20 +6,21 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, case, func, select, update
+from sqlalchemy import and_, bindparam, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import NeverFewer, Unexplained
+from stock_assistant_pipelines.catalog.dataset import Followed, NeverFewer, Unexplained
+from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse import expectation
-from stock_assistant_pipelines.warehouse.landing import partition_key
+from stock_assistant_pipelines.warehouse.landing import hold, lock, partition_key
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, SETTLED, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date, datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Table
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.warehouse.expectation import Finding
@@ -54,13 +55,19 @@ class Coverage:
         """Whether nothing is left to do for this partition."""
         return self.status in SETTLED
 
+    @property
+    def doubted(self) -> bool:
+        """Whether no key is missing, and yet the rows are not believed: only another landing can clear that."""
+        return self.status is Status.PARTIAL and self.missing == 0
+
 
 def judge(dataset: Dataset, finding: Finding) -> tuple[Status, str | None]:
     """Tell a partition's status from what was found, with the reason when it is not complete."""
     if finding.missing is None:
-        status = Status.PARTIAL if finding.landed else Status.EMPTY
-        return status, finding.reason
-    if not finding.missing and (finding.landed or isinstance(dataset.expected, Unexplained)):
+        if finding.landed:
+            return Status.PARTIAL, finding.reason
+        return Status.EMPTY, f"the source answered without a row, and {finding.reason}"
+    if not finding.missing and (finding.landed or isinstance(dataset.expected, Unexplained | Followed)):
         return Status.COMPLETE, None
     if not finding.landed:
         return Status.EMPTY, f"the source answered without a row where {finding.expected or 'some'} are expected"
@@ -68,9 +75,12 @@ def judge(dataset: Dataset, finding: Finding) -> tuple[Status, str | None]:
     return Status.PARTIAL, f"{len(finding.missing)} of {finding.expected} are missing: {shown}"
 
 
-def assess(connection: Connection, dataset: Dataset, day: date | None, entry: Coverage) -> Coverage:
-    """Judge a partition by what its table holds now, and fill its entry with what was found."""
-    finding = expectation.compare(connection, dataset, day)
+def assess(
+    connection: Connection, dataset: Dataset, day: date | None, entry: Coverage, table: Table | None = None
+) -> Coverage:
+    """Judge a partition by what its table (or `table`, a stage) holds now, and fill its entry with what was found."""
+    today = entry.landed_at.astimezone(SHANGHAI).date()
+    finding = expectation.compare(connection, dataset, day, table, today=today)
     status, reason = judge(dataset, finding)
     return replace(
         entry,
@@ -102,7 +112,7 @@ def book(connection: Connection, entries: Iterable[Coverage]) -> None:
         {
             **asdict(entry),
             "missing_keys": None if entry.missing_keys is None else list(entry.missing_keys),
-            "complete_at": entry.landed_at if entry.settled else None,
+            "complete_at": (entry.complete_at or entry.landed_at) if entry.settled else None,
         }
         for entry in entries
     ]
@@ -128,7 +138,7 @@ def _entry(row: dict[str, Any]) -> Coverage:
     )
 
 
-def reassess_dependents(connection: Connection, dataset: Dataset, day: date) -> None:
+def reassess_dependents(connection: Connection, dataset: Dataset, day: date, at: datetime) -> None:
     """Judge again the partitions of this day whose completeness rests on `dataset`, whose rows have just changed."""
     for other in CATALOG.values():
         if other is dataset or not other.partitioned or dataset.api not in other.expected.reads:
@@ -136,8 +146,8 @@ def reassess_dependents(connection: Connection, dataset: Dataset, day: date) -> 
         before = entries(connection, other, [day]).get(day)
         if before and (before.landed or before.status in {Status.COMPLETE, Status.PARTIAL, Status.EMPTY}):
             after = assess(connection, other, day, before)
-            if after != before:
-                book(connection, [after])
+            if after != before and not before.doubted:
+                book(connection, [replace(after, complete_at=before.complete_at or at)])
 
 
 NEIGHBOURS = timedelta(days=15)
@@ -145,46 +155,50 @@ NEIGHBOURS = timedelta(days=15)
 
 
 def suspect_twin(connection: Connection, dataset: Dataset, day: date, revision: str) -> str | None:
-    """Find a complete day nearby with the very same rows, and mark it partial: one of the two is the other, relabelled."""
+    """Find a day nearby that holds the very same rows, and mark it partial: one of the two is the other, relabelled."""
     if dataset.repeats:
         return None
-    nearby = COVERAGE.c.partition.between((day - NEIGHBOURS).isoformat(), (day + NEIGHBOURS).isoformat())
-    twin = connection.execute(
-        update(COVERAGE)
-        .where(
-            COVERAGE.c.dataset == dataset.api,
-            nearby,
-            COVERAGE.c.partition != partition_key(day),
-            COVERAGE.c.revision == revision,
-            COVERAGE.c.status == Status.COMPLETE,
-        )
-        .values(
-            status=Status.PARTIAL,
-            complete_at=None,
-            reason=f"its rows were told again for {day}: one of the two days is wrong",
-        )
-        .returning(COVERAGE.c.partition)
+    hold(connection, f"revision {dataset.api} {revision}")  # the twin may just be landing
+    twin = (
+        COVERAGE.c.dataset == dataset.api,
+        COVERAGE.c.partition.between((day - NEIGHBOURS).isoformat(), (day + NEIGHBOURS).isoformat()),
+        COVERAGE.c.partition != partition_key(day),
+        COVERAGE.c.revision == revision,
+        COVERAGE.c.landed > 0,
     )
-    return next(iter(twin.scalars()), None)
+    found = connection.execute(select(COVERAGE.c.partition).where(*twin)).scalars().first()
+    if found is not None:
+        both = and_(COVERAGE.c.dataset == dataset.api, COVERAGE.c.partition.in_([partition_key(day), found]))
+        # In one order for all, so that two days which name each other do not wait for each other.
+        connection.execute(select(COVERAGE.c.partition).where(both).order_by(COVERAGE.c.partition).with_for_update())
+        reason = f"its rows were told again for {day}: one of the two days is wrong, land both again"
+        values = {"status": Status.PARTIAL, "complete_at": None, "reason": reason}
+        connection.execute(update(COVERAGE).where(*twin, COVERAGE.c.status == Status.COMPLETE).values(values))
+    return found
 
 
-def suspect_snapshots(connection: Connection, dataset: Dataset, day: date, at: datetime) -> None:
-    """Mark a snapshot partial when this day names more codes that it does not know than chance explains."""
+def suspect_snapshots(connection: Connection, dataset: Dataset, day: date, stage: Table) -> None:
+    """Mark a snapshot partial when the staged answer names more codes that it does not know than chance explains."""
     for snapshot in CATALOG.values():
         expected = snapshot.expected
         if not isinstance(expected, NeverFewer) or dataset.api not in expected.named_by:
             continue
-        before = entries(connection, snapshot, [None]).get(None)
-        if before is None:
+        if not _strangers(connection, snapshot, expected, stage):
             continue
-        codes, unknown = expectation.strangers(connection, dataset, snapshot, day)
-        if len(unknown) > expected.strangers * codes:
+        lock(connection, snapshot, None)  # it may just be landing, and know them then
+        unknown = _strangers(connection, snapshot, expected, stage)
+        before = entries(connection, snapshot, [None]).get(None)
+        if before and before.landed and unknown:
             missing = tuple(sorted({*(before.missing_keys or ()), *unknown}))
             reason = f"{dataset.api} of {day} names {len(unknown)} codes that {snapshot.api} lacks: it was cut short"
-            entry = replace(
-                before, status=Status.PARTIAL, missing=len(missing), missing_keys=missing, reason=reason, landed_at=at
-            )
+            entry = replace(before, status=Status.PARTIAL, missing=len(missing), missing_keys=missing, reason=reason)
             book(connection, [entry])
+
+
+def _strangers(connection: Connection, snapshot: Dataset, expected: NeverFewer, stage: Table) -> tuple[str, ...]:
+    """The codes of the staged answer that the snapshot does not know, where they are too many for chance."""
+    codes, unknown = expectation.strangers(connection, snapshot, stage)
+    return unknown if len(unknown) > expected.strangers * codes else ()
 
 
 def counts(connection: Connection) -> dict[str, dict[Status, int]]:
@@ -199,5 +213,6 @@ def counts(connection: Connection) -> dict[str, dict[Status, int]]:
 
 
 def sources(connection: Connection) -> set[str]:
-    """Who answered for the rows of this database: `tushare`, or a sandbox."""
-    return set(connection.execute(select(COVERAGE.c.source).distinct().where(COVERAGE.c.source.is_not(None))).scalars())
+    """Who answered for the rows of this database: `tushare`, or a sandbox. Two of them at the most, by two index lookups."""
+    row = connection.execute(select(func.min(COVERAGE.c.source), func.max(COVERAGE.c.source))).one()
+    return {source for source in row if source is not None}

@@ -67,7 +67,7 @@ class Database:
     def migrations(self) -> alembic.config.Config:
         """Alembic's configuration for this database."""
         config = alembic.config.Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.attributes["url"] = self.url.set(drivername="postgresql+psycopg")
         return config
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, assert_never
 
-from sqlalchemy import Date, bindparam, cast, exists, func, literal, not_, or_, select, true
+from sqlalchemy import Date, and_, bindparam, cast, exists, func, literal, not_, or_, select, true
 
 from stock_assistant_pipelines.catalog.dataset import EveryDay, Followed, Listed, NeverFewer, PerCode, Unexplained
 from stock_assistant_pipelines.warehouse.tables import CODE, COVERAGE, METADATA, SNAPSHOT
@@ -31,12 +31,12 @@ class Finding:
 
 @lru_cache(maxsize=512)
 def expected_keys(dataset: Dataset) -> Select[tuple[str]]:
-    """The keys of a complete partition, one column `key`; `:day` is the trading day."""
+    """The keys of a complete partition, one column `key`; `:day` is the trading day, `:today` the day it is in Shanghai."""
     expected = dataset.expected
     day = bindparam("day", type_=Date)
     match expected:
         case EveryDay(since=since):
-            today = func.timezone("Asia/Shanghai", func.now())
+            today = bindparam("today", type_=Date)
             end = func.date_trunc("year", today) + func.make_interval(1) - func.make_interval(0, 0, 0, 1)
             days = func.generate_series(literal(since, Date), cast(end, Date), func.make_interval(0, 0, 0, 1))
             return select(func.to_char(days.column_valued("calendar_day"), "YYYYMMDD").label("key"))
@@ -80,10 +80,18 @@ def _suspended(suspension: Table, stock: Table, day: ColumnElement[Any]) -> Colu
         .where(
             suspension.c.trade_date == day,
             suspension.c[CODE] == stock.c[CODE],
-            suspension.c.suspend_type == "S",
-            suspension.c.suspend_timing.is_(None),
+            _whole_day(suspension),
         )
     )
+
+
+def _whole_day(suspension: Table) -> ColumnElement[bool]:
+    return and_(suspension.c.suspend_type == "S", suspension.c.suspend_timing.is_(None))
+
+
+def provable(dataset: Dataset, table: Table) -> ColumnElement[bool]:
+    """Whether a row is of the kind that completeness is about: an answer can be whole without the others."""
+    return _whole_day(table) if isinstance(dataset.expected, Unexplained) else true()
 
 
 def landed_keys(dataset: Dataset, table: Table) -> Select[tuple[str]]:
@@ -96,9 +104,7 @@ def landed_keys(dataset: Dataset, table: Table) -> Select[tuple[str]]:
             return select(table.c[column].label("key")).distinct()
         case Unexplained():
             return select(table.c[CODE].label("key")).where(
-                table.c.trade_date == bindparam("day", type_=Date),
-                table.c.suspend_type == "S",
-                table.c.suspend_timing.is_(None),
+                table.c.trade_date == bindparam("day", type_=Date), _whole_day(table)
             )
         case Listed() | Followed():
             return select(table.c[CODE].label("key")).where(table.c.trade_date == bindparam("day", type_=Date))
@@ -117,16 +123,22 @@ def _comparison(dataset: Dataset, table: Table) -> Select[Any, Any]:
     ).select_from(expected.outerjoin(landed, landed.c.key == expected.c.key))
 
 
-def compare(connection: Connection, dataset: Dataset, day: date | None, table: Table | None = None) -> Finding:
-    """Compare what is expected of a partition with what its table (or `table`, a stage) holds."""
+def compare(
+    connection: Connection, dataset: Dataset, day: date | None, table: Table | None = None, *, today: date | None = None
+) -> Finding:
+    """Compare what is expected of a partition with what its table (or `table`, a stage) holds; `today` ends a calendar."""
     held = METADATA.tables[dataset.api] if table is None else table
-    of_day = held.c[dataset.grain.value] == bindparam("day") if dataset.partitioned else true()
-    values = {"day": day} if dataset.partitioned else {}
-    landed = int(connection.execute(select(func.count()).select_from(held).where(of_day), values).scalar_one())
+    landed = count(connection, dataset, day, held)
     if reason := _unknowable(connection, dataset, day):
         return Finding(landed, reason=reason)
-    row = connection.execute(_comparison(dataset, held), values).one()
+    row = connection.execute(_comparison(dataset, held), {"day": day, "today": today}).one()
     return Finding(landed, int(row.expected), tuple(sorted(row.missing or ())))
+
+
+def count(connection: Connection, dataset: Dataset, day: date | None, table: Table) -> int:
+    """Count the rows of a partition in its table, or in a stage."""
+    of_day = table.c[dataset.grain.value] == bindparam("day") if dataset.partitioned else true()
+    return int(connection.execute(select(func.count()).select_from(table).where(of_day), {"day": day}).scalar_one())
 
 
 def _unknowable(connection: Connection, dataset: Dataset, day: date | None) -> str | None:
@@ -156,15 +168,12 @@ def _incomplete_snapshot(connection: Connection, name: str) -> str | None:
     return None if row.status == "complete" else f"{name} is {row.status}, so nobody can say what is expected"
 
 
-def strangers(connection: Connection, dataset: Dataset, snapshot: Dataset, day: date) -> tuple[int, tuple[str, ...]]:
-    """Of a day's codes: how many there are, and which of them a snapshot that should know them all does not."""
-    table = METADATA.tables[dataset.api]
+def strangers(connection: Connection, snapshot: Dataset, stage: Table) -> tuple[int, tuple[str, ...]]:
+    """Of the codes that an answer names: how many there are, and which of them a snapshot of all of them does not know."""
     known = METADATA.tables[snapshot.api]
-    unknown = not_(exists(select(1).select_from(known).where(known.c[CODE] == table.c[CODE])))
     row = connection.execute(
-        select(func.count(), func.array_agg(table.c[CODE]).filter(unknown)).where(
-            table.c[dataset.grain.value] == bindparam("day")
-        ),
-        {"day": day},
+        select(func.count(), func.array_agg(stage.c[CODE]).filter(known.c[CODE].is_(None))).select_from(
+            stage.outerjoin(known, known.c[CODE] == stage.c[CODE])
+        )
     ).one()
     return int(row[0]), tuple(sorted(row[1] or ()))

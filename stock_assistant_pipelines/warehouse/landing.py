@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import psycopg
 from psycopg import sql
 from sqlalchemy import (
     MetaData,
@@ -26,11 +27,14 @@ from sqlalchemy import (
     literal_column,
     not_,
     select,
+    text,
     tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from stock_assistant_pipelines.tushare.errors import SchemaDrift
+from stock_assistant_pipelines.warehouse import expectation
 from stock_assistant_pipelines.warehouse.tables import METADATA, SNAPSHOT, SUPERSEDED
 
 if TYPE_CHECKING:
@@ -59,7 +63,6 @@ class _Statements:
     changed: Insert
     update: Update
     insert: Insert
-    stale: Select[Any]
     withdrawn: Insert
     delete: Delete
 
@@ -80,8 +83,24 @@ def partition_key(day: date | None) -> str:
     return day.isoformat() if day else SNAPSHOT
 
 
+def lock(connection: Connection, dataset: Dataset, day: date | None) -> None:
+    """Keep others from landing the same day, of whatever dataset, at the same time: they judge each other. Or a snapshot."""
+    hold(connection, f"landing {partition_key(day) if day else dataset.api}")
+
+
+def hold(connection: Connection, name: str) -> None:
+    """Hold a lock of this name until the end of the transaction."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+
+
 def stage(connection: Connection, dataset: Dataset, rows: Sequence[Row]) -> None:
-    """Copy rows into the dataset's stage, which is emptied at the end of the transaction."""
+    """Copy rows into the dataset's stage, which is emptied at the end of the transaction.
+
+    Nothing is known of a stage's rows, nor of a day that has only just landed, and a plan that takes them for few compares
+    each with each: seconds instead of milliseconds. So the rest of the transaction joins by hashing or merging.
+
+    Raises `SchemaDrift` when the table cannot hold a value.
+    """
     table = METADATA.tables[dataset.api]
     raw = connection.connection.driver_connection
     assert raw is not None
@@ -92,11 +111,15 @@ def stage(connection: Connection, dataset: Dataset, rows: Sequence[Row]) -> None
                 sql.Identifier(stage_name(dataset)), sql.Identifier(table.name)
             )
         )
+        cursor.execute("SET LOCAL enable_nestloop = off")
         if not rows:
             return
         copy = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, NULL 'null')")
-        with cursor.copy(copy.format(sql.Identifier(stage_name(dataset)), names)) as target:
-            target.write(csv_lines(rows))
+        try:
+            with cursor.copy(copy.format(sql.Identifier(stage_name(dataset)), names)) as target:
+                target.write(csv_lines(rows))
+        except psycopg.DataError as error:
+            raise SchemaDrift(dataset.api, f"a value cannot be stored: {str(error).splitlines()[0]}") from None
 
 
 def csv_lines(rows: Sequence[Row]) -> bytes:
@@ -108,11 +131,11 @@ def csv_lines(rows: Sequence[Row]) -> bytes:
     encoded = msgspec.json.encode(rows)
     if b"\\" not in encoded and encoded.count(b"],[") == len(rows) - 1:
         return encoded[2:-2].replace(b"],[", b"\n") + b"\n"
-    text = io.StringIO()
-    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC)
+    lines = io.StringIO()
+    writer = csv.writer(lines, quoting=csv.QUOTE_NONNUMERIC)
     for row in rows:
         writer.writerow([_Null() if value is None else value for value in row])
-    return text.getvalue().encode()
+    return lines.getvalue().encode()
 
 
 class _Null(float):
@@ -139,21 +162,17 @@ def _rowcount(connection: Connection, statement: Insert | Update | Delete, value
     return int(result.rowcount)
 
 
-def stale(connection: Connection, dataset: Dataset, day: date | None) -> int:
-    """Count the rows of the partition that the stage does not hold: the source no longer tells them."""
-    return int(connection.execute(_statements(dataset).stale, _values(dataset, day)).scalar_one())
-
-
 def withdraw(connection: Connection, dataset: Dataset, day: date | None, *, at: datetime, run_id: str | None) -> int:
-    """Take out the rows that the source no longer tells, keeping what they said."""
+    """Take out the rows that a complete answer, the stage, no longer tells, keeping what they said.
+
+    Rows that completeness is not about stay: their absence from a complete answer proves nothing.
+    """
+    statements = _statements(dataset)
     values = _values(dataset, day, at, run_id)
-    connection.execute(_statements(dataset).withdrawn, values)
-    return _rowcount(connection, _statements(dataset).delete, values)
+    return _rowcount(connection, statements.withdrawn, values) and _rowcount(connection, statements.delete, values)
 
 
-def _values(
-    dataset: Dataset, day: date | None, at: datetime | None = None, run_id: str | None = None
-) -> dict[str, Any]:
+def _values(dataset: Dataset, day: date | None, at: datetime, run_id: str | None) -> dict[str, Any]:
     partition = {"day": day} if dataset.partitioned else {}
     return {**partition, "partition": partition_key(day), "at": at, "run_id": run_id}
 
@@ -179,15 +198,15 @@ def _statements(dataset: Dataset) -> _Statements:
         else false()
     )
     unknown = not_(exists(select(1).select_from(table).where(same_key)))
-    gone = and_(*_in_partition(dataset, table), not_(exists(select(1).select_from(staged).where(same_key))))
+    told = exists(select(1).select_from(staged).where(same_key))
+    gone = and_(*_in_partition(dataset, table), expectation.provable(dataset, table), not_(told))
     return _Statements(
         changed=_keep(dataset, table, select(*_kept(dataset, table)).join(staged, same_key).where(differs)),
         update=update(table).values({name: staged.c[name] for name in values}).where(same_key, differs),
         insert=insert(table).from_select(
             list(dataset.fields), select(*(staged.c[name] for name in dataset.fields)).where(unknown)
         ),
-        stale=select(func.count()).select_from(table).where(gone),
-        withdrawn=_keep(dataset, table, select(*_kept(dataset, table)).where(gone)),
+        withdrawn=_keep(dataset, table, select(*_kept(dataset, table)).select_from(table).where(gone)),
         delete=delete(table).where(gone),
     )
 

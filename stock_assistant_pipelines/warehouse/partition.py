@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import Text, bindparam, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from stock_assistant_pipelines.catalog.dataset import NeverFewer
 from stock_assistant_pipelines.warehouse import coverage, expectation
 from stock_assistant_pipelines.warehouse.coverage import Coverage
-from stock_assistant_pipelines.warehouse.landing import (
-    Written,
-    merge,
-    partition_key,
-    stage,
-    stage_table,
-    stale,
-    withdraw,
-)
-from stock_assistant_pipelines.warehouse.tables import METADATA, SETTLED, Status
+from stock_assistant_pipelines.warehouse.landing import lock, merge, partition_key, stage, stage_table, withdraw
+from stock_assistant_pipelines.warehouse.tables import METADATA, Status
 
 if TYPE_CHECKING:
     from datetime import date, datetime
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Engine, Table
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.tushare.decode import Rows
@@ -45,46 +38,72 @@ class Delivery:
     run_id: str | None = None
     lacks: str | None = None
     """Why a part of the calls brought nothing."""
+    doubt: str | None = None
+    """Why the rows are not believed to be all, even where nothing is found missing."""
 
 
 def land_day(engine: Engine, dataset: Dataset, day: date, delivery: Delivery) -> Coverage:
-    """Land the rows of a trading day and book it. The rows of an answer that is not complete replace nothing.
+    """Land the rows of a trading day and book it.
 
-    An answer without a row is never success: what was landed before stays as it is, and the result says `empty`.
+    An answer that is complete by itself takes the place of what was held: a row that it lacks is one that the source
+    withdrew. One that is not complete adds and corrects, and takes nothing out. Of a partition that is complete already
+    it changes nothing, and neither does an answer without a row: the result says what was wrong with the answer, and the
+    partition stays booked as it was.
     """
     with engine.begin() as connection:
-        _lock(connection, dataset, day)
+        lock(connection, dataset, day)
         guard(connection, delivery.source)
-        before = coverage.entries(connection, dataset, [day]).get(day)
-        written = Written()
         if delivery.rows.rows and (twin := coverage.suspect_twin(connection, dataset, day, delivery.rows.revision)):
-            return _refuse(connection, dataset, day, delivery, before, twin)
-        if delivery.rows.rows:
-            stage(connection, dataset, delivery.rows.rows)
-            written = merge(connection, dataset, day, at=delivery.at, run_id=delivery.run_id)
-            if stale(connection, dataset, day) and _proven(connection, dataset, day):
-                gone = withdraw(connection, dataset, day, at=delivery.at, run_id=delivery.run_id)
-                written = replace(written, deleted=gone)
-        entry = coverage.assess(connection, dataset, day, _entry(dataset, day, delivery, written))
-        if delivery.lacks and not entry.settled:
-            entry = replace(entry, reason=f"{entry.reason}; {delivery.lacks}")
-        if not delivery.rows.rows and entry.landed:
-            kept = "the source answered without a row; the rows that landed before are kept"
-            return replace(before or entry, status=Status.EMPTY, reason=kept, calls=delivery.calls)
+            return _refuse(connection, dataset, day, delivery, twin)
+        stage(connection, dataset, delivery.rows.rows)
+        coverage.suspect_snapshots(connection, dataset, day, stage_table(dataset))
+        entry = _entry(dataset, day, delivery)
+        answer = _assess(connection, dataset, day, entry, delivery, stage_table(dataset))
+        if not answer.settled and (kept := _kept(connection, dataset, day, answer)):
+            return kept
+        written = merge(connection, dataset, day, at=delivery.at, run_id=delivery.run_id)
+        entry = replace(entry, inserted=written.inserted, updated=written.updated)
+        if answer.settled:
+            entry = replace(entry, deleted=withdraw(connection, dataset, day, at=delivery.at, run_id=delivery.run_id))
+        entry = _assess(connection, dataset, day, entry, delivery)
         coverage.book(connection, [entry])
-        coverage.suspect_snapshots(connection, dataset, day, delivery.at)
-        coverage.reassess_dependents(connection, dataset, day)
+        coverage.reassess_dependents(connection, dataset, day, delivery.at)
         return entry
 
 
-def _refuse(
-    connection: Connection, dataset: Dataset, day: date, delivery: Delivery, before: Coverage | None, twin: str
+def _assess(
+    connection: Connection, dataset: Dataset, day: date, entry: Coverage, delivery: Delivery, table: Table | None = None
 ) -> Coverage:
+    """Judge a trading day, or the answer in its stage, by its keys and by what is known of the delivery."""
+    entry = coverage.assess(connection, dataset, day, entry, table)
+    if entry.settled:
+        return replace(entry, status=Status.PARTIAL, reason=delivery.doubt) if delivery.doubt else entry
+    return replace(entry, reason=f"{entry.reason}; {delivery.lacks}") if delivery.lacks else entry
+
+
+def _kept(connection: Connection, dataset: Dataset, day: date, answer: Coverage) -> Coverage | None:
+    """The result of an answer that must not touch what is held; None when it may be merged."""
+    before = coverage.entries(connection, dataset, [day]).get(day)
+    if before is None:
+        return None
+    held = before if before.doubted else coverage.assess(connection, dataset, day, before)
+    if not held.landed or (answer.landed and not (held.settled or held.doubted)):
+        return None
+    if held.status is not before.status:
+        coverage.book(connection, [replace(held, complete_at=answer.landed_at)])
+    return replace(answer, landed=held.landed, reason=f"{answer.reason}; the rows that landed before are kept")
+
+
+def _refuse(connection: Connection, dataset: Dataset, day: date, delivery: Delivery, twin: str) -> Coverage:
     """Book that the answer is another day's, relabelled; what landed before stays."""
-    reason = f"the answer repeats the rows of {twin} to the last digit: one of the two days is wrong"
-    entry = replace(before or _entry(dataset, day, delivery, Written()), reason=reason, landed_at=delivery.at)
+    before = coverage.entries(connection, dataset, [day]).get(day)
+    entry = before or replace(_entry(dataset, day, delivery), revision=None)
     entry = replace(
-        entry, status=Status.PARTIAL if entry.landed else Status.FAILED, run_id=delivery.run_id, revision=None
+        entry,
+        status=Status.PARTIAL if entry.landed else Status.FAILED,
+        reason=f"the answer repeats the rows of {twin} to the last digit: one of the two days is wrong, land both again",
+        landed_at=delivery.at,
+        run_id=delivery.run_id,
     )
     coverage.book(connection, [entry])
     return entry
@@ -97,17 +116,18 @@ def land_snapshot(engine: Engine, dataset: Dataset, delivery: Delivery, *, confi
     partial, and what was held stays.
     """
     with engine.begin() as connection:
-        _lock(connection, dataset, None)
+        lock(connection, dataset, None)
         guard(connection, delivery.source)
         before = coverage.entries(connection, dataset, [None]).get(None)
         stage(connection, dataset, delivery.rows.rows)
         missing = lacking(connection, dataset, before)
         doubt = _doubt(connection, dataset, missing, confirmed=confirmed)
         written = merge(connection, dataset, None, at=delivery.at, run_id=delivery.run_id)
-        if confirmed and not doubt and stale(connection, dataset, None):
+        if confirmed and not doubt:
             gone = withdraw(connection, dataset, None, at=delivery.at, run_id=delivery.run_id)
             written = replace(written, deleted=gone)
-        entry = coverage.assess(connection, dataset, None, _entry(dataset, None, delivery, written))
+        entry = replace(_entry(dataset, None, delivery), **asdict(written))
+        entry = coverage.assess(connection, dataset, None, entry)
         if doubt and entry.settled:
             entry = replace(
                 entry, status=Status.PARTIAL, reason=doubt, missing=len(missing) or None, missing_keys=missing or None
@@ -150,7 +170,7 @@ def lacking(connection: Connection, dataset: Dataset, before: Coverage | None) -
     named = before.missing_keys if before and before.missing_keys else ()
     if not named:
         return finding.missing or ()
-    keys = select(func.unnest(bindparam("keys", list(named))).label("key")).subquery()
+    keys = select(func.unnest(bindparam("keys", list(named), type_=ARRAY(Text))).label("key")).subquery()
     held = expectation.landed_keys(dataset, staged).subquery()
     absent = select(keys.c.key).where(keys.c.key.not_in(select(held.c.key)))
     return tuple(sorted({*(finding.missing or ()), *connection.execute(absent).scalars()}))
@@ -161,22 +181,17 @@ def book_failure(
 ) -> Coverage:
     """Book that no usable answer came. Rows that landed before stay, and a partition that was complete stays complete."""
     with engine.begin() as connection:
+        lock(connection, dataset, day)
         before = coverage.entries(connection, dataset, [day]).get(day)
-        failed = Coverage(
-            dataset.api,
-            partition_key(day),
-            status,
-            at,
-            reason=reason,
-            run_id=run_id,
-            source=before.source if before else None,
-        )
-        if before and (before.status in SETTLED or before.landed):
-            kept = replace(before, reason=before.reason if before.settled else reason, landed_at=at, run_id=run_id)
-            coverage.book(connection, [] if before.settled else [kept])
-            return replace(failed, landed=before.landed, expected=before.expected, missing=before.missing)
-        coverage.book(connection, [failed])
-        return failed
+        if before is None or not (before.settled or before.landed):
+            source = before.source if before else None
+            failed = Coverage(dataset.api, partition_key(day), status, at, reason=reason, source=source, run_id=run_id)
+            coverage.book(connection, [failed])
+            return failed
+        tried = replace(before, reason=reason, landed_at=at, run_id=run_id)
+        if not before.settled:
+            coverage.book(connection, [tried])
+        return replace(tried, status=status, calls=0, inserted=0, updated=0, deleted=0, complete_at=None)
 
 
 def book_closed(engine: Engine, dataset: Dataset, day: date, *, at: datetime, run_id: str | None) -> Coverage:
@@ -199,13 +214,7 @@ def guard(connection: Connection, source: str) -> None:
         )
 
 
-def _lock(connection: Connection, dataset: Dataset, day: date | None) -> None:
-    """Keep others from landing the same day at the same time: datasets of one day judge each other."""
-    name = f"landing {partition_key(day) if day else dataset.api}"
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
-
-
-def _entry(dataset: Dataset, day: date | None, delivery: Delivery, written: Written) -> Coverage:
+def _entry(dataset: Dataset, day: date | None, delivery: Delivery) -> Coverage:
     return Coverage(
         dataset=dataset.api,
         partition=partition_key(day),
@@ -214,17 +223,8 @@ def _entry(dataset: Dataset, day: date | None, delivery: Delivery, written: Writ
         source=delivery.source,
         revision=delivery.rows.revision,
         calls=delivery.calls,
-        inserted=written.inserted,
-        updated=written.updated,
-        deleted=written.deleted,
         run_id=delivery.run_id,
     )
-
-
-def _proven(connection: Connection, dataset: Dataset, day: date) -> bool:
-    """Whether the staged answer is complete by itself, so that a row it lacks is one that the source withdrew."""
-    finding = expectation.compare(connection, dataset, day, stage_table(dataset))
-    return finding.missing == ()
 
 
 def _count(connection: Connection, dataset: Dataset) -> int:

@@ -135,6 +135,7 @@ def _coverage(metadata: MetaData) -> None:
         Column("complete_at", DateTime(timezone=True), comment="Since when it is complete"),
         Column("run_id", Text, comment="The Dagster run that did it"),
         PrimaryKeyConstraint("dataset", "partition"),
+        Index(None, "source"),
         comment="One row per dataset and partition: what is expected of it, and what landed",
     )
 

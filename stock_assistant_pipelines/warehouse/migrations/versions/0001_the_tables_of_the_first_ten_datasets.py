@@ -66,6 +66,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("dataset", "partition", name=op.f("coverage_pkey")),
         comment="One row per dataset and partition: what is expected of it, and what landed",
     )
+    op.create_index(op.f("coverage_source_idx"), "coverage", ["source"], unique=False)
     op.create_table(
         "daily",
         sa.Column("ts_code", sa.Text(), nullable=False, comment="Tushare code"),
@@ -333,6 +334,7 @@ def downgrade() -> None:
         postgresql_include=["open", "high", "low", "close", "pre_close", "change", "pct_chg", "vol", "amount"],
     )
     op.drop_table("daily")
+    op.drop_index(op.f("coverage_source_idx"), table_name="coverage")
     op.drop_table("coverage")
     op.drop_index("adj_factor_by_code", table_name="adj_factor", postgresql_include=["adj_factor"])
     op.drop_table("adj_factor")
