@@ -132,6 +132,8 @@ class Ingest:
     engine: Engine
     transport: Transport
     concurrency: int = 4
+    points: int | None = None
+    """The token's points; datasets that ask for more are not asked for. None: Tushare decides."""
     run_id: str | None = None
     now: Callable[[], datetime] = clock.now
 
@@ -146,7 +148,7 @@ class Ingest:
             known = self._entries(dataset, [None]).get(None)
             yield known if known and _settled_since(known, since) else self._snapshot(dataset)
             return
-        calendar, trouble = self._calendar(dataset, days)
+        calendar, trouble = self.find_calendar(dataset, days)
         settled = self._entries(dataset, days)
         todo = []
         for day in days:
@@ -175,9 +177,9 @@ class Ingest:
 
     def calendar(self, dataset: Dataset, days: Sequence[date]) -> Calendar:
         """The calendar that tells which of these days are trading days, landed first when it does not know them all."""
-        return self._calendar(dataset, days)[0]
+        return self.find_calendar(dataset, days)[0]
 
-    def _calendar(self, dataset: Dataset, days: Sequence[date]) -> tuple[Calendar, str | None]:
+    def find_calendar(self, dataset: Dataset, days: Sequence[date]) -> tuple[Calendar, str | None]:
         """The calendar, and why it is not whole when it has just been landed."""
         assert dataset.calendar is not None
         declared = CATALOG[dataset.calendar]
@@ -317,6 +319,9 @@ class Ingest:
         return by_day(dataset, rows, min(call.days), max(call.days)), answer.calls, answer.source
 
     def _fetch(self, dataset: Dataset, call: Call) -> Answer:
+        if self.points is not None and self.points < dataset.points:
+            reason = f"asks for {dataset.points} points, and TUSHARE_POINTS is {self.points}: it was not asked for"
+            raise PermissionDenied(dataset.api, reason)
         return self.transport.fetch(call.api, dict(call.params), wire_types(dataset), row_cap=dataset.row_cap)
 
 

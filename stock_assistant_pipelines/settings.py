@@ -179,7 +179,7 @@ class Settings(BaseSettings):
     )
     tushare_points: Annotated[int, Field(ge=0)] = Field(
         2000,
-        description="The points of your token (120, 2000, 5000, 10000, 15000): they decide calls per minute and datasets.",
+        description="The points of your token (120, 2000, 5000, 10000, 15000): datasets that ask for more are not asked for.",
     )
     tushare_timeout: Annotated[float, Field(gt=0, le=600)] = Field(30.0, description="Seconds to wait for one answer.")
     tushare_throttle_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(

@@ -42,11 +42,10 @@ MARKET = (*MARKET, MONEYFLOW)
 """
 
 WALK = """
-import asyncio, json, sys
+import asyncio, importlib, json, sys
 from datetime import date, datetime
 from pathlib import Path
 
-import alembic.command
 import dagster as dg
 import httpx2
 
@@ -60,9 +59,9 @@ from stock_assistant_pipelines.warehouse.database import available
 now = datetime(2026, 3, 4, 20, tzinfo=SHANGHAI)
 with available(Settings(data_dir=Path(sys.argv[1]))) as database, running(stocks=60, quota=False, now=now) as sandbox:
     database.upgrade()
-    alembic.command.revision(database.migrations(), "Add moneyflow", autogenerate=True, rev_id="new")
+    database.revise("Add moneyflow")
     database.upgrade()
-    revision.HEAD = "new"
+    importlib.reload(revision)
     settings = Settings(
         database_url=database.url.render_as_string(hide_password=False),
         tushare_token="sandbox",

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,6 +34,9 @@ class Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; print what can be mended as one line."""
+        import psycopg
+        from sqlalchemy.exc import OperationalError
+
         from stock_assistant_pipelines.cli.services import ServiceError
         from stock_assistant_pipelines.warehouse.embedded import ServerError
 
@@ -40,6 +44,12 @@ class Group(click.Group):
             return super().invoke(ctx)
         except (SettingsError, ServiceError, ServerError) as error:
             raise click.ClickException(str(error)) from error
+        except (psycopg.OperationalError, OperationalError) as error:
+            cause = " ".join(str(getattr(error, "orig", error)).split())
+            hint = "check DATABASE_URL or the POSTGRES_* variables, and that the server runs"
+            raise click.ClickException(f"PostgreSQL: {cause} ({hint})") from error
+        except subprocess.CalledProcessError as error:
+            raise click.ClickException(f"{Path(error.cmd[0]).name} ended with code {error.returncode}") from error
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -114,9 +124,8 @@ def upgrade() -> None:
 
     configuration = settings()
     with available(configuration) as database:
-        database.create()
-        database.upgrade()
-        script = os.path.join(os.path.dirname(sys.executable), "dagster")
+        database.prepare()
+        script = str(Path(sys.executable).with_name("dagster"))
         subprocess.run([script, "instance", "migrate"], env=environment(configuration, database), check=True)
     click.echo(f"{database.url.database} is up to date")
 
@@ -125,13 +134,11 @@ def upgrade() -> None:
 @click.argument("message")
 def revision(message: str) -> None:
     """Write a migration for what the catalog declares and the database does not have yet."""
-    import alembic.command
-
     from stock_assistant_pipelines.warehouse.database import available
 
     with available(settings()) as database:
-        database.upgrade()
-        alembic.command.revision(database.migrations(), message, autogenerate=True)
+        database.prepare()
+        database.revise(message)
 
 
 @db.command()

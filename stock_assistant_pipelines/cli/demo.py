@@ -44,7 +44,7 @@ def run(settings: Settings, count: int, stocks: int) -> int:
     """Run the demo. Returns 0 when every partition is complete, 1 when one is not."""
     out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
     with stopped_by_signal(), services.alone(settings), available(settings) as database:
-        database.upgrade()
+        database.prepare()
         port = services.free_port()
         sandbox_port = announce_sandbox(settings)
         machine = services.machine(
@@ -107,7 +107,10 @@ def _last_days(settings: Settings, engine: Engine, count: int) -> Span:
     until = date.fromisoformat(last)
     with Transport.from_settings(settings) as transport:
         dataset = next(dataset for dataset in CATALOG.values() if dataset.calendar)
-        days = Ingest(engine, transport).calendar(dataset, [until]).last(count, until)
+        calendar, trouble = Ingest(engine, transport).find_calendar(dataset, [until])
+    days = calendar.last(count, until)
+    if not days:
+        raise services.ServiceError(f"the trading days are not known: {trouble}")
     return Span(days[0], days[-1])
 
 
@@ -213,13 +216,18 @@ def _summary(out: Console, results: list[Result], seconds: float) -> None:
 def _samples(out: Console, engine: Engine, api: str, span: Span) -> None:
     """Ask the API three questions over HTTP, and show the beginning of each answer."""
     daily = METADATA.tables["daily"]
+    newest = select(daily.c.trade_date, daily.c.ts_code).where(daily.c.trade_date.between(span.first, span.last))
     with engine.connect() as connection:
-        code = connection.execute(select(func.min(daily.c.ts_code)).where(daily.c.trade_date == span.last)).scalar_one()
-    start = max(span.first, span.last - timedelta(days=6))
+        bar = connection.execute(newest.order_by(daily.c.trade_date.desc(), daily.c.ts_code).limit(1)).one_or_none()
+    if bar is None:
+        out.print("\nNo bar landed, so there is nothing to ask the API for: the summary says what is missing.")
+        return
+    day, code = bar.trade_date, bar.ts_code
+    start = max(span.first, day - timedelta(days=6))
     for path in (
-        f"/stocks/{code}/daily?start={start}&end={span.last}&adjust=qfq",
-        f"/daily?trade_date={span.last}",
-        f"/datasets/daily/coverage?start={span.last}&end={span.last}",
+        f"/stocks/{code}/daily?start={start}&end={day}&adjust=qfq",
+        f"/daily?trade_date={day}",
+        f"/datasets/daily/coverage?start={day}&end={day}",
     ):
         out.print(f"\n[bold]GET {api}{path}[/]")
         with urllib.request.urlopen(f"{api}{path}", timeout=30) as response:

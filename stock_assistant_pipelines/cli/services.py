@@ -98,11 +98,13 @@ class Service:
         if self.process is None:
             return
         self.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(STOP_TIMEOUT)
-        with suppress(ProcessLookupError):  # nothing of the group is left
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(STOP_TIMEOUT)
+        finally:  # a second Ctrl-C ends the waiting, and leaves nothing behind
+            with suppress(ProcessLookupError):  # nothing of the group is left
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
         if self.output:
             self.output.close()
 
@@ -112,6 +114,17 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
+
+
+def require_free(ports: Mapping[str, int]) -> None:
+    """Raise `ServiceError` when one of these ports, named by their options, is taken."""
+    for option, port in ports.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                raise ServiceError(f'port {port} is taken: choose another, make up ARGS="{option} PORT"') from None
 
 
 def environment(settings: Settings, database: Database, tushare: str | None = None) -> dict[str, str]:
@@ -192,7 +205,8 @@ class Machine:
 
     first: list[Service]
     daemon: Service
-    environment: dict[str, str]
+    environment: dict[str, str] = field(repr=False)
+    """It holds secrets."""
 
     @contextmanager
     def running(self) -> Iterator[None]:

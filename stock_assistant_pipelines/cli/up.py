@@ -26,8 +26,9 @@ SANDBOX_NOTICE = """\
 
 def run(settings: Settings, ui_port: int, api_port: int, stocks: int) -> None:
     """Run Dagster's UI and daemon, the API, and without a token the sandbox; stop all of them on Ctrl-C."""
+    services.require_free({"--ui-port": ui_port, "--api-port": api_port})
     with stopped_by_signal(), services.alone(settings), available(settings) as database:
-        database.upgrade()
+        database.prepare()
         machine = services.machine(
             settings,
             database,
@@ -36,7 +37,8 @@ def run(settings: Settings, ui_port: int, api_port: int, stocks: int) -> None:
             sandbox_port=announce_sandbox(settings),
             stocks=stocks,
         )
-        machine.environment["API_URL"] = f"http://{services.LOOPBACK}:{api_port}"
+        if "api_url" not in settings.model_fields_set:
+            machine.environment["API_URL"] = f"http://{services.LOOPBACK}:{api_port}"
         click.echo("Starting …")
         with machine.running():
             click.echo(f"Dagster UI   http://{services.LOOPBACK}:{ui_port}")

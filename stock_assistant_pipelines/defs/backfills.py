@@ -1,4 +1,8 @@
-"""A backfill, launched as the UI launches it: a few runs with many partitions each, carried out by the daemon."""
+"""A backfill, launched as the UI launches it: a few runs with many partitions each, carried out by the daemon.
+
+Dagster has no public call for that but GraphQL, which needs its webserver; what the webserver calls is called here. Dagster is
+pinned to a version, and `tests/defs/test_daemon.py` launches one.
+"""
 
 from __future__ import annotations
 

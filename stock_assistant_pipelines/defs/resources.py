@@ -32,6 +32,6 @@ class Platform:
         with available(self.settings) as database, Transport.from_settings(self.settings) as transport:
             engine = database.engine(pool_size=workers + 2)
             try:
-                yield Ingest(engine, transport, concurrency=workers, run_id=run_id)
+                yield Ingest(engine, transport, concurrency=workers, points=self.settings.tushare_points, run_id=run_id)
             finally:
                 engine.dispose()

@@ -52,15 +52,18 @@ class TushareApi(DataApi):  # type: ignore[misc]
         """Fetch every row of a call, page after page, unless the caller pages itself with `limit` or `offset`.
 
         `fields` are column names, in one text separated by commas or in a list; empty means Tushare's default columns.
-        Dates are text, `YYYYMMDD`. An empty parameter counts as not given, as with Tushare.
+        Dates are text, `YYYYMMDD`. An empty parameter counts as not given, as with Tushare. `frame.attrs["source"]` tells
+        who answered: `tushare`, or the sandbox.
         """
         names = fields.split(",") if isinstance(fields, str) else fields
         wanted = tuple(name.strip() for name in names if name.strip())
         dataset = CATALOG.get(api_name)
         row_cap = dataset.row_cap if dataset else None
         pages = self._transport.pages(api_name, params, wanted, partial(_rows, api_name), row_cap)
-        columns, rows = _whole(api_name, islice(pages, 1) if _paging(params) else pages)
-        return pd.DataFrame(rows, columns=list(columns))
+        columns, rows, source = _whole(api_name, islice(pages, 1) if _paging(params) else pages)
+        frame = pd.DataFrame(rows, columns=list(columns))
+        frame.attrs["source"] = source
+        return frame
 
     def __getattr__(self, name: str) -> Callable[..., pd.DataFrame]:
         """An interface as a method. The SDK turns every unknown attribute into a call, and so breaks copying and pickling."""
@@ -77,16 +80,18 @@ def _paging(params: Mapping[str, Any]) -> bool:
     return any(params.get(word) not in {None, ""} for word in ("limit", "offset"))
 
 
-def _whole(api: str, pages: Iterable[tuple[Page, list[list[Any]]]]) -> tuple[tuple[str, ...], list[list[Any]]]:
-    """The columns and the rows of all pages. Raises `SchemaDrift` when one page has other columns than the first."""
+def _whole(api: str, pages: Iterable[tuple[Page, list[list[Any]]]]) -> tuple[tuple[str, ...], list[list[Any]], str]:
+    """The columns and the rows of all pages, and who answered. Raises `SchemaDrift` when the columns of pages differ."""
     columns: tuple[str, ...] = ()
     rows: list[list[Any]] = []
+    source = ""
     for page, got in pages:
+        source = page.source
         columns = columns or page.fields
         if page.fields != columns:
             raise SchemaDrift(api, f"one page has the columns {', '.join(columns)}, another {', '.join(page.fields)}")
         rows += got
-    return columns, rows
+    return columns, rows, source
 
 
 def _rows(api: str, page: Page) -> list[list[Any]]:

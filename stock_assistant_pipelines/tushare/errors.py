@@ -110,6 +110,11 @@ class Throttled(TushareError):
 
 THROTTLE = re.compile(r"最多访问|频率超限")
 SPAN = re.compile(r"每(分钟|小时|天)最多访问|次/(分钟|小时|天)")
+AGAIN = {
+    Window.MINUTE: "ask again in a minute",
+    Window.HOUR: "ask again in an hour",
+    Window.DAY: "ask again after midnight, Shanghai time",
+}
 WINDOWS = {"分钟": Window.MINUTE, "小时": Window.HOUR, "天": Window.DAY}
 
 
@@ -121,7 +126,7 @@ def refusal(api: str, code: int, text: str) -> TushareError:
     span = SPAN.search(text)
     if span or THROTTLE.search(text):
         window = WINDOWS[span[1] or span[2]] if span else Window.MINUTE
-        return Throttled(api, window, f"{text} (the calls of this {window} are used up)")
+        return Throttled(api, window, f"{text} (the calls of this {window} are used up: {AGAIN[window]})")
     if code in {40101, 40001} or "token不对" in text:
         return BadToken(api, f"{text} (Tushare does not know this token: check TUSHARE_TOKEN)")
     if "IP数量超限" in text:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, case, func, select, update
@@ -18,7 +18,7 @@ from stock_assistant_pipelines.warehouse.tables import COVERAGE, SETTLED, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import date, datetime
+    from datetime import datetime
 
     from sqlalchemy import Connection, Table
 
@@ -148,6 +148,29 @@ def reassess_dependents(connection: Connection, dataset: Dataset, day: date, at:
             after = assess(connection, other, day, before)
             if after != before and not before.doubted:
                 book(connection, [replace(after, complete_at=before.complete_at or at)])
+
+
+def days_resting_on(connection: Connection, snapshot: Dataset, since: date) -> list[tuple[Dataset, date]]:
+    """The complete days from `since` on of the datasets whose completeness rests on this snapshot."""
+    resting = {other.api for other in CATALOG.values() if other.partitioned and snapshot.api in other.expected.reads}
+    found = connection.execute(
+        select(COVERAGE.c.dataset, COVERAGE.c.partition).where(
+            COVERAGE.c.dataset.in_(resting),
+            COVERAGE.c.partition >= since.isoformat(),
+            COVERAGE.c.status == Status.COMPLETE,
+        )
+    )
+    return [(CATALOG[name], date.fromisoformat(partition)) for name, partition in found]
+
+
+def reassess(connection: Connection, dataset: Dataset, day: date) -> None:
+    """Judge a complete day again, by what is expected of it now."""
+    lock(connection, dataset, day)
+    before = entries(connection, dataset, [day]).get(day)
+    if before and before.status is Status.COMPLETE:
+        after = assess(connection, dataset, day, before)
+        if not after.settled:
+            book(connection, [after])
 
 
 NEIGHBOURS = timedelta(days=15)

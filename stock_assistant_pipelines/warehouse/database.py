@@ -15,6 +15,7 @@ from sqlalchemy import create_engine
 
 from stock_assistant_pipelines.warehouse import embedded
 from stock_assistant_pipelines.warehouse.embedded import conninfo
+from stock_assistant_pipelines.warehouse.revision import HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +54,11 @@ class Database:
                 if not known:
                     _create_database(connection, str(name))
 
+    def prepare(self) -> None:
+        """Create both databases where they do not exist, and run the migrations of the tables."""
+        self.create()
+        self.upgrade()
+
     def drop(self) -> None:
         """Drop both databases."""
         with psycopg.connect(conninfo(self.url.set(database="postgres")), autocommit=True) as connection:
@@ -63,6 +69,11 @@ class Database:
     def upgrade(self, revision: str = "head") -> None:
         """Run the migrations of the tables up to `revision`."""
         alembic.command.upgrade(self.migrations(), revision)
+
+    def revise(self, message: str) -> None:
+        """Write a migration, under the next number, for what the catalog declares and the database does not have."""
+        number = f"{int(HEAD) + 1:04}"
+        alembic.command.revision(self.migrations(), message, autogenerate=True, rev_id=number)
 
     def migrations(self) -> alembic.config.Config:
         """Alembic's configuration for this database."""
@@ -83,7 +94,7 @@ def _create_database(connection: psycopg.Connection[tuple[object, ...]], name: s
 
 @contextmanager
 def available(settings: Settings) -> Iterator[Database]:
-    """Make the configured database available, starting the embedded server if there is none, with both databases created."""
+    """Name the configured database; without one, run the embedded server for as long as the block lasts."""
     url = settings.server_url
     if url is not None:
         yield Database(url)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.catalog.dataset import Dataset
 
 
+LISTED = "list_date"
+"""From which day on a stock or an index is there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Expected keys against landed rows. `expected` and `missing` are None while nothing says what is expected."""
@@ -68,7 +72,7 @@ def expected_keys(dataset: Dataset) -> Select[tuple[str]]:
 def _listed(stock: Table, day: ColumnElement[Any]) -> Select[tuple[str]]:
     """Stocks that are listed on the day: from the day of listing to the one before delisting."""
     return select(stock.c[CODE].label("key")).where(
-        stock.c.list_date <= day, or_(stock.c.delist_date.is_(None), stock.c.delist_date > day)
+        stock.c[LISTED] <= day, or_(stock.c.delist_date.is_(None), stock.c.delist_date > day)
     )
 
 
@@ -166,6 +170,16 @@ def _incomplete_snapshot(connection: Connection, name: str) -> str | None:
     if row is None:
         return f"{name} is not landed, so nobody can say what is expected"
     return None if row.status == "complete" else f"{name} is {row.status}, so nobody can say what is expected"
+
+
+def earliest_addition(connection: Connection, snapshot: Dataset, stage: Table) -> date | None:
+    """From which day on the staged snapshot expects more than the table does: the first listing that the table lacks."""
+    if LISTED not in stage.c:
+        return None
+    known = METADATA.tables[snapshot.api]
+    unknown = not_(exists(select(1).select_from(known).where(known.c[CODE] == stage.c[CODE])))
+    first: date | None = connection.execute(select(func.min(stage.c[LISTED])).where(unknown)).scalar_one()
+    return first
 
 
 def strangers(connection: Connection, snapshot: Dataset, stage: Table) -> tuple[int, tuple[str, ...]]:

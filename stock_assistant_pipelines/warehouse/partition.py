@@ -121,6 +121,7 @@ def land_snapshot(engine: Engine, dataset: Dataset, delivery: Delivery, *, confi
         before = coverage.entries(connection, dataset, [None]).get(None)
         stage(connection, dataset, delivery.rows.rows)
         missing = lacking(connection, dataset, before)
+        since = expectation.earliest_addition(connection, dataset, stage_table(dataset)) if before else None
         doubt = _doubt(connection, dataset, missing, confirmed=confirmed)
         written = merge(connection, dataset, None, at=delivery.at, run_id=delivery.run_id)
         if confirmed and not doubt:
@@ -136,7 +137,18 @@ def land_snapshot(engine: Engine, dataset: Dataset, delivery: Delivery, *, confi
             status = Status.PARTIAL if entry.landed else Status.EMPTY
             entry = replace(entry, status=status, reason=delivery.lacks)
         coverage.book(connection, [entry])
-        return entry
+    if since is not None:
+        _reassess(engine, dataset, since)
+    return entry
+
+
+def _reassess(engine: Engine, snapshot: Dataset, since: date) -> None:
+    """Judge complete days again that now lack something, each in a transaction of its own: a landing may hold its lock."""
+    with engine.connect() as connection:
+        resting = coverage.days_resting_on(connection, snapshot, since)
+    for dataset, day in resting:
+        with engine.begin() as connection:
+            coverage.reassess(connection, dataset, day)
 
 
 def _doubt(connection: Connection, dataset: Dataset, missing: tuple[str, ...], *, confirmed: bool | None) -> str | None:

@@ -45,23 +45,24 @@ def test_help_names_every_command() -> None:
         assert f"\n  {command} " in result.output
 
 
-def test_a_wrong_variable_is_one_line_that_names_it() -> None:
+def test_a_wrong_variable_is_one_line_that_names_it(tmp_path: Path) -> None:
     environment = {**os.environ, "TUSHARE_POINTS": "many"}
     done = subprocess.run(
-        [STOCK_ASSISTANT, "db", "upgrade"], env=environment, capture_output=True, text=True, check=False
+        [STOCK_ASSISTANT, "db", "upgrade"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "TUSHARE_POINTS" in done.stderr
 
 
-def test_exec_runs_a_command_with_the_installations_environment(database: Database) -> None:
+def test_exec_runs_a_command_with_the_installations_environment(database: Database, tmp_path: Path) -> None:
     url = database.url.render_as_string(hide_password=False)
     program = (
         "import os; print(os.environ['DAGSTER_PG_URL'], os.path.exists(os.environ['DAGSTER_HOME'] + '/dagster.yaml'))"
     )
     done = subprocess.run(
         [STOCK_ASSISTANT, "exec", "--", sys.executable, "-c", program],
+        cwd=tmp_path,
         env={**os.environ, "DATABASE_URL": url},
         capture_output=True,
         text=True,
@@ -70,8 +71,21 @@ def test_exec_runs_a_command_with_the_installations_environment(database: Databa
     assert done.stdout.split() == [database.dagster_url, "True"]
 
 
-def test_exec_passes_the_commands_exit_code_on() -> None:
-    done = subprocess.run([STOCK_ASSISTANT, "exec", "--", sys.executable, "-c", "raise SystemExit(7)"], check=False)
+def test_an_unreachable_database_is_one_line_that_says_what_to_check(tmp_path: Path) -> None:
+    environment = {**os.environ, "DATABASE_URL": "postgresql://reader:s3cret@127.0.0.1:1/stocks"}
+    done = subprocess.run(
+        [STOCK_ASSISTANT, "db", "upgrade"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "DATABASE_URL" in done.stderr
+    assert "s3cret" not in done.stderr
+
+
+def test_exec_passes_the_commands_exit_code_on(database: Database, tmp_path: Path) -> None:
+    environment = {**os.environ, "DATABASE_URL": database.url.render_as_string(hide_password=False)}
+    command = [STOCK_ASSISTANT, "exec", "--", sys.executable, "-c", "raise SystemExit(7)"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, check=False)
     assert done.returncode == 7
 
 

@@ -48,6 +48,7 @@ def left_behind(data: str) -> list[str]:
 def demo(data: str) -> str:
     done = subprocess.run(
         [STOCK_ASSISTANT, "demo", "--days", "5", "--stocks", "50"],
+        cwd=os.path.dirname(data),  # away from the .env of whoever runs the tests
         env={**os.environ, "DATA_DIR": data},
         capture_output=True,
         text=True,
@@ -84,7 +85,8 @@ def test_up_serves_until_it_is_interrupted_and_leaves_nothing_running(data: str)
     ui, api = free_port(), free_port()
     command = [STOCK_ASSISTANT, "up", "--ui-port", str(ui), "--api-port", str(api), "--stocks", "50"]
     environment = {**os.environ, "DATA_DIR": data}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    away = os.path.dirname(data)
+    with subprocess.Popen(command, cwd=away, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if "Ctrl-C" in line:
@@ -93,9 +95,9 @@ def test_up_serves_until_it_is_interrupted_and_leaves_nothing_running(data: str)
             assert json.load(response)["status"] in {"ok", "degraded"}
         with urllib.request.urlopen(f"http://127.0.0.1:{ui}/server_info") as response:
             assert "dagster_version" in json.load(response)
-        second = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        second = subprocess.run(command, cwd=away, env=environment, capture_output=True, text=True, check=False)
         assert second.returncode == 1
-        assert "run already" in second.stderr
+        assert "is taken" in second.stderr
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
     deadline = time.monotonic() + 10

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from walk import DAILY, DAY, NOW, WEEK, Walk
 
 from stock_assistant_pipelines.tushare.decode import compact
-from stock_assistant_pipelines.warehouse.tables import COVERAGE, Status
+from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, Status
 
 # Stocks that were cut short
 
@@ -168,3 +168,23 @@ def test_results_can_be_read_again_as_they_stand_now(walk: Walk) -> None:
     with walk.engine.begin() as connection:
         connection.execute(COVERAGE.update().where(COVERAGE.c.dataset == "daily").values(status=Status.PARTIAL))
     assert [entry.status for entry in walk.ingest.reviewed(DAILY, landed)] == [Status.PARTIAL]
+
+
+# A stock that becomes known later
+
+
+def test_a_complete_day_is_partial_when_a_stock_becomes_known_that_was_listed_by_then(walk: Walk) -> None:
+    assert walk.land_one("adj_factor", DAY).settled
+    stock = METADATA.tables["stock_basic"]
+    late = max(walk.codes("stock_basic"))
+    with walk.engine.begin() as connection:
+        connection.execute(stock.delete().where(stock.c.ts_code == late))
+        for api in ("adj_factor", "daily"):
+            table = METADATA.tables[api]
+            connection.execute(table.delete().where(table.c.ts_code == late))
+    walk.pass_time(days=1)
+    walk.land_one("stock_basic")
+    booked = walk.booked("adj_factor", DAY)
+    assert booked is not None
+    assert (booked.status, booked.missing_keys) == (Status.PARTIAL, (late,))
+    assert walk.land_one("adj_factor", DAY).settled
