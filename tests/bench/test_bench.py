@@ -1,0 +1,81 @@
+"""Every question of the benchmark can be asked, is answered with ratios, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import NAMES
+from bench.measure import Figures, figure, in_turns, ratio
+from bench.report import Report, Table, write
+
+ROOT = Path(__file__).parents[2]
+RATIO = re.compile(r"\d×")
+
+
+@cache
+def measured(name: str) -> str:
+    """What a quick run of a module prints."""
+    command = [sys.executable, "-m", "bench", name, "--quick"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(f"bench {name}")) for name in NAMES])
+def test_each_question_is_answered_with_ratios(name: str) -> None:
+    printed = measured(name)
+    assert printed.startswith(name)
+    assert RATIO.search(printed)
+
+
+@pytest.mark.xdist_group("bench landing")
+def test_a_day_landed_again_writes_no_row() -> None:
+    line = next(line for line in measured("landing").splitlines() if re.search(r"ours .*\d / \d", line))
+    _, new, again, changed = re.split(r"\s{2,}", line.strip())
+    assert again.startswith("0 / 0 / ")
+    assert not new.startswith("0 / ")
+    assert not changed.startswith("0 / ")
+
+
+def test_ratios_are_taken_round_by_round() -> None:
+    slow_then_busy, quick_then_busy = Figures((2.0, 20.0, 2.0)), Figures((1.0, 10.0, 1.0))
+    assert slow_then_busy.over(quick_then_busy).values == (2.0, 2.0, 2.0)
+    assert ratio(slow_then_busy.over(quick_then_busy)) == "**2×** (2–2)"
+
+
+def test_a_figure_is_a_median_between_quartiles() -> None:
+    assert figure(Figures((5.0, 1.0, 2.0, 3.0, 4.0))) == "3 (2–4)"
+
+
+def test_every_side_has_its_turn_in_every_round() -> None:
+    turns: list[str] = []
+    in_turns({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")}, 2)
+    assert turns == ["a", "b", "b", "a"]
+
+
+def test_a_report_replaces_what_stands_between_its_markers(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- bench:x -->old<!-- /bench:x -->\nafter\n", encoding="utf-8")
+    report = Report("x", "?", [Table("t", ("", "ms"), [("ours", "1")])], ["a note"])
+    write(report, page, "make bench ARGS=x")
+    write(report, page, "make bench ARGS=x")
+    text = page.read_text(encoding="utf-8")
+    assert "old" not in text
+    assert text.count("| ours | 1 |") == 1
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+
+
+def test_a_page_without_markers_is_refused(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("nothing", encoding="utf-8")
+    with pytest.raises(ValueError, match="has no section"):
+        write(Report("x", "?", []), page, "make bench")
