@@ -143,8 +143,8 @@ def _problem(error: BaseException) -> Problem | None:
     return Problem(kind, detail, retry_after=seconds)
 
 
-def of_application(request: Request) -> Database:
-    """The database of the application that answers this request."""
+async def of_application(request: Request) -> Database:
+    """The database of the application that answers this request: async, since FastAPI calls others in a thread."""
     database: Database = request.app.state.database
     return database
 

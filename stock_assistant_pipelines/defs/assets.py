@@ -16,6 +16,9 @@ from stock_assistant_pipelines.warehouse.coverage import Coverage
 
 OWNERS = ["team:data"]
 
+LOGGED_EVERY = 50
+"""After how many partitions a run says how far it is."""
+
 EVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -52,10 +55,11 @@ def _land(context: dg.AssetExecutionContext, dataset: Dataset, platform: Platfor
     """
     wanted = days(list(context.partition_keys)) if dataset.partitioned else []
     landed: list[Coverage] = []
-    with platform.ingest(context.run_id) as ingest:
+    with platform.ingest(context.run.run_id) as ingest:
         for entry in ingest.land(dataset, wanted, since=_began(context) if refetch else EVER):
             landed.append(entry)
-            context.log.info(f"{dataset.api} {entry.partition}: {entry.status}, {entry.landed} rows")
+            if len(landed) % LOGGED_EVERY == 0:  # a log line costs as much as booking a partition
+                context.log.info(f"{dataset.api}: {len(landed)} partitions, now {entry.partition}: {entry.status}")
         landed = ingest.reviewed(dataset, landed)
         with ingest.engine.connect() as connection:
             yield from checks.evaluate(connection, dataset, wanted, landed)
@@ -93,7 +97,7 @@ def _began(context: dg.AssetExecutionContext) -> datetime:
     backfill = context.run.tags.get("dagster/backfill")
     if backfill and (known := context.instance.get_backfill(backfill)):
         return datetime.fromtimestamp(known.backfill_timestamp, UTC)
-    record = context.instance.get_run_record_by_id(context.run.tags.get("dagster/root_run_id", context.run_id))
+    record = context.instance.get_run_record_by_id(context.run.tags.get("dagster/root_run_id", context.run.run_id))
     return record.create_timestamp.astimezone(UTC) if record else datetime.now(UTC)
 
 

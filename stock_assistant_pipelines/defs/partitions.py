@@ -20,8 +20,8 @@ TRADING_DAYS = dg.TimeWindowPartitionsDefinition(
     end_offset=1,
 )
 
-DAYS_PER_RUN = 250
-"""About a year in one run: minutes of work, and Dagster's cost per run hardly shows."""
+DAYS_PER_RUN = 366
+"""A year's weekdays and more in one run: minutes of work, and Dagster's cost per run hardly shows."""
 
 
 def days(keys: list[str]) -> list[date]:

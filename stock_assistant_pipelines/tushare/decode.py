@@ -118,7 +118,10 @@ def unique(dataset: Dataset, rows: Sequence[Row]) -> Rows:
         if any(row[at] is None for row in kept.values()):
             raise SchemaDrift(dataset.api, f"a row lacks {dataset.fields[at]}, which is part of its key")
     kept |= {each: _fullest(dataset, told) for each, told in versions.items()}
-    result = sorted(kept.values(), key=lambda row: [(row[at] is not None, row[at]) for at in positions])
+    if len(required) == len(positions):
+        result = sorted(kept.values(), key=key)
+    else:
+        result = sorted(kept.values(), key=lambda row: [(row[at] is not None, row[at]) for at in positions])
     return Rows(result, _revision(dataset, result))
 
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 SPAN = {"first": "2025-12-02", "last": "2026-03-04"}
 """Sixty trading days: New Year and the Spring Festival lie between them."""
 
-NAMES = ("suspend_d", "daily", "adj_factor", "daily_basic", "stk_limit", "index_daily")
+NAMES = ("suspend_d", "daily", "adj_factor", "index_daily")
+"""One of each kind: many days in a call, a day in a call, rows that may repeat, a code in a call."""
 
 FAULTS = [
     "http_502:every=4:times=8",
@@ -36,7 +37,7 @@ FAULTS = [
     "half:every=3:times=80",
     "yesterday:every=4:times=40",
     "stale:api=daily:every=4:times=20",
-    "stale:api=daily_basic:every=3:times=20",
+    "yesterday:api=index_daily:times=3",
     "empty:every=4:times=40",
     "throttle:every=6:times=40",
     "throttle_hour:every=10:times=3",
