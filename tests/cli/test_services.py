@@ -21,7 +21,7 @@ from stock_assistant_pipelines.cli.services import free_port
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.xdist_group("daemon")
+pytestmark = [pytest.mark.xdist_group("daemon"), pytest.mark.timeout(900)]
 
 STOCK_ASSISTANT = str(Path(sys.executable).with_name("stock-assistant"))
 
