@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.tushare.decode import Row
     from stock_assistant_pipelines.warehouse.database import Database
 
+SETTLE = 30.0
+"""Seconds in which every other session has to end."""
+
 CASES = ("a new day", "the same again", "1 % changed")
 OURS, PANDAS, MULTI, PSQL = "ours", "pandas.to_sql", "pandas.to_sql, multi", r"psql \copy"
 TABLES = {OURS: "daily", PANDAS: "bars_pandas", MULTI: "bars_multi", PSQL: "bars_psql"}
@@ -237,7 +240,11 @@ class Scene:
     def _counters(self, table: str) -> tuple[int, ...]:
         """Rows written and left dead so far, and the end of the log, once every session has told its statistics."""
         with self.engine.connect() as connection:
+            deadline = time.monotonic() + SETTLE
             while connection.execute(text(OTHERS)).scalar_one():
+                connection.rollback()  # within one transaction the view does not change
+                if time.monotonic() > deadline:
+                    raise TimeoutError("a session of the benchmark is still open: its statistics are not told")
                 time.sleep(0.01)
             connection.execute(text("select pg_stat_force_next_flush()"))
             connection.commit()
