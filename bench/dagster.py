@@ -23,6 +23,7 @@ from bench.processes import peaks
 from bench.report import Report, Table
 from stock_assistant_pipelines.calendar import now
 from stock_assistant_pipelines.cli import services
+from stock_assistant_pipelines.defs.partitions import DAYS_PER_RUN
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.settings import SANDBOX_TOKEN, Settings
 from stock_assistant_pipelines.tushare.transport import Transport
@@ -177,7 +178,7 @@ def _report(backfills: Sequence[Backfilled], direct: Figures, days: int, stocks:
         [
             f"Dagster's share of the backfill: {share.median:.0%}. It took "
             f"{' and '.join(str(count) for count in sorted({each.runs for each in backfills}))} run(s), of up to "
-            "250 partitions each.",
+            f"{DAYS_PER_RUN} partitions each.",
             f"{len(backfills)} round(s), in turns; a fresh database each time, the sandbox warmed up by a landing before.",
             "Before the runs: the daemon finds the backfill, plans it, and a process starts and imports. That does not grow "
             "with the number of partitions in a run.",
