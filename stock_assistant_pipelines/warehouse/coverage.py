@@ -224,17 +224,6 @@ def _strangers(connection: Connection, snapshot: Dataset, expected: NeverFewer, 
     return unknown if len(unknown) > expected.strangers * codes else ()
 
 
-def counts(connection: Connection) -> dict[str, dict[Status, int]]:
-    """How many partitions of each dataset have which status."""
-    rows = connection.execute(
-        select(COVERAGE.c.dataset, COVERAGE.c.status, func.count()).group_by(COVERAGE.c.dataset, COVERAGE.c.status)
-    )
-    result: dict[str, dict[Status, int]] = {}
-    for name, status, number in rows:
-        result.setdefault(name, {})[Status(status)] = number
-    return result
-
-
 def sources(connection: Connection) -> set[str]:
     """Who answered for the rows of this database: `tushare`, or a sandbox. Two of them at the most, by two index lookups."""
     row = connection.execute(select(func.min(COVERAGE.c.source), func.max(COVERAGE.c.source))).one()

@@ -21,6 +21,8 @@ from stock_assistant_pipelines.cli.services import free_port
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from stock_assistant_pipelines.sandbox.server import Running
+
 pytestmark = [pytest.mark.xdist_group("daemon"), pytest.mark.timeout(900)]
 
 STOCK_ASSISTANT = str(Path(sys.executable).with_name("stock-assistant"))
@@ -79,6 +81,22 @@ def test_the_demo_lands_a_market_and_the_second_time_writes_nothing(data: str) -
     assert again == unchanged == rows
     assert (inserted, updated, missing) == (0, 0, 0)
     assert calls == 5
+
+
+def test_a_demo_with_a_token_that_is_not_known_says_so_in_a_line(data: str, sandbox: Running) -> None:
+    done = subprocess.run(
+        [STOCK_ASSISTANT, "demo", "--days", "5"],
+        cwd=os.path.dirname(data),
+        env={**os.environ, "DATA_DIR": data, "TUSHARE_TOKEN": "mistyped", "TUSHARE_BASE_URL": sandbox.url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "check TUSHARE_TOKEN" in done.stderr
+    assert "mistyped" not in done.stderr
+    assert left_behind(data) == []
 
 
 def test_up_serves_until_it_is_interrupted_and_leaves_nothing_running(data: str) -> None:

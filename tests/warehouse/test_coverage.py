@@ -109,13 +109,6 @@ def test_a_partition_that_lost_its_completeness_is_complete_since_it_was_so_agai
     assert book(engine, replace(ENTRY, status=Status.COMPLETE, landed_at=LATER)).complete_at == LATER
 
 
-def test_partitions_are_counted_by_dataset_and_status(engine: Engine) -> None:
-    book(engine, ENTRY)
-    with engine.begin() as connection:
-        coverage.book(connection, [replace(ENTRY, partition="2026-03-03"), replace(ENTRY, dataset="adj_factor")])
-        assert coverage.counts(connection) == {"daily": {Status.PARTIAL: 2}, "adj_factor": {Status.PARTIAL: 1}}
-
-
 def test_the_sources_are_those_that_answered(engine: Engine) -> None:
     book(engine, replace(ENTRY, source=None))
     with engine.begin() as connection:
