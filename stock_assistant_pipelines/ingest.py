@@ -19,6 +19,7 @@ from stock_assistant_pipelines.tushare.decode import by_day, complete_rows, uniq
 from stock_assistant_pipelines.tushare.errors import BadToken, IpLimit, PermissionDenied, Throttled, TushareError
 from stock_assistant_pipelines.tushare.plan import Call, plan
 from stock_assistant_pipelines.warehouse import coverage
+from stock_assistant_pipelines.warehouse.coverage import Coverage
 from stock_assistant_pipelines.warehouse.partition import (
     Delivery,
     book_closed,
@@ -30,7 +31,7 @@ from stock_assistant_pipelines.warehouse.partition import (
 from stock_assistant_pipelines.warehouse.tables import METADATA, SNAPSHOT, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy import Engine
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.tushare.decode import Row
     from stock_assistant_pipelines.tushare.transport import Answer, Transport
-    from stock_assistant_pipelines.warehouse.coverage import Coverage
 
 HOPELESS = (BadToken, PermissionDenied, IpLimit, Throttled)
 """After one of these, no further call of this dataset is made: the answer would be the same."""
@@ -67,6 +67,7 @@ class _Day:
     source: str = ""
     errors: list[TushareError] = field(default_factory=list)
     doubt: str | None = None
+    late: bool = False
 
     def take(self, told: Told, day: date) -> None:
         """Add what one call told of this day."""
@@ -84,12 +85,12 @@ class _Day:
 class _Harvest:
     """The days under way in one landing: which of them are ready, and whether asking on is hopeless."""
 
-    def __init__(self, calls: Sequence[Call]) -> None:
+    def __init__(self, calls: Sequence[Call], late: Container[date]) -> None:
         self.days: dict[date, _Day] = {}
         self.hopeless: TushareError | None = None
         for call in calls:
             for day in call.days:
-                self.days.setdefault(day, _Day()).waiting += 1
+                self.days.setdefault(day, _Day(late=day in late)).waiting += 1
 
     def take(self, told: Told) -> list[tuple[date, _Day]]:
         """Add what one call told; return the days that wait for nothing more."""
@@ -157,9 +158,14 @@ class Ingest:
                 yield entry
             elif not calendar.knows(day):
                 reason = f"{dataset.calendar} does not know {day}" + (f": {trouble}" if trouble else "")
-                yield self._failure(dataset, day, reason, Status.FAILED)
+                yield self._failure(dataset, day, reason, Status.FAILED, "calendar")
             elif not calendar.is_open(day):
                 yield book_closed(self.engine, dataset, day, at=self.now(), run_id=self.run_id)
+            elif (published := dataset.published_at(day)) and self.now() < published:
+                reason = f"is published at {published:%H:%M} in Shanghai: it was not asked for"
+                yield Coverage(
+                    dataset.api, day.isoformat(), Status.EMPTY, self.now(), cause="unpublished", reason=reason
+                )
             else:
                 todo.append(day)
         if todo:
@@ -214,8 +220,11 @@ class Ingest:
         with self.engine.connect() as connection:
             return coverage.entries(connection, dataset, days)
 
-    def _failure(self, dataset: Dataset, day: date | None, reason: str, status: Status) -> Coverage:
-        return book_failure(self.engine, dataset, day, reason, status, at=self.now(), run_id=self.run_id)
+    def _failure(self, dataset: Dataset, day: date | None, reason: str, status: Status, cause: str) -> Coverage:
+        return book_failure(self.engine, dataset, day, reason, status, cause=cause, at=self.now(), run_id=self.run_id)
+
+    def _refused(self, dataset: Dataset, day: date | None, error: TushareError) -> Coverage:
+        return self._failure(dataset, day, str(error), _status(error), error.cause)
 
     def _days(self, dataset: Dataset, days: Sequence[date], calendar: Calendar) -> Iterator[Coverage]:
         """Ask for these trading days with a few calls under way at once; land each day when all that it needs is there.
@@ -224,7 +233,7 @@ class Ingest:
         may have come meanwhile.
         """
         planned = plan(dataset, days, calendar)
-        harvest = _Harvest(planned)
+        harvest = _Harvest(planned, self._late(dataset, calendar))
         calls = iter(planned)
         under_way: set[Future[Any]] = set()
         refused: list[_Landed] = []
@@ -246,26 +255,33 @@ class Ingest:
             assert landed.delivery is not None
             yield self._deliver(dataset, landed.day, landed.delivery)
         for day in harvest.days:
-            yield self._failure(dataset, day, str(harvest.hopeless), _status(harvest.hopeless))
+            assert harvest.hopeless is not None
+            yield self._refused(dataset, day, harvest.hopeless)
 
     def _land_day(self, dataset: Dataset, day: date, told: _Day) -> _Landed:
         """Land what was told of a day; when no call told anything, book why."""
         if not told.source:
-            return _Landed(day, self._failure(dataset, day, str(told.errors[0]), _status(told.errors[0])))
+            return _Landed(day, self._refused(dataset, day, told.errors[0]))
         try:
             rows = unique(dataset, told.rows)
         except TushareError as error:
-            return _Landed(day, self._failure(dataset, day, str(error), Status.FAILED))
+            return _Landed(day, self._refused(dataset, day, error))
         lacks = str(told.errors[0]) if told.errors else None
-        delivery = Delivery(rows, told.source, told.calls, self.now(), self.run_id, lacks, told.doubt)
+        delivery = Delivery(rows, told.source, told.calls, self.now(), self.run_id, lacks, told.doubt, told.late)
         return _Landed(day, self._deliver(dataset, day, delivery), delivery)
+
+    def _late(self, dataset: Dataset, calendar: Calendar) -> set[date]:
+        """The recent trading days that should be whole by now."""
+        now = self.now()
+        recent = calendar.last(dataset.window, now.date())
+        return {day for day in recent if (due := dataset.due_at(day)) and now >= due}
 
     def _deliver(self, dataset: Dataset, day: date, delivery: Delivery) -> Coverage:
         """Land a delivery; when its rows cannot be stored, book why."""
         try:
             return land_day(self.engine, dataset, day, delivery)
         except TushareError as error:
-            return self._failure(dataset, day, str(error), Status.FAILED)
+            return self._refused(dataset, day, error)
 
     def _snapshot(self, dataset: Dataset) -> Coverage:
         """Ask for a snapshot, twice where only a second answer can confirm it, and land it."""
@@ -281,7 +297,7 @@ class Ingest:
             delivery = Delivery(rows, told.source, calls, self.now(), self.run_id, told.lacks)
             return land_snapshot(self.engine, dataset, delivery, confirmed=confirmed)
         except TushareError as error:
-            return self._failure(dataset, None, str(error), _status(error))
+            return self._refused(dataset, None, error)
 
     def _whole(self, dataset: Dataset) -> _Whole:
         """Ask all calls of a snapshot, one after the other; note a call that is without a row and should not be."""
@@ -334,5 +350,11 @@ def _keys(dataset: Dataset, rows: Iterable[Row]) -> set[Any]:
     return {tuple(row[at] for at in positions) for row in rows}
 
 
-def _status(error: TushareError | None) -> Status:
-    return Status.DISABLED if isinstance(error, PermissionDenied) else Status.FAILED
+def _status(error: TushareError) -> Status:
+    match error:
+        case PermissionDenied():
+            return Status.DISABLED
+        case Throttled():
+            return Status.DEFERRED
+        case _:
+            return Status.FAILED

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import date, time
+from datetime import date, datetime, time
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+"""The market's time zone: every day and time of day of a declaration is meant in it."""
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -219,6 +223,10 @@ class Dataset:
     """Rows in one answer at the most, where Tushare says; None where it does not."""
     published: time | None = None
     """When a trading day's rows are there, in Asia/Shanghai; None where it does not matter."""
+    due: time | None = None
+    """By when they should all be there: what is missing then is late. None where it does not matter."""
+    window: int = 5
+    """How many trading days up to now are asked for again, since the source completes and corrects them."""
     repeats: bool = False
     """Whether a day may hold the very rows of another. Where it may not, such an answer is yesterday's, relabelled."""
     confirm: bool = False
@@ -248,6 +256,14 @@ class Dataset:
     def values(self) -> tuple[str, ...]:
         """The columns that are not in the key."""
         return tuple(name for name in self.fields if name not in self.key)
+
+    def published_at(self, day: date) -> datetime | None:
+        """When a trading day's rows are there; None where it does not matter."""
+        return datetime.combine(day, self.published, SHANGHAI) if self.published else None
+
+    def due_at(self, day: date) -> datetime | None:
+        """By when a trading day's rows should all be there; None where it does not matter."""
+        return datetime.combine(day, self.due, SHANGHAI) if self.due else None
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -294,6 +310,10 @@ class Dataset:
         """What is impossible in its calls."""
         if self.row_cap is not None and self.row_cap < 1:
             yield "`row_cap` is above zero"
+        if self.window < 1:
+            yield "`window` holds at least today"
+        if self.due and (self.published is None or self.due < self.published):
+            yield "`due` is after `published`"
         match self.calls:
             case PerRange(rows_per_day=rows) if not 1 <= rows <= (self.row_cap or rows):
                 yield "`rows_per_day` is above zero, and a day fits under the row cap"

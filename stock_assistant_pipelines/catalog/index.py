@@ -76,6 +76,7 @@ INDEX_DAILY = Dataset(
     points=2000,
     row_cap=8000,
     published=time(17, 0),
+    due=time(19, 30),
     rules=(OHLC, PCT_CHG),
     quirks=(
         "ts_code is required: one call per index and range, cut at 8,000 rows without a word.",

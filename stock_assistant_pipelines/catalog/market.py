@@ -59,6 +59,7 @@ DAILY = Dataset(
     points=120,
     row_cap=6000,
     published=time(16, 0),
+    due=time(19, 30),
     rules=(OHLC, PCT_CHG),
     quirks=(
         "A stock that is suspended for the whole day has no row.",
@@ -85,6 +86,7 @@ ADJ_FACTOR = Dataset(
     points=2000,
     row_cap=6000,
     published=time(9, 20),
+    due=time(19, 30),
     repeats=True,
     rules=(Rule("positive", "adj_factor > 0", "the factor is above zero"),),
     quirks=(
@@ -128,6 +130,7 @@ DAILY_BASIC = Dataset(
     points=2000,
     row_cap=6000,
     published=time(17, 0),
+    due=time(19, 30),
     rules=(
         Rule(
             "total_mv",
@@ -161,6 +164,7 @@ SUSPEND_D = Dataset(
     points=120,
     row_cap=5000,
     published=time(16, 0),
+    due=time(19, 30),
     quirks=(
         "A suspension with a time of day is a halt inside the session: the stock still has a bar.",
         "Proven against daily: every listed stock has a bar or a suspension for the whole day. Resumptions and halts inside "
@@ -189,6 +193,7 @@ STK_LIMIT = Dataset(
     points=2000,
     row_cap=5800,
     published=time(8, 40),
+    due=time(10, 0),
     rules=(Rule("band", "down_limit <= up_limit", "the lower limit is not above the upper one"),),
     quirks=("A day has about 7,400 rows, more than the documented cap of 5,800.",),
 )

@@ -27,6 +27,11 @@ class TushareError(Exception):
     def __str__(self) -> str:
         return f"{self.api}: {self.message}"
 
+    @property
+    def cause(self) -> str:
+        """What went wrong in a word, the same whichever interface was asked: one cause, one alert."""
+        return type(self).__name__
+
 
 class TransportError(TushareError):
     """The server could not be reached, or the connection broke or timed out."""
@@ -42,6 +47,11 @@ class HttpStatusError(TushareError):
         self.heals = status >= 500 or status == 408
         advice = "" if self.heals else " (check TUSHARE_BASE_URL)"
         super().__init__(api, f"HTTP {status} from Tushare's gateway{advice}")
+
+    @property
+    def cause(self) -> str:
+        """The class and the status."""
+        return f"{super().cause} {self.status}"
 
 
 class MalformedAnswer(TushareError):
@@ -97,6 +107,11 @@ class Throttled(TushareError):
         super().__init__(api, text)
         self.window = window
         self.heals = window is Window.MINUTE
+
+    @property
+    def cause(self) -> str:
+        """The class and the span."""
+        return f"{super().cause} {self.window}"
 
     def wait(self, now: datetime | None = None) -> timedelta:
         """How long the interface has to be left alone, counted from `now`: a full window, or until the next day in China."""

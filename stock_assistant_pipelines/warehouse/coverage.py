@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 NAMES_SHOWN = 3
 
+JUDGED = frozenset({Status.COMPLETE, Status.PARTIAL, Status.LATE, Status.EMPTY})
+"""The statuses that an answer was judged to have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
@@ -36,6 +39,8 @@ class Coverage:
     partition: str
     status: Status
     landed_at: datetime
+    attempts: int = 0
+    cause: str | None = None
     expected: int | None = None
     landed: int = 0
     missing: int | None = None
@@ -58,7 +63,7 @@ class Coverage:
     @property
     def doubted(self) -> bool:
         """Whether no key is missing, and yet the rows are not believed: only another landing can clear that."""
-        return self.status is Status.PARTIAL and self.missing == 0
+        return self.status in {Status.PARTIAL, Status.LATE} and self.missing == 0
 
 
 def judge(dataset: Dataset, finding: Finding) -> tuple[Status, str | None]:
@@ -78,13 +83,18 @@ def judge(dataset: Dataset, finding: Finding) -> tuple[Status, str | None]:
 def assess(
     connection: Connection, dataset: Dataset, day: date | None, entry: Coverage, table: Table | None = None
 ) -> Coverage:
-    """Judge a partition by what its table (or `table`, a stage) holds now, and fill its entry with what was found."""
+    """Judge a partition by what its table (or `table`, a stage) holds now, and fill its entry with what was found.
+
+    An entry that says `late` stays late until it is complete.
+    """
     today = entry.landed_at.astimezone(SHANGHAI).date()
     finding = expectation.compare(connection, dataset, day, table, today=today)
     status, reason = judge(dataset, finding)
+    late = entry.status is Status.LATE and status in {Status.PARTIAL, Status.EMPTY}
     return replace(
         entry,
-        status=status,
+        status=Status.LATE if late else status,
+        cause=None if status in SETTLED else status.value,
         reason=reason,
         expected=finding.expected,
         landed=finding.landed,
@@ -113,6 +123,8 @@ def book(connection: Connection, entries: Iterable[Coverage]) -> None:
             **asdict(entry),
             "missing_keys": None if entry.missing_keys is None else list(entry.missing_keys),
             "complete_at": (entry.complete_at or entry.landed_at) if entry.settled else None,
+            "attempts": 0 if entry.settled else entry.attempts,
+            "cause": None if entry.settled else entry.cause,
         }
         for entry in entries
     ]
@@ -144,7 +156,7 @@ def reassess_dependents(connection: Connection, dataset: Dataset, day: date, at:
         if other is dataset or not other.partitioned or dataset.api not in other.expected.reads:
             continue
         before = entries(connection, other, [day]).get(day)
-        if before and (before.landed or before.status in {Status.COMPLETE, Status.PARTIAL, Status.EMPTY}):
+        if before and (before.landed or before.status in JUDGED):
             after = assess(connection, other, day, before)
             if after != before and not before.doubted:
                 book(connection, [replace(after, complete_at=before.complete_at or at)])
@@ -195,7 +207,7 @@ def suspect_twin(connection: Connection, dataset: Dataset, day: date, revision: 
         # In one order for all, so that two days which name each other do not wait for each other.
         connection.execute(select(COVERAGE.c.partition).where(both).order_by(COVERAGE.c.partition).with_for_update())
         reason = f"its rows were told again for {day}: one of the two days is wrong, land both again"
-        values = {"status": Status.PARTIAL, "complete_at": None, "reason": reason}
+        values = {"status": Status.PARTIAL, "complete_at": None, "reason": reason, "cause": "repeated"}
         connection.execute(update(COVERAGE).where(*twin, COVERAGE.c.status == Status.COMPLETE).values(values))
     return found
 
@@ -214,7 +226,14 @@ def suspect_snapshots(connection: Connection, dataset: Dataset, day: date, stage
         if before and before.landed and unknown:
             missing = tuple(sorted({*(before.missing_keys or ()), *unknown}))
             reason = f"{dataset.api} of {day} names {len(unknown)} codes that {snapshot.api} lacks: it was cut short"
-            entry = replace(before, status=Status.PARTIAL, missing=len(missing), missing_keys=missing, reason=reason)
+            entry = replace(
+                before,
+                status=Status.PARTIAL,
+                missing=len(missing),
+                missing_keys=missing,
+                reason=reason,
+                cause=Status.PARTIAL.value,
+            )
             book(connection, [entry])
 
 

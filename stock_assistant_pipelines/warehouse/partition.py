@@ -40,6 +40,8 @@ class Delivery:
     """Why a part of the calls brought nothing."""
     doubt: str | None = None
     """Why the rows are not believed to be all, even where nothing is found missing."""
+    late: bool = False
+    """Whether the rows should have been there by now, so that what is not complete is late."""
 
 
 def land_day(engine: Engine, dataset: Dataset, day: date, delivery: Delivery) -> Coverage:
@@ -55,11 +57,12 @@ def land_day(engine: Engine, dataset: Dataset, day: date, delivery: Delivery) ->
         guard(connection, delivery.source)
         if delivery.rows.rows and (twin := coverage.suspect_twin(connection, dataset, day, delivery.rows.revision)):
             return _refuse(connection, dataset, day, delivery, twin)
+        before = coverage.entries(connection, dataset, [day]).get(day)
         stage(connection, dataset, delivery.rows.rows)
         coverage.suspect_snapshots(connection, dataset, day, stage_table(dataset))
-        entry = _entry(dataset, day, delivery)
+        entry = _entry(dataset, day, delivery, before)
         answer = _assess(connection, dataset, day, entry, delivery, stage_table(dataset))
-        if not answer.settled and (kept := _kept(connection, dataset, day, answer)):
+        if before and not answer.settled and (kept := _kept(connection, dataset, day, before, answer)):
             return kept
         written = merge(connection, dataset, day, at=delivery.at, run_id=delivery.run_id)
         entry = replace(entry, inserted=written.inserted, updated=written.updated)
@@ -77,19 +80,29 @@ def _assess(
     """Judge a trading day, or the answer in its stage, by its keys and by what is known of the delivery."""
     entry = coverage.assess(connection, dataset, day, entry, table)
     if entry.settled:
-        return replace(entry, status=Status.PARTIAL, reason=delivery.doubt) if delivery.doubt else entry
+        if delivery.doubt:
+            return _doubted(entry, delivery.doubt, late=delivery.late)
+        return replace(entry, attempts=0)
     return replace(entry, reason=f"{entry.reason}; {delivery.lacks}") if delivery.lacks else entry
 
 
-def _kept(connection: Connection, dataset: Dataset, day: date, answer: Coverage) -> Coverage | None:
-    """The result of an answer that must not touch what is held; None when it may be merged."""
-    before = coverage.entries(connection, dataset, [day]).get(day)
-    if before is None:
-        return None
+def _doubted(entry: Coverage, reason: str, *, late: bool = False) -> Coverage:
+    return replace(entry, status=Status.LATE if late else Status.PARTIAL, reason=reason, cause="doubted")
+
+
+def _kept(connection: Connection, dataset: Dataset, day: date, before: Coverage, answer: Coverage) -> Coverage | None:
+    """The result of an answer that must not touch what is held; None when it may be merged.
+
+    Of a partition that is not complete, it is booked that it was tried.
+    """
     held = before if before.doubted else coverage.assess(connection, dataset, day, before)
     if not held.landed or (answer.landed and not (held.settled or held.doubted)):
         return None
-    if held.status is not before.status:
+    if not held.settled:
+        status = Status.LATE if answer.status is Status.LATE else held.status
+        tried = replace(held, status=status, landed_at=answer.landed_at, attempts=answer.attempts, run_id=answer.run_id)
+        coverage.book(connection, [tried])
+    elif held.status is not before.status:
         coverage.book(connection, [replace(held, complete_at=answer.landed_at)])
     return replace(answer, landed=held.landed, reason=f"{answer.reason}; the rows that landed before are kept")
 
@@ -102,6 +115,8 @@ def _refuse(connection: Connection, dataset: Dataset, day: date, delivery: Deliv
         entry,
         status=Status.PARTIAL if entry.landed else Status.FAILED,
         reason=f"the answer repeats the rows of {twin} to the last digit: one of the two days is wrong, land both again",
+        cause="repeated",
+        attempts=_tried(before),
         landed_at=delivery.at,
         run_id=delivery.run_id,
     )
@@ -127,15 +142,15 @@ def land_snapshot(engine: Engine, dataset: Dataset, delivery: Delivery, *, confi
         if confirmed and not doubt:
             gone = withdraw(connection, dataset, None, at=delivery.at, run_id=delivery.run_id)
             written = replace(written, deleted=gone)
-        entry = replace(_entry(dataset, None, delivery), **asdict(written))
+        entry = replace(_entry(dataset, None, delivery, before), **asdict(written))
         entry = coverage.assess(connection, dataset, None, entry)
         if doubt and entry.settled:
-            entry = replace(
-                entry, status=Status.PARTIAL, reason=doubt, missing=len(missing) or None, missing_keys=missing or None
-            )
+            entry = replace(_doubted(entry, doubt), missing=len(missing) or None, missing_keys=missing or None)
         if delivery.lacks:
             status = Status.PARTIAL if entry.landed else Status.EMPTY
-            entry = replace(entry, status=status, reason=delivery.lacks)
+            entry = replace(entry, status=status, reason=delivery.lacks, cause=status.value)
+        if entry.settled:
+            entry = replace(entry, attempts=0)
         coverage.book(connection, [entry])
     if since is not None:
         _reassess(engine, dataset, since)
@@ -189,7 +204,15 @@ def lacking(connection: Connection, dataset: Dataset, before: Coverage | None) -
 
 
 def book_failure(
-    engine: Engine, dataset: Dataset, day: date | None, reason: str, status: Status, *, at: datetime, run_id: str | None
+    engine: Engine,
+    dataset: Dataset,
+    day: date | None,
+    reason: str,
+    status: Status,
+    *,
+    cause: str,
+    at: datetime,
+    run_id: str | None,
 ) -> Coverage:
     """Book that no usable answer came. Rows that landed before stay, and a partition that was complete stays complete."""
     with engine.begin() as connection:
@@ -197,10 +220,20 @@ def book_failure(
         before = coverage.entries(connection, dataset, [day]).get(day)
         if before is None or not (before.settled or before.landed):
             source = before.source if before else None
-            failed = Coverage(dataset.api, partition_key(day), status, at, reason=reason, source=source, run_id=run_id)
+            failed = Coverage(
+                dataset.api,
+                partition_key(day),
+                status,
+                at,
+                attempts=_tried(before),
+                cause=cause,
+                reason=reason,
+                source=source,
+                run_id=run_id,
+            )
             coverage.book(connection, [failed])
             return failed
-        tried = replace(before, reason=reason, landed_at=at, run_id=run_id)
+        tried = replace(before, reason=reason, cause=cause, landed_at=at, attempts=_tried(before), run_id=run_id)
         if not before.settled:
             coverage.book(connection, [tried])
         return replace(tried, status=status, calls=0, inserted=0, updated=0, deleted=0, complete_at=None)
@@ -226,12 +259,18 @@ def guard(connection: Connection, source: str) -> None:
         )
 
 
-def _entry(dataset: Dataset, day: date | None, delivery: Delivery) -> Coverage:
+def _tried(before: Coverage | None) -> int:
+    """How often a partition has been tried, this time included, since it was last settled."""
+    return before.attempts + 1 if before else 1
+
+
+def _entry(dataset: Dataset, day: date | None, delivery: Delivery, before: Coverage | None = None) -> Coverage:
     return Coverage(
         dataset=dataset.api,
         partition=partition_key(day),
-        status=Status.PARTIAL,
+        status=Status.LATE if delivery.late else Status.PARTIAL,
         landed_at=delivery.at,
+        attempts=_tried(before),
         source=delivery.source,
         revision=delivery.rows.revision,
         calls=delivery.calls,

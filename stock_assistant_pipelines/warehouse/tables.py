@@ -58,10 +58,14 @@ class Status(StrEnum):
     """It holds everything that is expected of it."""
     PARTIAL = "partial"
     """Rows are there, and keys are missing, or nothing yet proves that none is."""
+    LATE = "late"
+    """Partial or empty, and past the hour by which a recent trading day should be whole: it is asked for again and again."""
     EMPTY = "empty"
     """The source answered without a row where rows are expected."""
     FAILED = "failed"
     """No usable answer came."""
+    DEFERRED = "deferred"
+    """The quota is used up: it is asked for when Tushare's hour or day is over."""
     DISABLED = "disabled"
     """The token may not ask for this dataset."""
     CLOSED = "closed"
@@ -132,6 +136,10 @@ def _coverage(metadata: MetaData) -> None:
         Column("updated", Integer, nullable=False, comment="Rows that the last landing changed"),
         Column("deleted", Integer, nullable=False, comment="Rows that the last landing took out"),
         Column("landed_at", DateTime(timezone=True), nullable=False, comment="When it was last landed or tried"),
+        Column("attempts", Integer, nullable=False, server_default="0", comment="Tries since it was last settled"),
+        Column(
+            "cause", Text, comment="What kind of thing keeps it from being complete, the same word for all partitions"
+        ),
         Column("complete_at", DateTime(timezone=True), comment="Since when it is complete"),
         Column("run_id", Text, comment="The Dagster run that did it"),
         PrimaryKeyConstraint("dataset", "partition"),

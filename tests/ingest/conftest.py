@@ -19,6 +19,6 @@ from walk import NOW, Walk
 
 @pytest.fixture
 def walk(engine: Engine, transport: Transport, sandbox: Running) -> Walk:
-    """The walk from the sandbox into the test's database, on the evening of 4 March 2026, one call at a time."""
+    """The walk from the sandbox into the test's database, a fortnight after the days that it lands, one call at a time."""
     clock = [NOW]
     return Walk(Ingest(engine, transport, concurrency=1, now=lambda: clock[0]), sandbox, clock)

@@ -31,7 +31,7 @@ def test_what_a_day_rests_on_is_not_asked_for_again(walk: Walk) -> None:
 
 
 def test_the_stocks_are_asked_for_again_on_a_later_day(walk: Walk) -> None:
-    walk.pass_time(days=-1)
+    walk.pass_time(days=-17)
     walk.land("adj_factor", WEEK[-2])
     walk.pass_time(days=1)
     walk.sandbox.forget()

@@ -25,7 +25,7 @@ DAY = date(2026, 3, 4)
 HOLIDAY = date(2026, 2, 23)
 WEEK = [date(2026, 2, 26), date(2026, 2, 27), date(2026, 3, 2), date(2026, 3, 3), DAY]
 """Five trading days. 600005.SH is suspended on all of them, 688007.SH on 2 March."""
-NOW = datetime(2026, 3, 4, 20, 0, tzinfo=SHANGHAI)
+NOW = datetime(2026, 3, 20, 20, 0, tzinfo=SHANGHAI)
 QUIET = date(2023, 1, 4)
 """A day on which every stock trades and none was suspended before."""
 

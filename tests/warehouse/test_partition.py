@@ -388,7 +388,9 @@ def test_a_changed_name_is_kept_in_the_former_row(engine: Engine) -> None:
 
 def fail(engine: Engine, status: Status = Status.FAILED, reason: str = "HTTP 502") -> Coverage:
     at = AT + timedelta(hours=1)
-    return partition.book_failure(engine, CATALOG["daily"], DAY, reason, status, at=at, run_id="r")
+    return partition.book_failure(
+        engine, CATALOG["daily"], DAY, reason, status, cause="HttpStatusError 502", at=at, run_id="r"
+    )
 
 
 def test_a_failure_is_booked_with_its_reason(engine: Engine) -> None:
