@@ -67,9 +67,7 @@ def running(directory: Path) -> Iterator[URL]:
     directory.parent.mkdir(parents=True, exist_ok=True)
     lock = fasteners.InterProcessLock(directory.with_name(f"{directory.name}.lock"))
     with _threads, lock:
-        server = _start(directory)
-        url = _url(server)
-        holder = psycopg.connect(conninfo(url), autocommit=True, application_name=HOLDER)
+        server, url, holder = _start(directory)
     try:
         yield url
     finally:
@@ -90,12 +88,18 @@ def _url(server: Any) -> URL:
     return URL.create("postgresql", "postgres", database="postgres", query={"host": str(info.socket_dir)})
 
 
-def _start(directory: Path) -> Any:
-    """Start the server, or find it running; a few times over, for what passes by itself."""
+def _start(directory: Path) -> tuple[Any, URL, psycopg.Connection[Any]]:
+    """Start the server, or find it running, and connect; a few times over, for what passes by itself.
+
+    A server that was killed a moment ago still looks like one that runs, until it refuses a connection.
+    """
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return _start_once(directory)
-        except (subprocess.SubprocessError, FileNotFoundError) as error:  # pgserver quotes a log that may not be there
+            server = _start_once(directory)
+            url = _url(server)
+            return server, url, psycopg.connect(conninfo(url), autocommit=True, application_name=HOLDER)
+        # pgserver quotes a log that may not be there
+        except (subprocess.SubprocessError, FileNotFoundError, psycopg.OperationalError) as error:
             if attempt == ATTEMPTS:
                 raise ServerError(f"PostgreSQL does not start in {directory}: see {directory / 'log'}") from error
             time.sleep(0.2 * attempt)
