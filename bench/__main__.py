@@ -12,10 +12,12 @@ from bench.report import show, write
 from stock_assistant_pipelines.cli.up import stopped_by_signal
 
 NAMES = ("landing", "api", "dagster", "startup", "storage")
+LARGE = ("fullsize",)
+"""Those that take the better part of an hour: only by name."""
 
 
 @click.command()
-@click.argument("names", nargs=-1, type=click.Choice(NAMES), metavar="[NAME]...")
+@click.argument("names", nargs=-1, type=click.Choice((*NAMES, *LARGE)), metavar="[NAME]...")
 @click.option("--quick", is_flag=True, help="Few rounds of small sizes: shows that it works, and no more.")
 @click.option(
     "--write",
@@ -24,7 +26,10 @@ NAMES = ("landing", "api", "dagster", "startup", "storage")
     help="Also put the reports between their markers in this Markdown file, docs/performance.md.",
 )
 def main(names: tuple[str, ...], quick: bool, path: Path | None) -> None:
-    """Measure against the plain ways of doing the same: landing, api, dagster, startup, storage; all of them by default."""
+    """Measure against the plain ways of doing the same: landing, api, dagster, startup, storage, all by default.
+
+    fullsize is the whole market since 1990: three quarters of an hour, 20 GB in the temporary directory, and only by name.
+    """
     console = Console(highlight=False, width=None if Console().is_terminal else 150)
     with stopped_by_signal():  # a benchmark that is stopped still stops what it started
         for name in dict.fromkeys(names or NAMES):

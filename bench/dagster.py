@@ -103,7 +103,7 @@ def _directly(engine: Engine, url: str, days: Sequence[date], workers: int) -> f
 def _through_dagster(engine: Engine, machine: services.Machine, days: Sequence[date]) -> Backfilled:
     """Ask Dagster for the days, wait until they have landed, and check that they have."""
     code, daemon = next(each for each in machine.first if each.name == "code location"), machine.daemon
-    with _environment(machine.environment), services.running([code], machine.environment):
+    with surroundings(machine.environment), services.running([code], machine.environment):
         from stock_assistant_pipelines.definitions import defs
         from stock_assistant_pipelines.defs.backfills import Backfill, instance
 
@@ -129,7 +129,7 @@ def _through_dagster(engine: Engine, machine: services.Machine, days: Sequence[d
 
 
 @contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
+def surroundings(values: Mapping[str, str]) -> Iterator[None]:
     """Let this process ask the same Dagster and database as the services do."""
     before = dict(os.environ)
     os.environ.update(values)
