@@ -11,7 +11,7 @@ from rich.console import Console
 from bench.report import show, write
 from stock_assistant_pipelines.cli.up import stopped_by_signal
 
-NAMES = ("landing", "api", "dagster", "startup", "storage")
+NAMES = ("landing", "api", "dagster", "quota", "startup", "storage")
 LARGE = ("fullsize",)
 """Those that take the better part of an hour: only by name."""
 
@@ -26,7 +26,7 @@ LARGE = ("fullsize",)
     help="Also put the reports between their markers in this Markdown file, docs/performance.md.",
 )
 def main(names: tuple[str, ...], quick: bool, path: Path | None) -> None:
-    """Measure against the plain ways of doing the same: landing, api, dagster, startup, storage, all by default.
+    """Measure against the plain ways of doing the same: landing, api, dagster, quota, startup, storage, all by default.
 
     fullsize is the whole market since 1990: three quarters of an hour, 20 GB in the temporary directory, and only by name.
     """

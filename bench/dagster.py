@@ -78,7 +78,9 @@ def run(*, quick: bool = False) -> Report:
                         sandbox_port=None,
                         stocks=stocks,
                     )
-                    machine.environment.update(TUSHARE_BASE_URL=url, TUSHARE_TOKEN=SANDBOX_TOKEN)
+                    machine.environment.update(
+                        TUSHARE_BASE_URL=url, TUSHARE_TOKEN=SANDBOX_TOKEN, TUSHARE_CALLS_PER_MINUTE="0"
+                    )
                     backfills.append(_through_dagster(engine, machine, span))
                 with server.database(f"direct_{at}") as (_, engine):
                     direct.append(_directly(engine, url, span, workers))

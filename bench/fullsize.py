@@ -99,7 +99,7 @@ def run(*, quick: bool = False) -> Report:
             machine = services.machine(
                 settings, database, api_port=services.free_port(), ui_port=None, sandbox_port=None, stocks=stocks
             )
-            machine.environment.update(TUSHARE_BASE_URL=url, TUSHARE_TOKEN=SANDBOX_TOKEN)
+            machine.environment.update(TUSHARE_BASE_URL=url, TUSHARE_TOKEN=SANDBOX_TOKEN, TUSHARE_CALLS_PER_MINUTE="0")
             last = extra[0] - timedelta(days=1)
             filled = []
             with _dagster(machine) as roots:

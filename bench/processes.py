@@ -27,6 +27,12 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return total * TICK
 
 
+def cpu_of_family(pid: int) -> float:
+    """Processor time of a process, of all that descend from it, and of its children that have ended."""
+    fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    return cpu_seconds(family(pid)) + (int(fields[13]) + int(fields[14])) * TICK
+
+
 def memory(pid: int, line: str = "VmRSS") -> float:
     """Memory in MB: resident now (`VmRSS`), or at its highest (`VmHWM`); 0 when the process has ended."""
     try:

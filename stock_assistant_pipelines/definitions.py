@@ -8,6 +8,7 @@ import dagster as dg
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.defs.assets import build_asset
+from stock_assistant_pipelines.defs.fill import fill
 from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.defs.schedules import build_job, build_schedule
 from stock_assistant_pipelines.settings import Settings, settings
@@ -19,7 +20,7 @@ def build(configuration: Settings) -> dg.Definitions:
     job = build_job(assets)
     return dg.Definitions(
         assets=assets,
-        jobs=[job],
+        jobs=[job, fill],
         schedules=[build_schedule(job)],
         resources={"platform": Platform(configuration)},
         executor=dg.in_process_executor,  # a step in a process of its own costs 6.5 s

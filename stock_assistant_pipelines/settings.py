@@ -185,6 +185,11 @@ class Settings(BaseSettings):
     tushare_throttle_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
         61.0, description="Seconds to leave an interface alone after it said that its calls per minute are used up."
     )
+    tushare_calls_per_minute: Annotated[int, Field(ge=0, le=10_000)] | None = Field(
+        None,
+        description="Calls of one interface per minute, of all workers together; by default as many as the points allow. "
+        "0: no limit, for a sandbox without one.",
+    )
     tushare_concurrency: Annotated[int, Field(ge=1, le=64)] = Field(
         4, description="Calls under way at once in one run."
     )

@@ -77,9 +77,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class PerDay:
-    """One call holds one day, the whole market."""
+    """One call holds one day, the whole market; or, where `code` is taken, some codes over a range of days."""
 
     day: str = "trade_date"
+    code: str | None = None
+    """The parameter that takes codes; None where the interface takes none."""
+    several: int = 1
+    """How many codes it takes at once, separated by commas."""
+    start: str = "start_date"
+    end: str = "end_date"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +227,8 @@ class Dataset:
     """Tushare points that the interface asks for."""
     row_cap: int | None = None
     """Rows in one answer at the most, where Tushare says; None where it does not."""
+    calls_per_minute: int | None = None
+    """Where the interface has a limit of its own, whatever the points; None where the points decide."""
     published: time | None = None
     """When a trading day's rows are there, in Asia/Shanghai; None where it does not matter."""
     due: time | None = None
@@ -310,11 +318,15 @@ class Dataset:
         """What is impossible in its calls."""
         if self.row_cap is not None and self.row_cap < 1:
             yield "`row_cap` is above zero"
+        if self.calls_per_minute is not None and self.calls_per_minute < 1:
+            yield "`calls_per_minute` is above zero"
         if self.window < 1:
             yield "`window` holds at least today"
         if self.due and (self.published is None or self.due < self.published):
             yield "`due` is after `published`"
         match self.calls:
+            case PerDay(code=code, several=several) if several < 1 or (several > 1 and code is None):
+                yield "`several` is above zero, and goes with `code`"
             case PerRange(rows_per_day=rows) if not 1 <= rows <= (self.row_cap or rows):
                 yield "`rows_per_day` is above zero, and a day fits under the row cap"
             case PerCode(codes=codes) if not codes or len(set(codes)) != len(codes):

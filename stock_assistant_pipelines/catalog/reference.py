@@ -63,6 +63,7 @@ STOCK_BASIC = Dataset(
     expected=NeverFewer("ts_code", named_by=("daily", "adj_factor")),
     points=2000,
     row_cap=6000,
+    calls_per_minute=50,
     fills=("list_status",),
     quirks=(
         "Without list_status Tushare returns listed stocks only; every status is asked for, so that none is lost.",

@@ -89,6 +89,15 @@ def up(ui_port: int, api_port: int, stocks: int) -> None:
     run(settings(), ui_port, api_port, stocks)
 
 
+@main.command()
+@click.option("--watch", is_flag=True, help="Look again every second, until Ctrl-C.")
+def quota(watch: bool) -> None:
+    """Show what is used of the calls that Tushare allows, by interface."""
+    from stock_assistant_pipelines.cli.quota import run
+
+    run(settings(), watch=watch)
+
+
 @main.command(name="exec", context_settings={"ignore_unknown_options": True})
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def execute(command: tuple[str, ...]) -> None:

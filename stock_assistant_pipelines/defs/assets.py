@@ -55,8 +55,8 @@ def _land(context: dg.AssetExecutionContext, dataset: Dataset, platform: Platfor
     """
     wanted = days(list(context.partition_keys)) if dataset.partitioned else []
     landed: list[Coverage] = []
-    with platform.ingest(context.run.run_id) as ingest:
-        for entry in ingest.land(dataset, wanted, since=_began(context) if refetch else EVER):
+    with platform.ingest(context.run.run_id, urgent="dagster/backfill" not in context.run.tags) as ingest:
+        for entry in ingest.land(dataset, wanted, since=began(context) if refetch else EVER):
             landed.append(entry)
             if len(landed) % LOGGED_EVERY == 0:  # a log line costs as much as booking a partition
                 context.log.info(f"{dataset.api}: {len(landed)} partitions, now {entry.partition}: {entry.status}")
@@ -67,12 +67,14 @@ def _land(context: dg.AssetExecutionContext, dataset: Dataset, platform: Platfor
     unsettled = [entry for entry in landed if not entry.settled]
     for entry in unsettled:
         context.log_event(
-            dg.AssetObservation(context.asset_key, partition=_key(dataset, entry), metadata=_metadata(entry, platform))
+            dg.AssetObservation(
+                context.asset_key, partition=_key(dataset, entry), metadata=partition_metadata(entry, platform)
+            )
         )
     if unsettled:
         for entry in settled:
             yield dg.AssetMaterialization(
-                context.asset_key, partition=_key(dataset, entry), metadata=_metadata(entry, platform)
+                context.asset_key, partition=_key(dataset, entry), metadata=partition_metadata(entry, platform)
             )
         raise dg.Failure(
             f"{len(unsettled)} of {len(landed)} partitions are not complete; the first: "
@@ -83,16 +85,16 @@ def _land(context: dg.AssetExecutionContext, dataset: Dataset, platform: Platfor
     for entry in settled:
         if dataset.partitioned:
             context.add_asset_metadata(
-                _metadata(entry, platform), asset_key=context.asset_key, partition_key=entry.partition
+                partition_metadata(entry, platform), asset_key=context.asset_key, partition_key=entry.partition
             )
-    yield dg.MaterializeResult(metadata=None if dataset.partitioned else _metadata(settled[0], platform))
+    yield dg.MaterializeResult(metadata=None if dataset.partitioned else partition_metadata(settled[0], platform))
 
 
 def _key(dataset: Dataset, entry: Coverage) -> str | None:
     return entry.partition if dataset.partitioned else None
 
 
-def _began(context: dg.AssetExecutionContext) -> datetime:
+def began(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> datetime:
     """When the work began that this run is a part of: what has landed since is not fetched again by a retry."""
     backfill = context.run.tags.get("dagster/backfill")
     if backfill and (known := context.instance.get_backfill(backfill)):
@@ -101,7 +103,7 @@ def _began(context: dg.AssetExecutionContext) -> datetime:
     return record.create_timestamp.astimezone(UTC) if record else datetime.now(UTC)
 
 
-def _metadata(entry: Coverage, platform: Platform) -> dict[str, dg.MetadataValue[Any]]:
+def partition_metadata(entry: Coverage, platform: Platform) -> dict[str, dg.MetadataValue[Any]]:
     """What the UI shows of a partition: the rows, what is missing, what was written, and a link to the rows."""
     partition = None if entry.partition == "all" else date.fromisoformat(entry.partition)
     shown: dict[str, dg.MetadataValue[Any]] = {

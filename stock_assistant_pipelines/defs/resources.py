@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.ingest import Ingest
+from stock_assistant_pipelines.tushare.quota import SharedQuota
 from stock_assistant_pipelines.tushare.transport import Transport
 from stock_assistant_pipelines.warehouse.database import available
+from stock_assistant_pipelines.warehouse.embedded import conninfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +28,14 @@ class Platform:
         self.settings = settings
 
     @contextmanager
-    def ingest(self, run_id: str) -> Iterator[Ingest]:
-        """Connect to the database and to Tushare for one run."""
+    def ingest(self, run_id: str, *, urgent: bool = False) -> Iterator[Ingest]:
+        """Connect to the database and to Tushare for one run. Others let an `urgent` one go first where calls are scarce."""
         workers = self.settings.tushare_concurrency
-        with available(self.settings) as database, Transport.from_settings(self.settings) as transport:
+        with (
+            available(self.settings) as database,
+            SharedQuota.from_settings(self.settings, conninfo(database.url), urgent=urgent) or nullcontext() as quota,
+            Transport.from_settings(self.settings, quota) as transport,
+        ):
             engine = database.engine(pool_size=workers + 2)
             try:
                 yield Ingest(engine, transport, concurrency=workers, points=self.settings.tushare_points, run_id=run_id)

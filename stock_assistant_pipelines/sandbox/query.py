@@ -30,13 +30,11 @@ class Words:
     """Filters that hold unless the call sets them."""
     days: tuple[str, ...] = ()
     """The columns that `start_date` and `end_date` bound: the first that is not null."""
-    calls_per_minute: int | None = None
-    """Where the interface has a limit of its own, whatever the points."""
 
 
 WORDS: Mapping[str, Words] = MappingProxyType(
     {
-        "stock_basic": Words(defaults={"list_status": "L"}, calls_per_minute=50),
+        "stock_basic": Words(defaults={"list_status": "L"}),
         "trade_cal": Words(defaults={"exchange": "SSE"}),
         "index_basic": Words(defaults={"market": "SSE"}),
         "namechange": Words(days=("ann_date", "start_date")),

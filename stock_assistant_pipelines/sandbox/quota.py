@@ -6,22 +6,19 @@ import time
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
+from stock_assistant_pipelines.catalog.tiers import tier
 from stock_assistant_pipelines.sandbox.errors import BAD_TOKEN, PERMISSION, THROTTLE, Refusal
-from stock_assistant_pipelines.sandbox.query import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
 
-TIERS = ((15_000, 1000), (10_000, 1000), (5000, 500), (2000, 200), (0, 50))
-"""Points from which a token may call each interface so many times a minute."""
-
 
 def calls_per_minute(dataset: Dataset, points: int) -> int:
     """How often a token with these points may call an interface in one window."""
-    tier = next(calls for least, calls in TIERS if points >= least)
-    return min(tier, words(dataset).calls_per_minute or tier)
+    general = tier(points).calls_per_minute
+    return min(general, dataset.calls_per_minute or general)
 
 
 class Quota:

@@ -92,6 +92,12 @@ class BadParameters(TushareError):
     """Tushare refused the call's parameters, or gave a reason that is not known here; or they are no JSON."""
 
 
+class QuotaUnavailable(TushareError):
+    """The quota is kept in PostgreSQL, and PostgreSQL does not answer: without leave no call is made."""
+
+    heals = True
+
+
 class Window(StrEnum):
     """The span over which Tushare counts calls."""
 

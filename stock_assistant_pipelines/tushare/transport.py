@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,6 +33,7 @@ from stock_assistant_pipelines.tushare.errors import (
     Window,
     refusal,
 )
+from stock_assistant_pipelines.tushare.permit import Unlimited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from stock_assistant_pipelines.settings import Settings
+    from stock_assistant_pipelines.tushare.permit import Permit, Quota
 
 TUSHARE = "tushare"
 """The name of the source of real rows."""
@@ -104,12 +107,18 @@ class Transport:
         timeout: float = 30.0,
         throttle_seconds: float = 61.0,
         connections: int = 8,
+        quota: Quota | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Ask `base_url` with `token`; wait `timeout` seconds for an answer and `throttle_seconds` after a throttling one."""
+        """Ask `base_url` with `token`, each call with the leave of `quota`; wait `timeout` seconds for an answer.
+
+        After a throttling one the quota makes everyone wait; without a quota this connection waits `throttle_seconds`.
+        """
         self._token = token
         self._base_url = base_url
-        self._throttle_seconds = throttle_seconds
+        self._quota = quota or Unlimited()
+        self._throttle_seconds = 0.0 if quota else throttle_seconds
+        self._line = threading.BoundedSemaphore(connections)
         self._backoff = wait_exponential(multiplier=0.2) + wait_random(0, 1)
         self._http = _client(base_url, timeout, connections)
         self._retrying = Retrying(
@@ -121,8 +130,8 @@ class Transport:
         )
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
-        """Connect as the settings say. Raises `SettingsError` when there is no token."""
+    def from_settings(cls, settings: Settings, quota: Quota | None = None) -> Self:
+        """Connect as the settings say, within `quota`. Raises `SettingsError` when there is no token."""
         if settings.tushare_token is None:
             raise SettingsError("TUSHARE_TOKEN is not set: set it, or start the sandbox with `stock-assistant sandbox`")
         return cls(
@@ -131,6 +140,7 @@ class Transport:
             timeout=settings.tushare_timeout,
             throttle_seconds=settings.tushare_throttle_seconds,
             connections=settings.tushare_concurrency,
+            quota=quota,
         )
 
     def __reduce__(self) -> NoReturn:
@@ -156,8 +166,20 @@ class Transport:
         return self._retrying(self._once, api, params, fields)
 
     def _once(self, api: str, params: Mapping[str, Any], fields: tuple[str, ...]) -> Page:
-        """POST one call and open its envelope."""
-        response = self._post(api, params, fields)
+        """Make one call, with leave, and open its answer; tell the quota when it was one too many.
+
+        Nobody waits for a connection with a permit in hand: a permit is lent for the time of a call.
+        """
+        with self._line, self._quota.permit(api) as permit:
+            response = self._post(api, params, fields, permit)
+        try:
+            return self._opened(api, response)
+        except Throttled as error:
+            self._quota.throttled(error)
+            raise
+
+    def _opened(self, api: str, response: httpx2.Response) -> Page:
+        """Open the envelope of an answer."""
         if response.status_code == 429:
             raise Throttled(api, Window.MINUTE, "HTTP 429 from Tushare's gateway: too many calls")
         if response.status_code != 200:
@@ -172,15 +194,19 @@ class Transport:
         sandbox = response.headers.get(SANDBOX_HEADER)
         return Page(tuple(data.fields), bytes(data.items), data.has_more, f"sandbox: {sandbox}" if sandbox else TUSHARE)
 
-    def _post(self, api: str, params: Mapping[str, Any], fields: tuple[str, ...]) -> httpx2.Response:
+    def _post(self, api: str, params: Mapping[str, Any], fields: tuple[str, ...], permit: Permit) -> httpx2.Response:
         """POST one call. What httpx raises holds the request, and with it the token, so it is never an error's context."""
         failure: TushareError
         try:
-            return self._http.post(
+            with self._http.stream(
+                "POST",
                 f"{self._base_url}/{api}",
                 content=self._body(api, params, fields),
                 headers={"Content-Type": "application/json"},
-            )
+            ) as response:
+                permit.answered()
+                response.read()
+            return response
         except httpx2.DecodingError as error:
             failure = MalformedAnswer(api, f"the answer cannot be unpacked: {error}")
         except httpx2.RequestError as error:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
@@ -77,12 +78,13 @@ SETTLED = frozenset({Status.COMPLETE, Status.CLOSED})
 
 
 def build(datasets: Iterable[Dataset]) -> MetaData:
-    """Build the tables of these datasets, and `coverage` and `superseded` beside them."""
+    """Build the tables of these datasets, and beside them `coverage`, `superseded`, and those of the quota."""
     metadata = MetaData(naming_convention=NAMING)
     for dataset in datasets:
         _dataset_table(dataset, metadata)
     _coverage(metadata)
     _superseded(metadata)
+    _quota(metadata)
     return metadata
 
 
@@ -160,6 +162,38 @@ def _superseded(metadata: MetaData) -> None:
         Column("run_id", Text),
         Index(None, "dataset", "partition"),
         comment="One row per row that the source corrected or withdrew: what it said before",
+    )
+
+
+def _quota(metadata: MetaData) -> None:
+    Table(
+        "quota",
+        metadata,
+        Column("account", Text, nullable=False, comment="Fingerprint of address and token"),
+        Column("api", Text, nullable=False),
+        Column("calls_per_minute", Integer, nullable=False, comment="How many permits the ring has"),
+        Column("calls_per_day", Integer, comment="Null: as many as the minutes allow"),
+        Column("day", Date, nullable=False, comment="Day, in Shanghai, of the last call"),
+        Column("calls", Integer, nullable=False, comment="Calls on that day"),
+        Column("urgent_until", DateTime(timezone=True), comment="Until then, who is not urgent takes no permit"),
+        Column("paused_until", DateTime(timezone=True), comment="Until then, nobody calls"),
+        Column("paused_window", Text, comment="The calls of which span are used up: minute, hour, day"),
+        Column("paused_because", Text, comment="What Tushare said"),
+        PrimaryKeyConstraint("account", "api"),
+        comment="One row per account and interface that was asked: its limits, and what keeps it from being asked",
+    )
+    Table(
+        "permit",
+        metadata,
+        Column("account", Text, nullable=False),
+        Column("api", Text, nullable=False),
+        Column("slot", Integer, nullable=False),
+        Column("free_at", DateTime(timezone=True), nullable=False, comment="From when on it may be taken"),
+        Column("lease", BigInteger, comment="Who has it; null when it was given back"),
+        PrimaryKeyConstraint("account", "api", "slot"),
+        ForeignKeyConstraint(["account", "api"], ["quota.account", "quota.api"], ondelete="CASCADE"),
+        comment="One row per call that an interface allows in a window; taken before a call, free one window after it",
+        postgresql_with={"fillfactor": 50},
     )
 
 

@@ -19,6 +19,7 @@ from stock_assistant_pipelines.tushare.errors import (
     IpLimit,
     MalformedAnswer,
     PermissionDenied,
+    QuotaUnavailable,
     SchemaDrift,
     Throttled,
     TransportError,
@@ -68,6 +69,7 @@ EVERY_ERROR = [
     IpLimit("daily", "no"),
     BadParameters("daily", "no"),
     Throttled("daily", Window.HOUR, "too many"),
+    QuotaUnavailable("daily", "no database"),
 ]
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2050, 1, 1), timezones=st.sampled_from([UTC, SHANGHAI]))  # noqa: DTZ001 - hypothesis adds the zone
 

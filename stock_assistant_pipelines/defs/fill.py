@@ -1,0 +1,95 @@
+"""The job `fill`: exactly these days of these datasets, in one run, so that all of them are planned together."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.catalog.dataset import Dataset
+from stock_assistant_pipelines.defs import checks
+from stock_assistant_pipelines.defs.assets import EVER, LOGGED_EVERY, began, partition_metadata
+from stock_assistant_pipelines.defs.partitions import days
+from stock_assistant_pipelines.defs.resources import Platform
+from stock_assistant_pipelines.ingest import Ingest
+from stock_assistant_pipelines.warehouse.coverage import Coverage
+
+JOB = "fill"
+OP = "land_days"
+
+
+class Filling(dg.Config):
+    """Which days of which datasets are landed."""
+
+    days: dict[str, list[str]] = Field(description="Days (YYYY-MM-DD) by dataset; none for one without a time axis.")
+    refetch: bool = Field(False, description="Fetch partitions that are complete again, to find corrections.")
+
+
+def fill_config(days: Mapping[str, Sequence[date]], *, refetch: bool = False) -> dict[str, Any]:
+    """The run config of the job `fill` for these days by dataset, with no days for a dataset without a time axis."""
+    named = {name: [day.isoformat() for day in sorted(set(wanted), reverse=True)] for name, wanted in days.items()}
+    return {"ops": {OP: {"config": {"days": named, "refetch": refetch}}}}
+
+
+@dg.op(name=OP, out={})
+def land_days(context: dg.OpExecutionContext, config: Filling, platform: dg.ResourceParam[Platform]) -> Iterator[Any]:
+    """Land the days of each dataset, in the order of the catalog, and report each partition as its asset would."""
+    if unknown := config.days.keys() - CATALOG.keys():
+        raise dg.Failure(f"the catalog has no {', '.join(sorted(unknown))}", allow_retries=False)
+    since = began(context) if config.refetch else EVER
+    landed: list[tuple[Dataset, Coverage]] = []
+    with platform.ingest(context.run.run_id) as ingest:
+        for dataset in CATALOG.values():
+            if dataset.api not in config.days:
+                continue
+            wanted = days(config.days[dataset.api]) if dataset.partitioned else []
+            done = []
+            for entry in ingest.land(dataset, wanted, since=since if dataset.partitioned else began(context)):
+                done.append(entry)
+                if len(done) % LOGGED_EVERY == 0:  # a log line costs as much as booking a partition
+                    context.log.info(f"{dataset.api}: {len(done)} partitions, now {entry.partition}: {entry.status}")
+            done = ingest.reviewed(dataset, done)
+            yield from _events(dataset, wanted, done, ingest, platform)
+            landed += [(dataset, entry) for entry in done]
+    if failure := _failure(landed):
+        raise failure
+
+
+def _events(
+    dataset: Dataset, wanted: Sequence[date], landed: Sequence[Coverage], ingest: Ingest, platform: Platform
+) -> Iterator[Any]:
+    """What the UI is told of a dataset: the complete partitions, what the others lack, and the checks."""
+    for entry in landed:
+        event = dg.AssetMaterialization if entry.settled else dg.AssetObservation
+        partition = entry.partition if dataset.partitioned else None
+        yield event(dataset.api, partition=partition, metadata=partition_metadata(entry, platform))
+    with ingest.engine.connect() as connection:
+        for result in checks.evaluate(connection, dataset, wanted, landed):
+            yield dg.AssetCheckEvaluation(
+                asset_key=dg.AssetKey(dataset.api),
+                check_name=str(result.check_name),
+                passed=result.passed,
+                severity=result.severity,
+                metadata=result.metadata,
+            )
+
+
+def _failure(landed: Sequence[tuple[Dataset, Coverage]]) -> dg.Failure | None:
+    """The end of a run that left something incomplete; it names what."""
+    open_ends = {f"{dataset.api} {entry.partition}": entry for dataset, entry in landed if not entry.settled}
+    if not open_ends:
+        return None
+    first, entry = next(iter(open_ends.items()))
+    return dg.Failure(
+        f"{len(open_ends)} of {len(landed)} partitions are not complete; the first: {first}: {entry.reason}",
+        metadata={"incomplete": dg.MetadataValue.json({name: entry.reason for name, entry in open_ends.items()})},
+        allow_retries=False,
+    )
+
+
+@dg.job(name=JOB, description="Exactly these days of these datasets, in one run.")
+def fill() -> None:
+    """Land the days that the run config names; `fill_config` writes it."""
+    land_days()

@@ -1,0 +1,2 @@
+-- What time it is for everyone.
+select clock_timestamp() as now
