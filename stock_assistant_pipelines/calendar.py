@@ -63,3 +63,9 @@ class Calendar:
         """The `count` trading days up to and including `until`."""
         end = bisect_right(self.trading_days, until)
         return self.trading_days[max(0, end - count) : end]
+
+
+def weekdays(first: date, last: date) -> list[date]:
+    """The weekdays from `first` to `last`, both included: the exchange has never met on a weekend."""
+    days = (date.fromordinal(at) for at in range(first.toordinal(), last.toordinal() + 1))
+    return [day for day in days if day.weekday() < 5]

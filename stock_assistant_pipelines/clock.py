@@ -1,0 +1,138 @@
+"""The day's clock: which partitions are to be asked for now. Pure answers, from catalog, calendar and what is booked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from stock_assistant_pipelines.calendar import weekdays
+from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.warehouse.tables import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stock_assistant_pipelines.calendar import Calendar
+    from stock_assistant_pipelines.catalog.dataset import Dataset
+    from stock_assistant_pipelines.warehouse.freshness import Booked
+
+AFTER = timedelta(minutes=30)
+"""How long after publication a day that nobody asked for is caught up: the schedule of the day comes first."""
+
+REACH = 250
+"""How many trading days are caught up at the most, a year: what is older is a backfill, which somebody asks for."""
+
+PAUSE, LONGEST_PAUSE = timedelta(minutes=30), timedelta(days=1)
+"""How long a partition is left alone: the first doubles with every try, up to the second."""
+
+EVENING = time(20, 0)
+"""When snapshots and the recent days are asked for again: after every dataset should be whole."""
+
+INCOMPLETE = frozenset({Status.PARTIAL, Status.LATE, Status.EMPTY})
+"""What an answer was judged to be, and the source may complete within a few days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is to be asked for of a dataset now."""
+
+    days: tuple[date, ...] = ()
+    """Newest first."""
+    snapshot: bool = False
+    """Whether the dataset has no time axis, and is to be asked for."""
+    behind: date | None = field(default=None)
+    """The newest settled day, when it is too long ago to be caught up."""
+
+    def __bool__(self) -> bool:
+        return self.snapshot or bool(self.days)
+
+
+def publications(datasets: Sequence[Dataset]) -> dict[time, list[Dataset]]:
+    """The trading-day datasets by their time of publication; those that name none come in the evening."""
+    found: dict[time, list[Dataset]] = {}
+    for dataset in datasets:
+        if dataset.published:
+            found.setdefault(dataset.published, []).append(dataset)
+    return dict(sorted(found.items()))
+
+
+def evening(dataset: Dataset, calendar: Calendar, today: date) -> list[date]:
+    """The days of a dataset that the evening asks for again: its window of trading days, and the holidays between them.
+
+    On a holiday it is that day alone, which is booked as closed without a call.
+    """
+    if calendar.knows(today) and not calendar.is_open(today):
+        return weekdays(today, today)
+    window = calendar.last(dataset.window, today)
+    return weekdays(min(window, default=today), today)
+
+
+def due(dataset: Dataset, booked: Mapping[date, Booked], calendar: Calendar, now: datetime) -> Due:
+    """Tell which days of a dataset are to be asked for now: those never asked for, and those whose pause is over.
+
+    Nothing is asked for of a dataset of which no day is settled: that somebody wants it is known from its first day.
+    """
+    settled = [day for day, entry in booked.items() if entry.status is Status.COMPLETE]
+    if not settled:
+        return Due()
+    today = now.astimezone(SHANGHAI).date()
+    reach = _reach(calendar, today)
+    again = [day for day, entry in booked.items() if _again(dataset, day, entry, calendar, now)]
+    recent = [day for day in settled if day >= reach]
+    missed = [day for day in weekdays(min(recent), today) if day not in booked] if recent else []
+    days = {*again, *(day for day in missed if _out(dataset, day, calendar, now))}
+    return Due(tuple(sorted(days, reverse=True)[:REACH]), behind=None if recent else max(settled))
+
+
+def due_snapshot(entry: Booked | None, now: datetime) -> Due:
+    """Tell whether a snapshot is to be asked for: it failed and its pause is over, or an evening went by without it."""
+    if entry is None:
+        return Due()
+    if not entry.settled:
+        return Due(snapshot=now >= again_at(entry))
+    return Due(snapshot=now - AFTER >= _last_evening(now) > entry.landed_at)
+
+
+def again_at(entry: Booked) -> datetime:
+    """When a partition that is not settled may be asked for again."""
+    match entry.status, entry.cause:
+        case Status.DEFERRED, "Throttled day":
+            tomorrow = entry.landed_at.astimezone(SHANGHAI).date() + timedelta(days=1)
+            return datetime.combine(tomorrow, time(), SHANGHAI)
+        case Status.DEFERRED, "Throttled hour":
+            return entry.landed_at + timedelta(hours=1)
+        case Status.DISABLED, _:
+            return entry.landed_at + LONGEST_PAUSE
+    doublings: int = 2 ** min(entry.attempts, 10)  # the longest pause is reached long before
+    return entry.landed_at + min(PAUSE * doublings, LONGEST_PAUSE)
+
+
+def _again(dataset: Dataset, day: date, entry: Booked, calendar: Calendar, now: datetime) -> bool:
+    """Whether a day that was asked for is asked for again: an incomplete answer only while the source may complete it."""
+    if entry.settled or now < again_at(entry):
+        return False
+    window = calendar.last(dataset.window, now.astimezone(SHANGHAI).date())
+    return entry.status not in INCOMPLETE or day >= min(window, default=day)
+
+
+def _out(dataset: Dataset, day: date, calendar: Calendar, now: datetime) -> bool:
+    """Whether a day can be booked: its rows have been out for a while, or the market was closed."""
+    if calendar.knows(day) and not calendar.is_open(day):
+        return True
+    published = dataset.published_at(day) or datetime.combine(day, EVENING, SHANGHAI)
+    return now >= published + AFTER
+
+
+def _reach(calendar: Calendar, today: date) -> date:
+    """The first day that is still caught up."""
+    return min(calendar.last(REACH, today), default=date.min)
+
+
+def _last_evening(now: datetime) -> datetime:
+    """The last weekday's evening."""
+    here = now.astimezone(SHANGHAI)
+    day = here.date() if here.time() >= EVENING else here.date() - timedelta(days=1)
+    while day.weekday() >= 5:
+        day -= timedelta(days=1)
+    return datetime.combine(day, EVENING, SHANGHAI)
