@@ -7,6 +7,7 @@ import warnings
 import dagster as dg
 
 from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.defs import clock
 from stock_assistant_pipelines.defs.assets import build_asset
 from stock_assistant_pipelines.defs.fill import fill
 from stock_assistant_pipelines.defs.resources import Platform
@@ -18,11 +19,13 @@ def build(configuration: Settings) -> dg.Definitions:
     """Assemble the definitions for an installation."""
     assets = [build_asset(dataset, configuration) for dataset in CATALOG.values()]
     job = build_job(assets)
+    platform = Platform(configuration)
     return dg.Definitions(
         assets=assets,
         jobs=[job, fill],
-        schedules=[build_schedule(job)],
-        resources={"platform": Platform(configuration)},
+        schedules=[build_schedule(job), clock.build_schedule(platform)],
+        sensors=[clock.build_sensor(platform)],
+        resources={"platform": platform},
         executor=dg.in_process_executor,  # a step in a process of its own costs 6.5 s
     )
 

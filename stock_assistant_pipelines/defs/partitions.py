@@ -6,22 +6,30 @@ calendar is a table, not a part of the definition, which therefore never changes
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, time
 
 import dagster as dg
 
-from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
+from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED, SHANGHAI
+
+APPEARS = time(18, 0)
+"""When a trading day's partition is there."""
 
 TRADING_DAYS = dg.TimeWindowPartitionsDefinition(
     start=MARKET_OPENED.isoformat(),
     fmt="%Y-%m-%d",
-    cron_schedule="0 18 * * 1-5",
+    cron_schedule=f"{APPEARS.minute} {APPEARS.hour} * * 1-5",
     timezone="Asia/Shanghai",
     end_offset=1,
 )
 
 DAYS_PER_RUN = 366
 """A year's weekdays and more in one run: minutes of work, and Dagster's cost per run hardly shows."""
+
+
+def appeared(day: date, now: datetime) -> bool:
+    """Whether the partition of a day is there."""
+    return now >= datetime.combine(day, APPEARS, SHANGHAI)
 
 
 def days(keys: list[str]) -> list[date]:

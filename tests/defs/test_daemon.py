@@ -24,6 +24,7 @@ from stock_assistant_pipelines.defs.backfills import Backfill
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.sandbox.server import TOKEN, running
 from stock_assistant_pipelines.settings import SHANGHAI, Settings
+from stock_assistant_pipelines.tushare.decode import parse_day
 from stock_assistant_pipelines.tushare.transport import Transport
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, Status
 
@@ -116,7 +117,11 @@ def test_a_killed_run_is_taken_up_where_it_was_and_ends_with_the_tables_of_an_un
             materialized = {
                 dataset.api: dagster.get_materialized_partitions(dg.AssetKey(dataset.api)) for dataset in DATASETS
             }
-        asked = [call["params"]["trade_date"] for call in sandbox.calls(last=5000) if call["api"] == "daily"]
+        asked = [
+            day
+            for call in sandbox.calls(last=5000)
+            if call["api"] == "daily" and FIRST <= parse_day(day := call["params"]["trade_date"]) <= LAST
+        ]
         disturbed = contents(engine)
         with engine.begin() as connection:
             connection.execute(text(f"truncate {', '.join(METADATA.tables)}"))

@@ -1,0 +1,164 @@
+"""After days without a run the missing ones arrive without anyone asking, and in the evening the recent ones are read again."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pytest
+from sqlalchemy import delete, select, text, update
+
+from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.defs import clock
+from stock_assistant_pipelines.defs.resources import Platform
+from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.warehouse.tables import COVERAGE, Status
+
+if TYPE_CHECKING:
+    from code_location import CodeLocation
+    from sqlalchemy import Engine
+
+    from stock_assistant_pipelines.ingest import Ingest
+    from stock_assistant_pipelines.sandbox.server import Running
+
+NOW = datetime(2026, 3, 4, 20, 0, tzinfo=SHANGHAI)
+BEFORE = [date(2026, 2, 11), date(2026, 2, 12), date(2026, 2, 13)]
+"""The last trading days before the holidays of the Spring Festival, 16 to 23 February 2026."""
+MISSED = [
+    date(2026, 2, 24) + timedelta(days=at) for at in range(9) if (date(2026, 2, 24) + timedelta(days=at)).weekday() < 5
+]
+
+
+@pytest.fixture
+def stopped(ingest: Ingest) -> Ingest:
+    """An installation that was stopped before the holidays."""
+    for name in ("daily", "adj_factor"):
+        assert all(entry.settled for entry in ingest.land(CATALOG[name], BEFORE))
+    return ingest
+
+
+def evaluate(location: CodeLocation, now: datetime = NOW) -> dg.RunRequest | str | None:
+    """What the sensor asks for, or why it asks for nothing."""
+    sensor = clock.build_sensor(Platform(location.settings), now=lambda: now)
+    with dg.build_sensor_context(instance=location.instance) as context:
+        told = sensor.evaluate_tick(context)
+    return told.run_requests[0] if told.run_requests else told.skip_message
+
+
+def fill(location: CodeLocation, request: dg.RunRequest) -> bool:
+    """Carry out what was asked for."""
+    job = location.repository.get_job("fill")
+    return job.execute_in_process(
+        instance=location.instance, run_config=request.run_config, raise_on_error=False
+    ).success
+
+
+def statuses(engine: Engine, name: str) -> dict[str, str]:
+    """What is booked of a dataset."""
+    query = select(COVERAGE.c.partition, COVERAGE.c.status).where(COVERAGE.c.dataset == name)
+    with engine.connect() as connection:
+        return dict(connection.execute(query).tuples().all())
+
+
+def test_after_the_holidays_and_seven_days_more_everything_arrives_and_then_nothing_is_due(
+    stopped: Ingest, location: CodeLocation, engine: Engine
+) -> None:
+    request = evaluate(location)
+    assert isinstance(request, dg.RunRequest)
+    assert fill(location, request)
+    for name in ("daily", "adj_factor"):
+        booked = statuses(engine, name)
+        assert {booked[day.isoformat()] for day in MISSED} == {Status.COMPLETE}
+        assert booked["2026-02-16"] == booked["2026-02-23"] == Status.CLOSED
+        assert max(booked) == "2026-03-04"
+    assert evaluate(location) == "nothing is due"
+
+
+def test_a_dataset_of_which_nothing_has_landed_is_not_asked_for(stopped: Ingest, location: CodeLocation) -> None:
+    request = evaluate(location)
+    assert isinstance(request, dg.RunRequest)
+    asked = request.run_config["ops"]["land_days"]["config"]["days"]
+    assert {"daily", "adj_factor"} <= asked.keys()
+    assert not {"daily_basic", "stk_limit", "index_daily"} & asked.keys()
+
+
+def test_nothing_is_asked_for_while_a_run_is_under_way(stopped: Ingest, location: CodeLocation) -> None:
+    location.instance.add_run(dg.DagsterRun(job_name="fill", run_id="1" * 32, status=dg.DagsterRunStatus.STARTED))
+    assert evaluate(location) == "runs are under way: what they land need not be caught up"
+
+
+def test_the_same_request_has_the_same_key_for_half_an_hour(stopped: Ingest, location: CodeLocation) -> None:
+    keys = []
+    for minutes in (0, 20, 40):
+        request = evaluate(location, NOW + timedelta(minutes=minutes))
+        assert isinstance(request, dg.RunRequest)
+        keys.append(request.run_key)
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_what_the_quota_of_a_day_deferred_resumes_on_the_next_day(
+    stopped: Ingest, location: CodeLocation, engine: Engine, sandbox: Running
+) -> None:
+    first = evaluate(location)
+    assert isinstance(first, dg.RunRequest)
+    assert fill(location, first)
+    with engine.begin() as connection:
+        connection.execute(delete(COVERAGE).where(COVERAGE.c.dataset == "daily", COVERAGE.c.partition == "2026-03-04"))
+        connection.execute(text("delete from daily where trade_date = '2026-03-04'"))
+    sandbox.inject("throttle_day:api=daily")
+    second = evaluate(location)
+    assert isinstance(second, dg.RunRequest)
+    assert not fill(location, second)
+    assert statuses(engine, "daily")["2026-03-04"] == Status.DEFERRED
+    sandbox.heal()
+    with engine.begin() as connection:  # the run's clock is the real one; the sensor's is March 2026
+        connection.execute(text("delete from quota"))
+        connection.execute(update(COVERAGE).where(COVERAGE.c.status == Status.DEFERRED).values(landed_at=NOW))
+    assert evaluate(location, NOW + timedelta(hours=3)) == "nothing is due"
+    third = evaluate(location, NOW + timedelta(hours=5))
+    assert isinstance(third, dg.RunRequest)
+    assert third.run_config["ops"]["land_days"]["config"]["days"]["daily"] == ["2026-03-04"]
+    assert fill(location, third)
+    assert statuses(engine, "daily")["2026-03-04"] == Status.COMPLETE
+
+
+def look_again(location: CodeLocation, day: datetime) -> dg.RunRequest | str | None:
+    """What the evening's schedule asks for."""
+    schedule = clock.build_schedule(Platform(location.settings))
+    context = dg.build_schedule_context(instance=location.instance, scheduled_execution_time=day)
+    told = schedule.evaluate_tick(context)
+    return told.run_requests[0] if told.run_requests else told.skip_message
+
+
+def test_the_evening_fetches_the_window_again_and_finds_what_was_corrected(
+    stopped: Ingest, location: CodeLocation, engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("update daily set close = close + 1 where trade_date = '2026-02-13'"))
+    request = look_again(location, datetime(2026, 2, 13, 20, 0, tzinfo=SHANGHAI))
+    assert isinstance(request, dg.RunRequest)
+    config = request.run_config["ops"]["land_days"]["config"]
+    assert config["refetch"]
+    assert config["days"]["daily"][:3] == ["2026-02-13", "2026-02-12", "2026-02-11"]
+    assert len(config["days"]["daily"]) == 5
+    assert config["days"]["stock_basic"] == []
+    assert fill(location, request)
+    with engine.connect() as connection:
+        corrected = connection.execute(
+            text("select count(*) from superseded where partition = '2026-02-13'")
+        ).scalar_one()
+    assert corrected > 40
+
+
+def test_on_a_holiday_the_evening_books_the_day_as_closed_and_asks_for_no_other(
+    stopped: Ingest, location: CodeLocation
+) -> None:
+    request = look_again(location, datetime(2026, 2, 23, 20, 0, tzinfo=SHANGHAI))
+    assert isinstance(request, dg.RunRequest)
+    assert request.run_config["ops"]["land_days"]["config"]["days"]["daily"] == ["2026-02-23"]
+
+
+def test_an_empty_installation_is_left_alone(location: CodeLocation, engine: Engine) -> None:
+    assert evaluate(location) == "nothing is due"
+    assert look_again(location, NOW) == "nothing has landed yet: start with a backfill"
