@@ -6,6 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -28,10 +29,10 @@ from stock_assistant_pipelines.warehouse.partition import (
     land_snapshot,
     needs_confirmation,
 )
-from stock_assistant_pipelines.warehouse.tables import METADATA, SNAPSHOT, Status
+from stock_assistant_pipelines.warehouse.tables import CODE, METADATA, SNAPSHOT, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Engine
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.tushare.decode import Row
     from stock_assistant_pipelines.tushare.transport import Answer, Transport
+
+ALL: Mapping[date, Sequence[str]] = MappingProxyType({})
+"""No day of which only the missing keys are asked for."""
 
 HOPELESS = (BadToken, PermissionDenied, IpLimit, Throttled)
 """After one of these, no further call of this dataset is made: the answer would be the same."""
@@ -68,6 +72,8 @@ class _Day:
     errors: list[TushareError] = field(default_factory=list)
     doubt: str | None = None
     late: bool = False
+    patch: bool = False
+    """Whether only its missing keys are asked for."""
 
     def take(self, told: Told, day: date) -> None:
         """Add what one call told of this day."""
@@ -90,7 +96,7 @@ class _Harvest:
         self.hopeless: TushareError | None = None
         for call in calls:
             for day in call.days:
-                self.days.setdefault(day, _Day(late=day in late)).waiting += 1
+                self.days.setdefault(day, _Day(late=day in late, patch=day in call.patched)).waiting += 1
 
     def take(self, told: Told) -> list[tuple[date, _Day]]:
         """Add what one call told; return the days that wait for nothing more."""
@@ -113,6 +119,8 @@ class _Landed:
     def refused(self) -> bool:
         """Whether rows were told and not let in: they are another day's."""
         rows = self.delivery.rows if self.delivery else None
+        if self.delivery is None or self.delivery.patch:
+            return False
         return rows is not None and bool(rows.rows) and rows.revision != self.entry.revision
 
 
@@ -138,11 +146,14 @@ class Ingest:
     run_id: str | None = None
     now: Callable[[], datetime] = clock.now
 
-    def land(self, dataset: Dataset, days: Sequence[date] = (), *, since: datetime | None = None) -> Iterator[Coverage]:
+    def land(
+        self, dataset: Dataset, days: Sequence[date] = (), *, since: datetime | None = None, whole: bool = True
+    ) -> Iterator[Coverage]:
         """Land these trading days (or the snapshot), and yield each partition's coverage as it is done.
 
         What completeness rests on is landed first: the calendar, the stocks of that day, and the dataset that proves this
-        one. Partitions that were settled at `since` or later are not asked for again. A partition that fails is booked
+        one. Partitions that were settled at `since` or later are not asked for again. Of a day that is known to lack some
+        keys those alone are asked for where that takes no more calls, unless `whole`. A partition that fails is booked
         and yielded with its reason; only a broken database or a mixed source raises.
         """
         if not dataset.partitioned:
@@ -170,7 +181,8 @@ class Ingest:
                 todo.append(day)
         if todo:
             self._prepare(dataset, todo, calendar)
-            yield from self._days(dataset, todo, calendar)
+            missing = {} if whole else _lacking(self._entries(dataset, todo))
+            yield from self._days(dataset, todo, calendar, missing)
 
     def reviewed(self, dataset: Dataset, landed: Sequence[Coverage]) -> list[Coverage]:
         """These results as they stand now: a later landing may have shown that a settled one is not complete after all."""
@@ -226,13 +238,15 @@ class Ingest:
     def _refused(self, dataset: Dataset, day: date | None, error: TushareError) -> Coverage:
         return self._failure(dataset, day, str(error), _status(error), error.cause)
 
-    def _days(self, dataset: Dataset, days: Sequence[date], calendar: Calendar) -> Iterator[Coverage]:
+    def _days(
+        self, dataset: Dataset, days: Sequence[date], calendar: Calendar, missing: Mapping[date, Sequence[str]] = ALL
+    ) -> Iterator[Coverage]:
         """Ask for these trading days with a few calls under way at once; land each day when all that it needs is there.
 
         An answer that is refused because another day holds the same rows is tried again at the end: that day's own rows
         may have come meanwhile.
         """
-        planned = plan(dataset, days, calendar)
+        planned = plan(dataset, days, calendar, missing=missing)
         harvest = _Harvest(planned, self._late(dataset, calendar))
         calls = iter(planned)
         under_way: set[Future[Any]] = set()
@@ -267,7 +281,9 @@ class Ingest:
         except TushareError as error:
             return _Landed(day, self._refused(dataset, day, error))
         lacks = str(told.errors[0]) if told.errors else None
-        delivery = Delivery(rows, told.source, told.calls, self.now(), self.run_id, lacks, told.doubt, told.late)
+        delivery = Delivery(
+            rows, told.source, told.calls, self.now(), self.run_id, lacks, told.doubt, told.late, told.patch
+        )
         return _Landed(day, self._deliver(dataset, day, delivery), delivery)
 
     def _late(self, dataset: Dataset, calendar: Calendar) -> set[date]:
@@ -332,6 +348,9 @@ class Ingest:
         """The rows of a call by day, the answers that took, and who gave them."""
         answer = self._fetch(dataset, call)
         rows = complete_rows(dataset, answer.rows, dict(call.params))
+        if call.codes:
+            at = dataset.fields.index(CODE)
+            rows = [row for row in rows if row[at] in call.codes]
         return by_day(dataset, rows, min(call.days), max(call.days)), answer.calls, answer.source
 
     def _fetch(self, dataset: Dataset, call: Call) -> Answer:
@@ -339,6 +358,15 @@ class Ingest:
             reason = f"asks for {dataset.points} points, and TUSHARE_POINTS is {self.points}: it was not asked for"
             raise PermissionDenied(dataset.api, reason)
         return self.transport.fetch(call.api, dict(call.params), wire_types(dataset), row_cap=dataset.row_cap)
+
+
+def _lacking(entries: Mapping[date | None, Coverage]) -> dict[date, Sequence[str]]:
+    """The missing keys of the days whose rows are believed, and known not to be all."""
+    return {
+        day: entry.missing_keys
+        for day, entry in entries.items()
+        if day and entry.missing_keys and entry.landed and entry.cause == Status.PARTIAL
+    }
 
 
 def _settled_since(entry: Coverage, since: datetime | None) -> bool:

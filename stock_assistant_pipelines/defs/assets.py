@@ -56,7 +56,7 @@ def _land(context: dg.AssetExecutionContext, dataset: Dataset, platform: Platfor
     wanted = days(list(context.partition_keys)) if dataset.partitioned else []
     landed: list[Coverage] = []
     with platform.ingest(context.run.run_id, urgent="dagster/backfill" not in context.run.tags) as ingest:
-        for entry in ingest.land(dataset, wanted, since=began(context) if refetch else EVER):
+        for entry in ingest.land(dataset, wanted, since=began(context) if refetch else EVER, whole=refetch):
             landed.append(entry)
             if len(landed) % LOGGED_EVERY == 0:  # a log line costs as much as booking a partition
                 context.log.info(f"{dataset.api}: {len(landed)} partitions, now {entry.partition}: {entry.status}")

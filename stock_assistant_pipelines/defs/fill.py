@@ -46,7 +46,9 @@ def land_days(context: dg.OpExecutionContext, config: Filling, platform: dg.Reso
                 continue
             wanted = days(config.days[dataset.api]) if dataset.partitioned else []
             done = []
-            for entry in ingest.land(dataset, wanted, since=since if dataset.partitioned else began(context)):
+            for entry in ingest.land(
+                dataset, wanted, since=since if dataset.partitioned else began(context), whole=config.refetch
+            ):
                 done.append(entry)
                 if len(done) % LOGGED_EVERY == 0:  # a log line costs as much as booking a partition
                     context.log.info(f"{dataset.api}: {len(done)} partitions, now {entry.partition}: {entry.status}")

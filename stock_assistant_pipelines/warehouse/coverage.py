@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 NAMES_SHOWN = 3
 
+DOUBTS = frozenset({"doubted", "repeated"})
+"""The causes by which the rows themselves are not believed."""
+
 JUDGED = frozenset({Status.COMPLETE, Status.PARTIAL, Status.LATE, Status.EMPTY})
 """The statuses that an answer was judged to have."""
 
@@ -62,8 +65,8 @@ class Coverage:
 
     @property
     def doubted(self) -> bool:
-        """Whether no key is missing, and yet the rows are not believed: only another landing can clear that."""
-        return self.status in {Status.PARTIAL, Status.LATE} and self.missing == 0
+        """Whether the rows are not believed, whichever keys are missing: only another whole answer can clear that."""
+        return self.status in {Status.PARTIAL, Status.LATE} and (self.missing == 0 or self.cause in DOUBTS)
 
 
 def judge(dataset: Dataset, finding: Finding) -> tuple[Status, str | None]:
@@ -208,7 +211,8 @@ def suspect_twin(connection: Connection, dataset: Dataset, day: date, revision: 
         connection.execute(select(COVERAGE.c.partition).where(both).order_by(COVERAGE.c.partition).with_for_update())
         reason = f"its rows were told again for {day}: one of the two days is wrong, land both again"
         values = {"status": Status.PARTIAL, "complete_at": None, "reason": reason, "cause": "repeated"}
-        connection.execute(update(COVERAGE).where(*twin, COVERAGE.c.status == Status.COMPLETE).values(values))
+        believed = COVERAGE.c.status.in_([Status.COMPLETE, Status.PARTIAL, Status.LATE])
+        connection.execute(update(COVERAGE).where(*twin, believed).values(values))
     return found
 
 

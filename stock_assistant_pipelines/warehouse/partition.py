@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from stock_assistant_pipelines.catalog.dataset import NeverFewer
+from stock_assistant_pipelines.tushare.decode import compact, unique
 from stock_assistant_pipelines.warehouse import coverage, expectation
 from stock_assistant_pipelines.warehouse.coverage import Coverage
 from stock_assistant_pipelines.warehouse.landing import lock, merge, partition_key, stage, stage_table, withdraw
 from stock_assistant_pipelines.warehouse.tables import METADATA, Status
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import datetime
 
     from sqlalchemy import Connection, Engine, Table
 
@@ -42,6 +45,8 @@ class Delivery:
     """Why the rows are not believed to be all, even where nothing is found missing."""
     late: bool = False
     """Whether the rows should have been there by now, so that what is not complete is late."""
+    patch: bool = False
+    """Whether only the keys that were missing were asked for: the rows say nothing of the others."""
 
 
 def land_day(engine: Engine, dataset: Dataset, day: date, delivery: Delivery) -> Coverage:
@@ -55,10 +60,13 @@ def land_day(engine: Engine, dataset: Dataset, day: date, delivery: Delivery) ->
     with engine.begin() as connection:
         lock(connection, dataset, day)
         guard(connection, delivery.source)
-        if delivery.rows.rows and (twin := coverage.suspect_twin(connection, dataset, day, delivery.rows.revision)):
+        told = bool(delivery.rows.rows) and not delivery.patch
+        if told and (twin := coverage.suspect_twin(connection, dataset, day, delivery.rows.revision)):
             return _refuse(connection, dataset, day, delivery, twin)
         before = coverage.entries(connection, dataset, [day]).get(day)
         stage(connection, dataset, delivery.rows.rows)
+        if delivery.patch:
+            return _patch(connection, dataset, day, delivery, before)
         coverage.suspect_snapshots(connection, dataset, day, stage_table(dataset))
         entry = _entry(dataset, day, delivery, before)
         answer = _assess(connection, dataset, day, entry, delivery, stage_table(dataset))
@@ -72,6 +80,41 @@ def land_day(engine: Engine, dataset: Dataset, day: date, delivery: Delivery) ->
         coverage.book(connection, [entry])
         coverage.reassess_dependents(connection, dataset, day, delivery.at)
         return entry
+
+
+def _patch(
+    connection: Connection, dataset: Dataset, day: date, delivery: Delivery, before: Coverage | None
+) -> Coverage:
+    """Add the staged rows to a day that lacked them, and judge the whole day, its checksum too, by its table."""
+    written = merge(connection, dataset, day, at=delivery.at, run_id=delivery.run_id)
+    revision = held_rows(connection, dataset, day).revision
+    entry = replace(
+        _entry(dataset, day, delivery, before), inserted=written.inserted, updated=written.updated, revision=revision
+    )
+    entry = _assess(connection, dataset, day, entry, delivery)
+    if twin := coverage.suspect_twin(connection, dataset, day, revision):
+        entry = _doubted(entry, f"it holds the rows of {twin} to the last digit: one of the two days is wrong")
+    coverage.book(connection, [entry])
+    coverage.reassess_dependents(connection, dataset, day, delivery.at)
+    return entry
+
+
+def held_rows(connection: Connection, dataset: Dataset, day: date) -> Rows:
+    """The rows of a trading day as its table holds them, in the values in which they came."""
+    table = METADATA.tables[dataset.api]
+    columns = [table.c[name] for name in dataset.fields]
+    rows = connection.execute(select(*columns).where(table.c[dataset.grain.value] == day))
+    return unique(dataset, [tuple(_on_the_wire(value) for value in row) for row in rows])
+
+
+def _on_the_wire(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return float(value)
+        case date():
+            return compact(value)
+        case _:
+            return value
 
 
 def _assess(
