@@ -34,6 +34,10 @@ SANDBOX_TOKEN = "sandbox"  # noqa: S105 - not a secret: the sandbox's own, print
 """The token that the sandbox takes when none is set."""
 
 
+SANDBOX_POINTS = "5000"
+"""The points that the sandbox takes its callers to have."""
+
+
 class SettingsError(ValueError):
     """A variable has a value it cannot take. One line: which, and what it takes. Never shows the value of a secret."""
 

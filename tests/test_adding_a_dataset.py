@@ -66,6 +66,7 @@ with available(Settings(data_dir=Path(sys.argv[1]))) as database, running(stocks
         database_url=database.url.render_as_string(hide_password=False),
         tushare_token="sandbox",
         tushare_base_url=sandbox.url,
+        tushare_calls_per_minute=0,
     )
     repository = definitions.build(settings).get_repository_def()
     asset = repository.assets_defs_by_key[dg.AssetKey("moneyflow")]

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING
 
 import fasteners
 
-from stock_assistant_pipelines.settings import SANDBOX_TOKEN
+from stock_assistant_pipelines.settings import SANDBOX_POINTS, SANDBOX_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -142,7 +142,7 @@ def environment(settings: Settings, database: Database, tushare: str | None = No
         "DATA_DIR": str(data),
     }
     if tushare:
-        values |= {"TUSHARE_BASE_URL": tushare, "TUSHARE_TOKEN": SANDBOX_TOKEN}
+        values |= {"TUSHARE_BASE_URL": tushare, "TUSHARE_TOKEN": SANDBOX_TOKEN, "TUSHARE_POINTS": SANDBOX_POINTS}
     return values
 
 

@@ -26,6 +26,7 @@ def installation(database: Database, sandbox: Running) -> Settings:
         tushare_base_url=sandbox.url,
         tushare_timeout=0.5,
         tushare_throttle_seconds=0.05,
+        tushare_calls_per_minute=0,
     )
 
 

@@ -48,10 +48,12 @@ def machine(database: Database, sandbox: Running, monkeypatch: pytest.MonkeyPatc
     """The services of `up` without UI and API; the daemon is not started yet."""
     database.create()
     with tempfile.TemporaryDirectory(prefix="sa-daemon-") as directory:
-        settings = Settings(data_dir=Path(directory), tushare_token=TOKEN, tushare_base_url=sandbox.url)
+        settings = Settings(
+            data_dir=Path(directory), tushare_token=TOKEN, tushare_base_url=sandbox.url, tushare_calls_per_minute=0
+        )
         logs = Path(directory) / "logs"
         port = services.free_port()
-        environment = services.environment(settings, database, sandbox.url)
+        environment = services.environment(settings, database, sandbox.url) | {"TUSHARE_CALLS_PER_MINUTE": "0"}
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         known = services.workspace(Path(environment["DAGSTER_HOME"]), port)

@@ -80,6 +80,7 @@ def landed(database: Database, real_rows: Path) -> Settings:
             database_url=database.url.render_as_string(hide_password=False),
             tushare_token=TOKEN,
             tushare_base_url=sandbox.url,
+            tushare_calls_per_minute=0,
         )
         location = CodeLocation(settings, instance)
         for first, last in SPANS:
