@@ -15,6 +15,7 @@ from stock_assistant_pipelines.settings import SettingsError, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
 
 class Group(click.Group):
@@ -96,6 +97,30 @@ def quota(watch: bool) -> None:
     from stock_assistant_pipelines.cli.quota import run
 
     run(settings(), watch=watch)
+
+
+@main.command()
+@click.argument("datasets", nargs=-1, metavar="[DATASET]...")
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d", "%Y%m%d"]), help="First day; the first that is kept.")
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d", "%Y%m%d"]), help="Last day; the last that is published.")
+@click.option("--deep", is_flag=True, help="Compare every day key by key, and not only those that look odd.")
+@click.option("--json", "as_json", is_flag=True, help="All holes with all keys, as JSON.")
+@click.option("--fix", is_flag=True, help="Land exactly what is missing, with the fewest calls.")
+@click.option("--yes", is_flag=True, help="Do not ask before.")
+def holes(
+    datasets: tuple[str, ...],
+    first: datetime | None,
+    last: datetime | None,
+    deep: bool,
+    as_json: bool,
+    fix: bool,
+    yes: bool,
+) -> None:
+    """List the trading days and keys that are missing; 1 is the exit code when there are any."""
+    from stock_assistant_pipelines.cli.holes import run
+
+    begin, end = (moment.date() if moment else None for moment in (first, last))
+    sys.exit(run(settings(), datasets, begin, end, deep=deep, as_json=as_json, fix=fix, sure=yes))
 
 
 @main.command(name="exec", context_settings={"ignore_unknown_options": True})

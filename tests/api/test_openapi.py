@@ -21,6 +21,7 @@ PLAIN = ("/health", "/health/live", "/health/ready", "/datasets", "/datasets/{da
 """Routes of which any question is a valid one."""
 ASKING = (
     "/datasets/{dataset}/coverage",
+    "/datasets/{dataset}/holes",
     "/datasets/{dataset}/rows",
     "/stocks",
     "/stocks/{ts_code}/daily",

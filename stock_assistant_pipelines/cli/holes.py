@@ -1,0 +1,170 @@
+"""`stock-assistant holes`: which trading days and keys are not there, and with `--fix` exactly those."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from stock_assistant_pipelines import calendar
+from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.cli.services import ServiceError, environment
+from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.tushare.plan import estimate, plan
+from stock_assistant_pipelines.tushare.quota import Limits
+from stock_assistant_pipelines.warehouse.audit import audit
+from stock_assistant_pipelines.warehouse.database import available
+from stock_assistant_pipelines.warehouse.freshness import read_calendar
+from stock_assistant_pipelines.warehouse.holes import kept_since, published, spans
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from sqlalchemy import Engine
+
+    from stock_assistant_pipelines.calendar import Calendar
+    from stock_assistant_pipelines.catalog.dataset import Dataset
+    from stock_assistant_pipelines.settings import Settings
+    from stock_assistant_pipelines.warehouse.database import Database
+    from stock_assistant_pipelines.warehouse.holes import Hole
+
+SHOWN = 4
+"""How many keys of a day are named; `--json` names all."""
+
+
+def run(
+    settings: Settings,
+    names: Sequence[str],
+    first: date | None,
+    last: date | None,
+    *,
+    deep: bool,
+    as_json: bool,
+    fix: bool,
+    sure: bool,
+) -> int:
+    """Look for holes, show them, and land them when asked to. Returns 1 when holes are left, 0 when none is."""
+    datasets = [_known(name) for name in names] or [each for each in CATALOG.values() if each.partitioned]
+    if first and last and first > last:
+        raise ServiceError(f"--from {first} is after --to {last}: exchange them")
+    with available(settings) as database:
+        database.prepare()
+        engine = database.engine()
+        try:
+            found = _look(engine, datasets, first, last, deep=deep)
+            if as_json:
+                click.echo(json.dumps([_plain(hole) for hole in found], ensure_ascii=False, indent=1))
+            else:
+                _show(engine, found)
+            if not (fix and found):
+                return 1 if found else 0
+            out = Console(highlight=False, stderr=as_json)
+            out.print(_takes(engine, found, settings))
+            if not sure and not click.confirm("Land them now?", default=True, err=as_json):
+                return 1
+            _fill(out, settings, database, found)
+            left = _look(engine, datasets, first, last, deep=deep)
+            out.print(f"{len(found) - len(left)} of {len(found)} days are whole now." if left else "No hole is left.")
+            return 1 if left else 0
+        finally:
+            engine.dispose()
+
+
+def _known(name: str) -> Dataset:
+    """A dataset by its name. Raises `ServiceError` that says which there are."""
+    partitioned = [each.api for each in CATALOG.values() if each.partitioned]
+    if name not in partitioned:
+        raise ServiceError(f"{name} is no dataset with trading days; there are {', '.join(partitioned)}")
+    return CATALOG[name]
+
+
+def _look(
+    engine: Engine, datasets: Sequence[Dataset], first: date | None, last: date | None, *, deep: bool
+) -> list[Hole]:
+    """The holes of these datasets, from the first day that is kept (or `first`) to the last published one (or `last`)."""
+    now = calendar.now()
+    today = now.astimezone(SHANGHAI).date()
+    found: list[Hole] = []
+    for dataset in datasets:
+        with engine.connect() as connection:
+            begin = first or kept_since(connection, dataset)
+        if begin:
+            end = min(last, published(dataset, now)) if last else published(dataset, now)
+            found += audit(engine, dataset, begin, end, today=today, deep=deep)
+    return found
+
+
+def _plain(hole: Hole) -> dict[str, object]:
+    return {**asdict(hole), "day": hole.day.isoformat()}
+
+
+def _show(engine: Engine, found: Sequence[Hole]) -> None:
+    """Missing days as spans, partial ones with the keys that they lack."""
+    out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)
+    if not found:
+        out.print("No hole: every published trading day that is kept is whole.")
+        return
+    table = Table(title="Holes", title_justify="left", box=SIMPLE_HEAD)
+    for name in ("dataset", "days", "missing", "which", "why"):
+        table.add_column(name, justify="right" if name == "missing" else "left")
+    for api, group in groupby(found, key=lambda hole: hole.dataset):
+        holes = list(group)
+        whole = {hole.day: hole for hole in holes if hole.status == "missing"}
+        for begin, end in spans(list(whole), _calendar(engine, CATALOG[api]).trading_days):
+            days = str(begin) if begin == end else f"{begin} … {end}"
+            count = sum(begin <= day <= end for day in whole)
+            table.add_row(api, days, f"{count} day{'s' if count > 1 else ''}", "all", whole[begin].reason)
+        for hole in holes:
+            if hole.status == "partial":
+                lacking = hole.missing or ()
+                named = ", ".join(lacking[:SHOWN]) + (", …" if len(lacking) > SHOWN else "")
+                figures = f"{len(lacking)} of {hole.expected}" if lacking else "?"
+                table.add_row(api, str(hole.day), figures, named or "nobody can tell", hole.reason)
+    out.print(table)
+
+
+def _calendar(engine: Engine, dataset: Dataset) -> Calendar:
+    assert dataset.calendar is not None
+    with engine.connect() as connection:
+        return read_calendar(connection, dataset.calendar)
+
+
+def _takes(engine: Engine, found: Sequence[Hole], settings: Settings) -> str:
+    """What a fix takes: calls, and minutes of the quota."""
+    limits = Limits(settings.tushare_points, settings.tushare_calls_per_minute)
+    calls, minutes = 0, 0.0
+    for api, group in groupby(found, key=lambda hole: hole.dataset):
+        holes = list(group)
+        dataset = CATALOG[api]
+        missing = {hole.day: hole.missing for hole in holes if hole.missing}
+        days = [hole.day for hole in reversed(holes)]
+        planned = plan(dataset, days, _calendar(engine, dataset), missing=missing)
+        taken = estimate(dataset, planned, calls_per_minute=limits.per_minute(api))
+        calls += taken.calls
+        minutes = max(minutes, taken.minutes or 0.0)  # every interface has its own minutes
+    return f"{len(found)} days take {calls} calls, {max(minutes, 0.1):.1f} minutes of the quota."
+
+
+def _fill(out: Console, settings: Settings, database: Database, found: Sequence[Hole]) -> None:
+    """Land exactly these days in one run of the job `fill`, which Dagster keeps and shows."""
+    if settings.tushare_token is None:
+        raise ServiceError("TUSHARE_TOKEN is not set: set it, or start the sandbox with `stock-assistant sandbox`")
+    os.environ.update(environment(settings, database))
+    from stock_assistant_pipelines.definitions import build
+    from stock_assistant_pipelines.defs.backfills import instance
+    from stock_assistant_pipelines.defs.fill import JOB, fill_config
+
+    days = {api: [hole.day for hole in group] for api, group in groupby(found, key=lambda hole: hole.dataset)}
+    job = build(settings).resolve_job_def(JOB)
+    with instance() as dagster, out.status("Landing …"):
+        result = job.execute_in_process(instance=dagster, run_config=fill_config(days), raise_on_error=False)
+    out.print(f"Run {result.run_id} of the job {JOB}: {'success' if result.success else 'not everything is complete'}.")

@@ -1,0 +1,131 @@
+"""Rows that are lost are found by name, said by the API, and landed again with the fewest calls."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import select, text
+
+from stock_assistant_pipelines import calendar
+from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.cli import main
+from stock_assistant_pipelines.sandbox.server import TOKEN
+from stock_assistant_pipelines.settings import SHANGHAI, settings
+from stock_assistant_pipelines.warehouse.tables import COVERAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+
+    from stock_assistant_pipelines.ingest import Ingest
+    from stock_assistant_pipelines.sandbox.server import Running
+    from stock_assistant_pipelines.warehouse.database import Database
+
+NOW = datetime(2026, 3, 4, 20, 0, tzinfo=SHANGHAI)
+FIRST, LAST = date(2026, 1, 5), date(2026, 3, 4)
+LOST_DAY = date(2026, 1, 22)
+
+
+@pytest.fixture
+def installation(
+    database: Database, sandbox: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Database]:
+    """What the command finds in its environment. It is the evening of 4 March 2026."""
+    for name, value in {
+        "DATABASE_URL": database.url.render_as_string(hide_password=False),
+        "TUSHARE_TOKEN": TOKEN,
+        "TUSHARE_BASE_URL": sandbox.url,
+        "DATA_DIR": str(tmp_path),
+    }.items():
+        monkeypatch.setenv(name, value)
+    for name in ("DAGSTER_HOME", "DAGSTER_PG_URL", "DAGSTER_STORAGE_DIR", "DAGSTER_EVENT_BATCH_SIZE"):
+        monkeypatch.setenv(name, "")  # so that what the command sets is taken back
+    monkeypatch.setattr(calendar, "now", lambda: NOW)
+    settings.cache_clear()
+    yield database
+    settings.cache_clear()
+
+
+def holes(*words: str) -> tuple[int, str]:
+    """Run the command."""
+    result = CliRunner().invoke(main, ["holes", *words])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+    return result.exit_code, result.output
+
+
+def named(*words: str) -> dict[tuple[str, str], list[str] | None]:
+    """The holes that the command names: by dataset and day, the missing keys; None for all of them."""
+    _, output = holes(*words, "--json")
+    return {(hole["dataset"], hole["day"]): hole["missing"] for hole in json.loads(output)}
+
+
+def lose(engine: Engine) -> dict[tuple[str, str], Any]:
+    """Delete 30 random rows of `daily` and a whole day."""
+    chance = random.Random(7)
+    with engine.begin() as connection:
+        rows = connection.execute(
+            text("select trade_date, ts_code from daily where trade_date <> :day order by 1, 2"), {"day": LOST_DAY}
+        ).all()
+        expected: dict[tuple[str, str], Any] = {("daily", LOST_DAY.isoformat()): None}
+        for day, code in chance.sample(rows, 30):
+            expected.setdefault(("daily", day.isoformat()), []).append(code)
+            connection.execute(
+                text("delete from daily where trade_date = :day and ts_code = :code"), {"day": day, "code": code}
+            )
+        connection.execute(text("delete from daily where trade_date = :day"), {"day": LOST_DAY})
+    return {hole: sorted(codes) if codes else None for hole, codes in expected.items()}
+
+
+def test_lost_rows_are_named_exactly_and_landed_again_with_the_fewest_calls(
+    installation: Database, ingest: Ingest, engine: Engine, sandbox: Running
+) -> None:
+    for name in ("daily", "adj_factor"):
+        days = ingest.calendar(CATALOG[name], [LAST]).between(FIRST, LAST)
+        assert all(entry.settled for entry in ingest.land(CATALOG[name], days))
+    assert holes() == (0, "No hole: every published trading day that is kept is whole.\n")
+    with engine.connect() as connection:
+        before = connection.execute(text("select md5(string_agg(d::text, '|' order by d::text)) from daily d")).scalar()
+
+    expected = lose(engine)
+    assert named() == expected
+    assert named("--deep") == expected
+    code, shown = holes("daily")
+    assert code == 1
+    assert "2026-01-22" in shown
+    with engine.connect() as connection:
+        statuses = dict(
+            connection.execute(select(COVERAGE.c.partition, COVERAGE.c.status).where(COVERAGE.c.dataset == "daily"))
+            .tuples()
+            .all()
+        )
+    assert {statuses[day] for _, day in expected if day != LOST_DAY.isoformat()} == {"partial"}
+    assert statuses[LOST_DAY.isoformat()] == "empty"
+
+    sandbox.forget()
+    code, output = holes("--fix", "--yes")
+    assert code == 0, output
+    assert "No hole is left." in output
+    assert sandbox.stats()["calls"]["daily"] <= 2, "a call for the lost day, and one for the codes of all others"
+    with engine.connect() as connection:
+        after = connection.execute(text("select md5(string_agg(d::text, '|' order by d::text)) from daily d")).scalar()
+    assert after == before
+
+
+def test_a_day_that_was_never_asked_for_is_a_hole(installation: Database, ingest: Ingest) -> None:
+    days = ingest.calendar(CATALOG["adj_factor"], [LAST]).between(FIRST, LAST)
+    for entry in ingest.land(CATALOG["adj_factor"], [days[0], days[1], *days[4:]]):
+        assert entry.settled
+    assert named("adj_factor") == {("adj_factor", day.isoformat()): None for day in days[2:4]}
+    assert named("adj_factor", "--from", str(days[4])) == {}
+
+
+def test_an_unknown_dataset_and_a_range_the_wrong_way_round_are_one_line(installation: Database) -> None:
+    assert "stock_basic is no dataset with trading days; there are suspend_d, daily" in holes("stock_basic")[1]
+    assert "exchange them" in holes("daily", "--from", "2026-03-01", "--to", "2026-02-01")[1]
