@@ -100,11 +100,8 @@ def test_lost_rows_are_named_exactly_and_landed_again_with_the_fewest_calls(
     assert code == 1
     assert "2026-01-22" in shown
     with engine.connect() as connection:
-        statuses = dict(
-            connection.execute(select(COVERAGE.c.partition, COVERAGE.c.status).where(COVERAGE.c.dataset == "daily"))
-            .tuples()
-            .all()
-        )
+        query = select(COVERAGE.c.partition, COVERAGE.c.status).where(COVERAGE.c.dataset == "daily")
+        statuses = {row.partition: row.status for row in connection.execute(query)}
     assert {statuses[day] for _, day in expected if day != LOST_DAY.isoformat()} == {"partial"}
     assert statuses[LOST_DAY.isoformat()] == "empty"
 

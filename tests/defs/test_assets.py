@@ -32,7 +32,9 @@ def half_and_empty(sandbox: Running) -> None:
 
 
 def daily_days(sandbox: Running) -> list[str]:
-    return sorted(call["params"]["trade_date"] for call in sandbox.calls() if call["api"] == "daily")
+    """The days that were asked for: whole, or, from the first of a span on, of some codes."""
+    asked = [call["params"] for call in sandbox.calls() if call["api"] == "daily"]
+    return sorted(params.get("trade_date") or params["start_date"] for params in asked)
 
 
 def checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:

@@ -58,7 +58,7 @@ def statuses(engine: Engine, name: str) -> dict[str, str]:
     """What is booked of a dataset."""
     query = select(COVERAGE.c.partition, COVERAGE.c.status).where(COVERAGE.c.dataset == name)
     with engine.connect() as connection:
-        return dict(connection.execute(query).tuples().all())
+        return {row.partition: row.status for row in connection.execute(query)}
 
 
 def test_after_the_holidays_and_seven_days_more_everything_arrives_and_then_nothing_is_due(
