@@ -69,20 +69,18 @@ def evening(dataset: Dataset, calendar: Calendar, today: date) -> list[date]:
 
 
 def due(dataset: Dataset, booked: Mapping[date, Booked], calendar: Calendar, now: datetime) -> Due:
-    """Tell which days of a dataset are to be asked for now: those never asked for, and those whose pause is over.
+    """Tell which days of a dataset are to be asked for now: those whose pause is over, and those never asked for.
 
-    Nothing is asked for of a dataset of which no day is settled: that somebody wants it is known from its first day.
+    Of the latter none while no day of the dataset is settled: that somebody wants it is known from its first day.
     """
     settled = [day for day, entry in booked.items() if entry.status is Status.COMPLETE]
-    if not settled:
-        return Due()
     today = now.astimezone(SHANGHAI).date()
     reach = _reach(calendar, today)
     again = [day for day, entry in booked.items() if _again(dataset, day, entry, calendar, now)]
     recent = [day for day in settled if day >= reach]
     missed = [day for day in weekdays(min(recent), today) if day not in booked] if recent else []
     days = {*again, *(day for day in missed if _out(dataset, day, calendar, now))}
-    return Due(tuple(sorted(days, reverse=True)[:REACH]), behind=None if recent else max(settled))
+    return Due(tuple(sorted(days, reverse=True)[:REACH]), behind=None if recent else max(settled, default=None))
 
 
 def due_snapshot(entry: Booked | None, now: datetime) -> Due:

@@ -83,10 +83,14 @@ def test_a_day_is_caught_up_half_an_hour_after_its_publication(
     assert due(dataset, landed(date(2026, 3, 3)), CALENDAR, at(2026, 3, 4, hour, minute)).days == days
 
 
-def test_a_dataset_of_which_nothing_landed_is_left_alone() -> None:
-    known = {date(2026, 3, 3): tried(Status.FAILED, at(2026, 3, 3, 16, 5))}
+def test_a_dataset_that_was_never_asked_for_is_left_alone() -> None:
     assert not due(DAILY, {}, CALENDAR, at(2026, 3, 4, 20, 0))
-    assert not due(DAILY, known, CALENDAR, at(2026, 3, 4, 20, 0))
+
+
+@pytest.mark.parametrize("calendar", [CALENDAR, Calendar({})])
+def test_a_first_backfill_of_which_all_failed_is_taken_up_again_and_no_other_day(calendar: Calendar) -> None:
+    known = {day: tried(Status.FAILED, at(2026, 3, 3, 16, 5)) for day in (date(2023, 2, 1), date(2023, 2, 2))}
+    assert due(DAILY, known, calendar, at(2026, 3, 4, 20, 0)).days == (date(2023, 2, 2), date(2023, 2, 1))
 
 
 def test_what_is_more_than_a_year_behind_is_left_to_a_backfill() -> None:
