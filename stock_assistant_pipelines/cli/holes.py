@@ -22,11 +22,11 @@ from stock_assistant_pipelines.tushare.plan import estimate, plan
 from stock_assistant_pipelines.tushare.quota import Limits
 from stock_assistant_pipelines.warehouse.audit import audit
 from stock_assistant_pipelines.warehouse.database import available
-from stock_assistant_pipelines.warehouse.freshness import read_calendar
+from stock_assistant_pipelines.warehouse.freshness import read_calendar, read_snapshot
 from stock_assistant_pipelines.warehouse.holes import kept_since, published, spans
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from sqlalchemy import Engine
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.settings import Settings
     from stock_assistant_pipelines.warehouse.database import Database
     from stock_assistant_pipelines.warehouse.holes import Hole
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+"""What happened is in Dagster's log of the run; the terminal shows what came of it."""
 
 SHOWN = 4
 """How many keys of a day are named; `--json` names all."""
@@ -59,22 +62,31 @@ def run(
     with available(settings) as database:
         database.prepare()
         engine = database.engine()
+        out = Console(highlight=False, stderr=as_json)
         try:
+            if calendars := _doubtful(engine, datasets):
+                out.print(f"{', '.join(calendars)} is not complete: days that it does not know may be missing too.")
+                if fix and (sure or click.confirm("Fetch it again first?", default=True, err=as_json)):
+                    _fill(out, settings, database, {api: [] for api in calendars})
+                    calendars = _doubtful(engine, datasets)
             found = _look(engine, datasets, first, last, deep=deep)
             if as_json:
                 click.echo(json.dumps([_plain(hole) for hole in found], ensure_ascii=False, indent=1))
-            else:
+            elif found or not calendars:
                 _show(engine, found)
             if not (fix and found):
-                return 1 if found else 0
-            out = Console(highlight=False, stderr=as_json)
+                return 1 if found or calendars else 0
             out.print(_takes(engine, found, settings))
             if not sure and not click.confirm("Land them now?", default=True, err=as_json):
                 return 1
-            _fill(out, settings, database, found)
+            by_dataset = groupby(found, key=lambda hole: hole.dataset)
+            _fill(out, settings, database, {api: [hole.day for hole in group] for api, group in by_dataset})
             left = _look(engine, datasets, first, last, deep=deep)
-            out.print(f"{len(found) - len(left)} of {len(found)} days are whole now." if left else "No hole is left.")
-            return 1 if left else 0
+            if not (left or calendars):
+                out.print("No hole is left.")
+            elif not as_json:
+                _show(engine, left)
+            return 1 if left or calendars else 0
         finally:
             engine.dispose()
 
@@ -85,6 +97,14 @@ def _known(name: str) -> Dataset:
     if name not in partitioned:
         raise ServiceError(f"{name} is no dataset with trading days; there are {', '.join(partitioned)}")
     return CATALOG[name]
+
+
+def _doubtful(engine: Engine, datasets: Sequence[Dataset]) -> list[str]:
+    """The calendars that were asked for and are not complete: a day that they lack would be missed by nobody."""
+    names = sorted({dataset.calendar for dataset in datasets if dataset.calendar})
+    with engine.connect() as connection:
+        booked = {name: read_snapshot(connection, CATALOG[name]) for name in names}
+    return [name for name, entry in booked.items() if entry and not entry.settled]
 
 
 def _look(
@@ -154,7 +174,7 @@ def _takes(engine: Engine, found: Sequence[Hole], settings: Settings) -> str:
     return f"{len(found)} days take {calls} calls, {max(minutes, 0.1):.1f} minutes of the quota."
 
 
-def _fill(out: Console, settings: Settings, database: Database, found: Sequence[Hole]) -> None:
+def _fill(out: Console, settings: Settings, database: Database, days: Mapping[str, Sequence[date]]) -> None:
     """Land exactly these days in one run of the job `fill`, which Dagster keeps and shows."""
     if settings.tushare_token is None:
         raise ServiceError("TUSHARE_TOKEN is not set: set it, or start the sandbox with `stock-assistant sandbox`")
@@ -163,8 +183,8 @@ def _fill(out: Console, settings: Settings, database: Database, found: Sequence[
     from stock_assistant_pipelines.defs.backfills import instance
     from stock_assistant_pipelines.defs.fill import JOB, fill_config
 
-    days = {api: [hole.day for hole in group] for api, group in groupby(found, key=lambda hole: hole.dataset)}
     job = build(settings).resolve_job_def(JOB)
     with instance() as dagster, out.status("Landing …"):
-        result = job.execute_in_process(instance=dagster, run_config=fill_config(days), raise_on_error=False)
+        config = {**fill_config(days), **QUIET}
+        result = job.execute_in_process(instance=dagster, run_config=config, raise_on_error=False)
     out.print(f"Run {result.run_id} of the job {JOB}: {'success' if result.success else 'not everything is complete'}.")

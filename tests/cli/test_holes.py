@@ -115,6 +115,21 @@ def test_lost_rows_are_named_exactly_and_landed_again_with_the_fewest_calls(
     assert after == before
 
 
+def test_days_that_a_calendar_of_every_second_day_hid_are_landed_by_the_same_fix(
+    installation: Database, ingest: Ingest, engine: Engine, sandbox: Running
+) -> None:
+    sandbox.inject("half:api=trade_cal", "half:api=daily")
+    days = [date(2026, 2, 26), date(2026, 2, 27), date(2026, 3, 2), date(2026, 3, 3), LAST]
+    entries = list(ingest.land(CATALOG["daily"], days))
+    assert not any(entry.settled for entry in entries), entries
+    sandbox.heal()
+    code, output = holes("daily", "--from", str(days[0]), "--to", str(LAST), "--fix", "--yes")
+    assert (code, output.splitlines()[-1]) == (0, "No hole is left.")
+    with engine.connect() as connection:
+        landed = connection.execute(text("select distinct trade_date from daily order by 1")).scalars().all()
+    assert landed == days
+
+
 def test_a_day_that_was_never_asked_for_is_a_hole(installation: Database, ingest: Ingest) -> None:
     days = ingest.calendar(CATALOG["adj_factor"], [LAST]).between(FIRST, LAST)
     for entry in ingest.land(CATALOG["adj_factor"], [days[0], days[1], *days[4:]]):
