@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.warehouse.freshness import Booked
 
+ALLOWANCE = timedelta(minutes=15)
+"""How long after its publication a day is asked for: the source is seldom punctual to the minute."""
+
 AFTER = timedelta(minutes=30)
 """How long after publication a day that nobody asked for is caught up: the schedule of the day comes first."""
 
@@ -57,12 +60,22 @@ def publications(datasets: Sequence[Dataset]) -> dict[time, list[Dataset]]:
     return dict(sorted(found.items()))
 
 
+def asked_at(published: time) -> time:
+    """When a day is asked for whose rows are published at this time."""
+    return (datetime.combine(date.min, published) + ALLOWANCE).time()
+
+
+def is_closed(calendar: Calendar, day: date) -> bool:
+    """Whether the market is known to be closed. A weekday that the calendar does not know may be a trading day."""
+    return calendar.knows(day) and not calendar.is_open(day)
+
+
 def evening(dataset: Dataset, calendar: Calendar, today: date) -> list[date]:
     """The days of a dataset that the evening asks for again: its window of trading days, and the holidays between them.
 
     On a holiday it is that day alone, which is booked as closed without a call.
     """
-    if calendar.knows(today) and not calendar.is_open(today):
+    if is_closed(calendar, today):
         return weekdays(today, today)
     window = calendar.last(dataset.window, today)
     return weekdays(min(window, default=today), today)
@@ -116,7 +129,7 @@ def _again(dataset: Dataset, day: date, entry: Booked, calendar: Calendar, now: 
 
 def _out(dataset: Dataset, day: date, calendar: Calendar, now: datetime) -> bool:
     """Whether a day can be booked: its rows have been out for a while, or the market was closed."""
-    if calendar.knows(day) and not calendar.is_open(day):
+    if is_closed(calendar, day):
         return True
     published = dataset.published_at(day) or datetime.combine(day, EVENING, SHANGHAI)
     return now >= published + AFTER

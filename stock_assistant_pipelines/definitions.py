@@ -11,19 +11,17 @@ from stock_assistant_pipelines.defs import clock
 from stock_assistant_pipelines.defs.assets import build_asset
 from stock_assistant_pipelines.defs.fill import fill
 from stock_assistant_pipelines.defs.resources import Platform
-from stock_assistant_pipelines.defs.schedules import build_job, build_schedule
 from stock_assistant_pipelines.settings import Settings, settings
 
 
 def build(configuration: Settings) -> dg.Definitions:
     """Assemble the definitions for an installation."""
     assets = [build_asset(dataset, configuration) for dataset in CATALOG.values()]
-    job = build_job(assets)
     platform = Platform(configuration)
     return dg.Definitions(
         assets=assets,
-        jobs=[job, fill],
-        schedules=[build_schedule(job), clock.build_schedule(platform)],
+        jobs=[fill],
+        schedules=clock.build_schedules(platform),
         sensors=[clock.build_sensor(platform)],
         resources={"platform": platform},
         executor=dg.in_process_executor,  # a step in a process of its own costs 6.5 s

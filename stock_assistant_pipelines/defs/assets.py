@@ -10,7 +10,7 @@ from pydantic import Field
 from stock_assistant_pipelines.catalog.dataset import Column, Dataset
 from stock_assistant_pipelines.defs import checks
 from stock_assistant_pipelines.defs.partitions import DAYS_PER_RUN, TRADING_DAYS, days
-from stock_assistant_pipelines.defs.resources import Platform
+from stock_assistant_pipelines.defs.resources import BACKFILL, Platform, urgent
 from stock_assistant_pipelines.settings import Settings
 from stock_assistant_pipelines.warehouse.coverage import Coverage
 
@@ -55,7 +55,7 @@ def _land(context: dg.AssetExecutionContext, dataset: Dataset, platform: Platfor
     """
     wanted = days(list(context.partition_keys)) if dataset.partitioned else []
     landed: list[Coverage] = []
-    with platform.ingest(context.run.run_id, urgent="dagster/backfill" not in context.run.tags) as ingest:
+    with platform.ingest(context.run.run_id, urgent=urgent(context.run.tags)) as ingest:
         for entry in ingest.land(dataset, wanted, since=began(context) if refetch else EVER, whole=refetch):
             landed.append(entry)
             if len(landed) % LOGGED_EVERY == 0:  # a log line costs as much as booking a partition
@@ -96,7 +96,7 @@ def _key(dataset: Dataset, entry: Coverage) -> str | None:
 
 def began(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> datetime:
     """When the work began that this run is a part of: what has landed since is not fetched again by a retry."""
-    backfill = context.run.tags.get("dagster/backfill")
+    backfill = context.run.tags.get(BACKFILL)
     if backfill and (known := context.instance.get_backfill(backfill)):
         return datetime.fromtimestamp(known.backfill_timestamp, UTC)
     record = context.instance.get_run_record_by_id(context.run.tags.get("dagster/root_run_id", context.run.run_id))

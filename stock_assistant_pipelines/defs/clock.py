@@ -1,12 +1,11 @@
-"""What Dagster does by the clock beside the schedule after the close: catch up with what is missing, and look again at the
-recent days. Both ask through the job `fill`; what to ask for is told by `stock_assistant_pipelines.clock`.
+"""What Dagster does by the clock: ask for each dataset when it is published, look again at the recent days in the evening,
+and catch up with what is missing. All of it asks through the job `fill`; what for is told by `stock_assistant_pipelines.clock`.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import date, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, time
 
 import dagster as dg
 from dagster import DagsterRunStatus
@@ -19,10 +18,9 @@ from stock_assistant_pipelines.catalog.dataset import Dataset
 from stock_assistant_pipelines.clock import EVENING
 from stock_assistant_pipelines.defs.fill import JOB, fill, fill_config
 from stock_assistant_pipelines.defs.partitions import appeared
-from stock_assistant_pipelines.defs.resources import Platform
+from stock_assistant_pipelines.defs.resources import AHEAD, Platform
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.warehouse.database import available
-from stock_assistant_pipelines.warehouse.freshness import read_booked, read_calendar, read_snapshot
+from stock_assistant_pipelines.warehouse.freshness import last_complete, read_booked, read_calendar, read_snapshot
 
 UNDER_WAY = [
     DagsterRunStatus.QUEUED,
@@ -32,8 +30,7 @@ UNDER_WAY = [
     DagsterRunStatus.CANCELING,
 ]
 
-AHEAD = {"dagster/priority": "10"}
-"""Goes before backfills in the queue."""
+NOTHING_LANDED = "nothing has landed yet: start with a backfill"
 
 
 def build_sensor(platform: Platform, now: Callable[[], datetime] = calendar.now) -> dg.SensorDefinition:
@@ -50,7 +47,7 @@ def build_sensor(platform: Platform, now: Callable[[], datetime] = calendar.now)
         if context.instance.get_runs_count(dg.RunsFilter(statuses=UNDER_WAY)):
             return dg.SkipReason("runs are under way: what they land need not be caught up")
         moment = now()
-        with _connected(platform) as connection:
+        with platform.look() as connection:
             wanted, behind = _due(connection, moment)
         if not wanted:
             return dg.SkipReason("; ".join(behind) or "nothing is due")
@@ -59,7 +56,42 @@ def build_sensor(platform: Platform, now: Callable[[], datetime] = calendar.now)
     return catch_up
 
 
-def build_schedule(platform: Platform) -> dg.ScheduleDefinition:
+def build_schedules(platform: Platform) -> list[dg.ScheduleDefinition]:
+    """The schedules of the day: one for each time of publication, and that of the evening."""
+    published = clock.publications(list(CATALOG.values()))
+    return [*(_at_publication(platform, at, datasets) for at, datasets in published.items()), _in_the_evening(platform)]
+
+
+def _at_publication(platform: Platform, published: time, datasets: Sequence[Dataset]) -> dg.ScheduleDefinition:
+    """Ask for the day of these datasets when it is published, in one run, so that they prove each other."""
+    at = clock.asked_at(published)
+    names = ", ".join(dataset.api for dataset in datasets)
+
+    @dg.schedule(
+        name=f"published_{published:%H%M}",
+        job=fill,
+        cron_schedule=f"{at.minute} {at.hour} * * 1-5",
+        execution_timezone="Asia/Shanghai",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"Asks for the day of {names}, published at {published:%H:%M}, on trading days.",
+    )
+    def at_publication(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        today = context.scheduled_execution_time.astimezone(SHANGHAI).date()
+        with platform.look() as connection:
+            kept = last_complete(connection, datasets)
+            calendars = _calendars(connection)
+        wanted = [dataset for dataset in datasets if dataset.api in kept]
+        if not wanted:
+            return dg.SkipReason(NOTHING_LANDED)
+        days = {each.api: [today] for each in wanted if not clock.is_closed(calendars[str(each.calendar)], today)}
+        if not days:
+            return dg.SkipReason(f"the market is closed on {today}: the evening books it")
+        return dg.RunRequest(run_key=today.isoformat(), run_config=fill_config(days), tags=AHEAD)
+
+    return at_publication
+
+
+def _in_the_evening(platform: Platform) -> dg.ScheduleDefinition:
     """Fetch the recent days again in the evening, since the source completes and corrects them, and the snapshots."""
 
     @dg.schedule(
@@ -72,25 +104,13 @@ def build_schedule(platform: Platform) -> dg.ScheduleDefinition:
     )
     def look_again(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         today = context.scheduled_execution_time.astimezone(SHANGHAI).date()
-        with _connected(platform) as connection:
+        with platform.look() as connection:
             wanted = _recent(connection, today)
         if not wanted:
-            return dg.SkipReason("nothing has landed yet: start with a backfill")
+            return dg.SkipReason(NOTHING_LANDED)
         return dg.RunRequest(run_key=today.isoformat(), run_config=fill_config(wanted, refetch=True), tags=AHEAD)
 
     return look_again
-
-
-@contextmanager
-def _connected(platform: Platform) -> Iterator[Connection]:
-    """A connection to the installation's database, for one look."""
-    with available(platform.settings) as database:
-        engine = database.engine(pool_size=1)
-        try:
-            with engine.connect() as connection:
-                yield connection
-        finally:
-            engine.dispose()
 
 
 def _due(connection: Connection, now: datetime) -> tuple[dict[str, Sequence[date]], list[str]]:
@@ -114,18 +134,15 @@ def _due(connection: Connection, now: datetime) -> tuple[dict[str, Sequence[date
 def _recent(connection: Connection, today: date) -> dict[str, Sequence[date]]:
     """The recent days of every dataset that is kept, and the snapshots that are."""
     calendars = _calendars(connection)
+    kept = last_complete(connection, [dataset for dataset in CATALOG.values() if dataset.partitioned])
     wanted: dict[str, Sequence[date]] = {}
     for dataset in CATALOG.values():
         if dataset.calendar is None:
             if read_snapshot(connection, dataset):
                 wanted[dataset.api] = []
-        elif _kept(connection, dataset):
+        elif dataset.api in kept:
             wanted[dataset.api] = clock.evening(dataset, calendars[dataset.calendar], today)
     return wanted
-
-
-def _kept(connection: Connection, dataset: Dataset) -> bool:
-    return any(entry.settled for entry in read_booked(connection, dataset).values())
 
 
 def _calendars(connection: Connection) -> Mapping[str, Calendar]:

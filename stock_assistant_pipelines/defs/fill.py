@@ -12,7 +12,7 @@ from stock_assistant_pipelines.catalog.dataset import Dataset
 from stock_assistant_pipelines.defs import checks
 from stock_assistant_pipelines.defs.assets import EVER, LOGGED_EVERY, began, partition_metadata
 from stock_assistant_pipelines.defs.partitions import days
-from stock_assistant_pipelines.defs.resources import Platform
+from stock_assistant_pipelines.defs.resources import Platform, urgent
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.warehouse.coverage import Coverage
 
@@ -40,7 +40,7 @@ def land_days(context: dg.OpExecutionContext, config: Filling, platform: dg.Reso
         raise dg.Failure(f"the catalog has no {', '.join(sorted(unknown))}", allow_retries=False)
     since = began(context) if config.refetch else EVER
     landed: list[tuple[Dataset, Coverage]] = []
-    with platform.ingest(context.run.run_id) as ingest:
+    with platform.ingest(context.run.run_id, urgent=urgent(context.run.tags)) as ingest:
         for dataset in CATALOG.values():
             if dataset.api not in config.days:
                 continue

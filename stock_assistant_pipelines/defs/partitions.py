@@ -1,7 +1,8 @@
 """Trading days as partitions.
 
-The keys are weekdays, each there from 18:00 in Shanghai on. Market holidays are among them and are booked as closed: the
-calendar is a table, not a part of the definition, which therefore never changes and costs Dagster nothing to keep.
+The keys are weekdays, each there from 08:30 in Shanghai on: before the first dataset of the day is published. Market holidays
+are among them and are booked as closed: the calendar is a table, not a part of the definition, which therefore never changes
+and costs Dagster nothing to keep (`docs/decisions/0005-weekday-partitions.md`, `0008-partitions-in-the-morning.md`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import dagster as dg
 
 from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED, SHANGHAI
 
-APPEARS = time(18, 0)
+APPEARS = time(8, 30)
 """When a trading day's partition is there."""
 
 TRADING_DAYS = dg.TimeWindowPartitionsDefinition(

@@ -12,9 +12,26 @@ from stock_assistant_pipelines.warehouse.database import available
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from sqlalchemy import Connection
 
     from stock_assistant_pipelines.settings import Settings
+
+PRIORITY, BACKFILL = "dagster/priority", "dagster/backfill"
+"""Tags of a run: its place in the queue, and the backfill that it is a part of."""
+
+AHEAD = {PRIORITY: "10"}
+"""The runs of the day's clock: before all others in the queue, and where calls are scarce."""
+
+
+def urgent(tags: Mapping[str, str]) -> bool:
+    """Whether a run with these tags goes before others where calls are scarce. A backfill never does."""
+    try:
+        ahead = int(tags.get(PRIORITY, "0")) > 0
+    except ValueError:
+        return False  # Dagster's queue, too, takes what is no number for nothing
+    return ahead and BACKFILL not in tags
 
 
 class Platform:
@@ -39,5 +56,16 @@ class Platform:
             engine = database.engine(pool_size=workers + 2)
             try:
                 yield Ingest(engine, transport, concurrency=workers, points=self.settings.tushare_points, run_id=run_id)
+            finally:
+                engine.dispose()
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """Connect to the database, for one look at what is there."""
+        with available(self.settings) as database:
+            engine = database.engine(pool_size=1)
+            try:
+                with engine.connect() as connection:
+                    yield connection
             finally:
                 engine.dispose()

@@ -5,23 +5,29 @@ When something last landed says nothing of it: a backfill of an old day is not n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime, time
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, select
+from sqlalchemy import Text, bindparam, case, select, text, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from stock_assistant_pipelines.calendar import Calendar
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, SETTLED, SNAPSHOT, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
+
+
+BREAK = timedelta(days=31)
+"""The day before any trading day that is looked at lies within it: no holidays have ever been as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,8 @@ class Freshness:
     last_complete: date | None = None
     behind: int | None = None
     """The trading days up to the one that is due which come after the last complete one."""
+    source: str | None = None
+    """Who told the last complete day, where that was asked for."""
 
 
 def judge(dataset: Dataset, booked: Mapping[date, Booked], calendar: Calendar, now: datetime) -> Freshness:
@@ -82,12 +90,62 @@ def judge(dataset: Dataset, booked: Mapping[date, Booked], calendar: Calendar, n
     return Freshness(age, day, entry.status if entry else None, last, behind)
 
 
-def read_calendar(connection: Connection, api: str) -> Calendar:
-    """The trading days as the calendar's table tells them."""
+def tell(connection: Connection, datasets: Sequence[Dataset], now: datetime) -> dict[str, Freshness]:
+    """Judge trading-day datasets by what `judge` needs to see, and no more: three statements for all of them."""
+    last = last_complete(connection, datasets)
+    names = {str(dataset.calendar) for dataset in datasets}
+    since = min((each.day for each in last.values()), default=now.date()) - BREAK
+    calendars = {name: read_calendar(connection, name, since=since) for name in names}
+    due = {
+        dataset.api: calendars[str(dataset.calendar)].latest(now, dataset.due or time.max)
+        for dataset in datasets
+        if dataset.api in last
+    }
+    entries = _entries(connection, {name: day for name, day in due.items() if day})
+    told = {}
+    for dataset in datasets:
+        if newest := last.get(dataset.api):
+            booked = {newest.day: Booked(Status.COMPLETE, newest.landed_at), **entries.get(dataset.api, {})}
+            found = judge(dataset, booked, calendars[str(dataset.calendar)], now)
+            told[dataset.api] = replace(found, source=newest.source)
+        else:
+            told[dataset.api] = Freshness(Age.UNUSED)
+    return told
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest complete trading day of a dataset."""
+
+    day: date
+    landed_at: datetime
+    source: str | None
+
+
+LAST_COMPLETE = text(
+    Path(__file__).with_name("sql").joinpath("last_complete.sql").read_text(encoding="utf-8")
+).bindparams(bindparam("datasets", type_=ARRAY(Text)))
+
+
+def last_complete(connection: Connection, datasets: Sequence[Dataset]) -> dict[str, Newest]:
+    """The newest complete trading day of each dataset that has one."""
+    rows = connection.execute(LAST_COMPLETE, {"datasets": [dataset.api for dataset in datasets]})
+    return {row.dataset: Newest(date.fromisoformat(row.partition), row.landed_at, row.source) for row in rows}
+
+
+def _entries(connection: Connection, days: Mapping[str, date]) -> dict[str, dict[date, Booked]]:
+    """What is booked of one day of each dataset."""
+    key = tuple_(COVERAGE.c.dataset, COVERAGE.c.partition)
+    wanted = [(name, day.isoformat()) for name, day in days.items()]
+    rows = connection.execute(select(COVERAGE.c.dataset, *_BOOKED).where(key.in_(wanted)))
+    return {name: {date.fromisoformat(key): Booked(Status(status), *rest)} for name, key, status, *rest in rows}
+
+
+def read_calendar(connection: Connection, api: str, since: date = date.min) -> Calendar:
+    """The trading days from `since` on, as the calendar's table tells them."""
     table = METADATA.tables[api]
-    return Calendar(
-        {day: bool(is_open) for day, is_open in connection.execute(select(table.c.cal_date, table.c.is_open))}
-    )
+    days = select(table.c.cal_date, table.c.is_open).where(table.c.cal_date >= since)
+    return Calendar({day: bool(is_open) for day, is_open in connection.execute(days)})
 
 
 def read_booked(connection: Connection, dataset: Dataset) -> dict[date, Booked]:
@@ -100,8 +158,10 @@ def read_snapshot(connection: Connection, dataset: Dataset) -> Booked | None:
     return next((entry for key, entry in _read(connection, dataset) if key == SNAPSHOT), None)
 
 
+_TRIED = case((COVERAGE.c.status.in_(SETTLED), None), else_=COVERAGE.c.cause)
+_BOOKED = (COVERAGE.c.partition, COVERAGE.c.status, COVERAGE.c.landed_at, COVERAGE.c.attempts, _TRIED)
+
+
 def _read(connection: Connection, dataset: Dataset) -> list[tuple[str, Booked]]:
-    tried = case((COVERAGE.c.status.in_(SETTLED), None), else_=COVERAGE.c.cause)
-    columns = (COVERAGE.c.partition, COVERAGE.c.status, COVERAGE.c.landed_at, COVERAGE.c.attempts, tried)
-    rows = connection.execute(select(*columns).where(COVERAGE.c.dataset == dataset.api))
+    rows = connection.execute(select(*_BOOKED).where(COVERAGE.c.dataset == dataset.api))
     return [(key, Booked(Status(status), *rest)) for key, status, *rest in rows]

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, text, update
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.defs import clock
-from stock_assistant_pipelines.defs.resources import Platform
+from stock_assistant_pipelines.defs.resources import Platform, urgent
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, Status
 
@@ -123,12 +123,58 @@ def test_what_the_quota_of_a_day_deferred_resumes_on_the_next_day(
     assert statuses(engine, "daily")["2026-03-04"] == Status.COMPLETE
 
 
+def asks(location: CodeLocation, schedule: str, moment: datetime) -> dg.RunRequest | str | None:
+    """What a schedule asks for at a moment, or why it asks for nothing."""
+    schedules = {one.name: one for one in clock.build_schedules(Platform(location.settings))}
+    context = dg.build_schedule_context(instance=location.instance, scheduled_execution_time=moment)
+    told = schedules[schedule].evaluate_tick(context)
+    return told.run_requests[0] if told.run_requests else told.skip_message
+
+
 def look_again(location: CodeLocation, day: datetime) -> dg.RunRequest | str | None:
     """What the evening's schedule asks for."""
-    schedule = clock.build_schedule(Platform(location.settings))
-    context = dg.build_schedule_context(instance=location.instance, scheduled_execution_time=day)
-    told = schedule.evaluate_tick(context)
-    return told.run_requests[0] if told.run_requests else told.skip_message
+    return asks(location, "look_again", day)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "names"), [("published_0920", {"adj_factor"}), ("published_1600", {"daily", "suspend_d"})]
+)
+def test_each_dataset_is_asked_for_when_it_is_published_those_of_one_hour_together(
+    stopped: Ingest, location: CodeLocation, schedule: str, names: set[str]
+) -> None:
+    request = asks(location, schedule, datetime(2026, 3, 4, 16, 15, tzinfo=SHANGHAI))
+    assert isinstance(request, dg.RunRequest)
+    assert request.run_config["ops"]["land_days"]["config"]["days"] == {name: ["2026-03-04"] for name in names}
+    assert (request.run_key, urgent(request.tags)) == ("2026-03-04", True)
+    assert fill(location, request)
+
+
+def test_on_a_holiday_no_dataset_is_asked_for(stopped: Ingest, location: CodeLocation) -> None:
+    told = asks(location, "published_1600", datetime(2026, 2, 23, 16, 15, tzinfo=SHANGHAI))
+    assert told == "the market is closed on 2026-02-23: the evening books it"
+
+
+def test_a_weekday_that_the_calendar_does_not_know_is_asked_for(
+    stopped: Ingest, location: CodeLocation, engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("delete from trade_cal where cal_date >= '2026-02-23'"))
+    assert isinstance(asks(location, "published_1600", datetime(2026, 2, 23, 16, 15, tzinfo=SHANGHAI)), dg.RunRequest)
+
+
+def test_what_nobody_landed_is_not_asked_for_at_its_publication(stopped: Ingest, location: CodeLocation) -> None:
+    told = asks(location, "published_1700", datetime(2026, 3, 4, 17, 15, tzinfo=SHANGHAI))
+    assert told == "nothing has landed yet: start with a backfill"
+
+
+def test_a_day_of_the_whole_catalog_is_one_run_of_all_assets(location: CodeLocation) -> None:
+    """What `Materialize` does in the UI for all assets and one partition."""
+    assert location.run(*CATALOG, first="2026-03-02", last="2026-03-02").success
+    for dataset in CATALOG.values():
+        record = location.instance.get_latest_materialization_event(dg.AssetKey(dataset.api))
+        assert record is not None
+        assert record.asset_materialization is not None
+        assert record.asset_materialization.partition == ("2026-03-02" if dataset.partitioned else None)
 
 
 def test_the_evening_fetches_the_window_again_and_finds_what_was_corrected(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import date, datetime
 
 import dagster as dg
@@ -10,9 +11,12 @@ from dagster._core.definitions.partitions.context import partition_loading_conte
 from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster_shared.serdes import serialize_value
 
-from stock_assistant_pipelines import definitions
+from stock_assistant_pipelines import clock, definitions
+from stock_assistant_pipelines.calendar import weekdays
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.defs.partitions import TRADING_DAYS, days
+from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
+from stock_assistant_pipelines.defs.partitions import APPEARS, TRADING_DAYS, days
+from stock_assistant_pipelines.defs.resources import AHEAD, urgent
 from stock_assistant_pipelines.settings import SHANGHAI, Settings
 
 CANARY = "canary-4f1c9a"
@@ -45,25 +49,62 @@ def test_an_asset_says_what_a_row_is_and_what_its_columns_mean(repository: dg.Re
     assert (spec.partitions_def is TRADING_DAYS) == dataset.partitioned
 
 
-def test_partitions_are_weekdays_that_appear_at_six_in_the_evening_in_shanghai() -> None:
+def test_partitions_are_weekdays_that_appear_in_the_morning_before_anything_is_published() -> None:
     def last(*moment: int) -> str | None:
         with partition_loading_context(effective_dt=datetime(*moment, tzinfo=SHANGHAI)):  # type: ignore[misc,arg-type]
             return TRADING_DAYS.get_last_partition_key()
 
-    assert last(2026, 9, 25, 17, 59) == "2026-09-24"
-    assert last(2026, 9, 25, 18, 0) == "2026-09-25"
-    assert last(2026, 9, 28, 17, 0) == "2026-09-25"
+    assert last(2026, 9, 25, 8, 29) == "2026-09-24"
+    assert last(2026, 9, 25, 8, 30) == "2026-09-25"
+    assert last(2026, 9, 28, 8, 0) == "2026-09-25"
     assert TRADING_DAYS.get_first_partition_key() == "1990-12-19"
+    assert min(clock.publications(list(CATALOG.values()))) >= APPEARS
+
+
+def test_the_keys_are_all_weekdays_whatever_the_hour_at_which_they_appear() -> None:
+    """Those of 18:00, as before, are the same: what was materialised under a key stays so."""
+    now = datetime(2026, 9, 25, 20, 0, tzinfo=SHANGHAI)
+    with partition_loading_context(effective_dt=now):
+        keys = TRADING_DAYS.get_partition_keys()
+    assert keys == [day.isoformat() for day in weekdays(MARKET_OPENED, now.date())]
 
 
 def test_the_days_of_a_run_are_landed_newest_first() -> None:
     assert days(["2026-03-03", "2026-03-05", "2026-03-04"]) == [date(2026, 3, 5), date(2026, 3, 4), date(2026, 3, 3)]
 
 
-def test_the_schedule_asks_for_the_day_that_has_closed(repository: dg.RepositoryDefinition) -> None:
-    schedule = repository.get_schedule_def("after_the_close")
-    assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 18 * * 1-5", "Asia/Shanghai")
-    evening = datetime(2026, 3, 4, 18, 30, tzinfo=SHANGHAI)
-    context = dg.build_schedule_context(scheduled_execution_time=evening, repository_def=repository)
-    requested = schedule.evaluate_tick(context).run_requests
-    assert [(request.partition_key, request.run_key) for request in requested or ()] == [("2026-03-04", "2026-03-04")]
+def test_there_is_a_schedule_for_each_time_of_publication_and_one_for_the_evening(
+    repository: dg.RepositoryDefinition,
+) -> None:
+    found = {one.name: one.cron_schedule for one in repository.schedule_defs}
+    assert found == {
+        "published_0840": "55 8 * * 1-5",
+        "published_0920": "35 9 * * 1-5",
+        "published_1600": "15 16 * * 1-5",
+        "published_1700": "15 17 * * 1-5",
+        "look_again": "0 20 * * 1-5",
+    }
+    assert {one.execution_timezone for one in repository.schedule_defs} == {"Asia/Shanghai"}
+    assert {one.default_status for one in repository.schedule_defs} == {dg.DefaultScheduleStatus.RUNNING}
+
+
+def test_nothing_that_dagster_deprecates_is_used() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DeprecationWarning)
+        definitions.build(Settings()).get_repository_def()
+
+
+@pytest.mark.parametrize(
+    ("tags", "goes_first"),
+    [
+        (AHEAD, True),
+        ({}, False),
+        ({"dagster/priority": "-1"}, False),
+        ({"dagster/priority": "soon"}, False),
+        ({**AHEAD, "dagster/backfill": "abcdefgh"}, False),
+    ],
+)
+def test_the_runs_of_the_clock_go_first_where_calls_are_scarce_and_backfills_never(
+    tags: dict[str, str], goes_first: bool
+) -> None:
+    assert urgent(tags) is goes_first
