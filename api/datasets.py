@@ -9,16 +9,17 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
-from api import answers, parameters, problems, standing
+from api import answers, freshness, parameters, problems, standing
 from api.answers import SOURCE_HEADER, Meta, TableAnswer, as_json
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
+from api.freshness import Freshness  # noqa: TC001 - Pydantic reads it
 from api.problems import Problem
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, SNAPSHOT, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -71,6 +72,7 @@ class DatasetSummary(BaseModel):
         description="`trade_date`: one partition per trading day; `snapshot`: one, what the source says now."
     )
     coverage: CoverageSummary
+    freshness: Freshness | None = Field(description="How new it is; null for a dataset without a time axis.")
 
 
 class DatasetDescription(DatasetSummary):
@@ -112,8 +114,9 @@ async def list_datasets(
     """Every dataset of the catalog: what a row is, and how much of it has landed, by status."""
     async with database.read() as connection:
         covered = await _summaries(connection, CATALOG)
+        judged = {one.dataset: one for one in await freshness.read(connection)}
     _mark(response, covered)
-    return [_summary(dataset, covered[dataset.api]) for dataset in CATALOG.values()]
+    return [_summary(dataset, covered[dataset.api], judged) for dataset in CATALOG.values()]
 
 
 @router.get(
@@ -129,9 +132,10 @@ async def read_dataset(
     known = declared(dataset)
     async with database.read() as connection:
         covered = await _summaries(connection, (dataset,))
+        judged = {one.dataset: one for one in await freshness.read(connection)}
     _mark(response, covered)
     return {
-        **_summary(known, covered[dataset]),
+        **_summary(known, covered[dataset], judged),
         "key": known.key,
         "columns": [
             {"name": one.name, "type": one.type, "unit": one.unit, "title": one.title, "title_zh": one.title_zh}
@@ -184,7 +188,7 @@ def declared(name: str) -> Dataset:
     return CATALOG[name]
 
 
-def _summary(dataset: Dataset, coverage: dict[str, Any]) -> dict[str, Any]:
+def _summary(dataset: Dataset, coverage: dict[str, Any], judged: Mapping[str, Freshness]) -> dict[str, Any]:
     return {
         "dataset": dataset.api,
         "title": dataset.title,
@@ -193,6 +197,7 @@ def _summary(dataset: Dataset, coverage: dict[str, Any]) -> dict[str, Any]:
         "family": dataset.family,
         "grain": dataset.grain,
         "coverage": coverage,
+        "freshness": judged.get(dataset.api),
     }
 
 

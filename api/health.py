@@ -6,27 +6,25 @@ An unreachable database or pending migrations make 503: no request can be answer
 
 from __future__ import annotations
 
-from datetime import date
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from sqlalchemy import column, func, select, table
 
-from api import parameters, problems, standing
+from api import freshness, parameters, problems
 from api.answers import moment
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
+from api.freshness import Freshness  # noqa: TC001 - Pydantic reads it
 from api.problems import Problem
 from stock_assistant_pipelines import calendar
-from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.warehouse import revision
-from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, Status
+from stock_assistant_pipelines.warehouse.freshness import Age
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.settings import Settings
 
 try:
@@ -35,7 +33,6 @@ except PackageNotFoundError:  # run from the source tree, without installation
     VERSION = "0+source"
 
 MIGRATED = table("alembic_version", column("version_num"))
-DAYS = METADATA.tables["trade_cal"]
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -74,29 +71,17 @@ class MigrationsHealth(BaseModel):
     revision: str = Field(description="The newest migration that has run; it is the newest there is.")
 
 
-class Freshness(BaseModel):
-    """How new a dataset is."""
-
-    dataset: str
-    status: Literal["fresh", "stale", "unknown"] = Field(
-        description="`fresh`: every published trading day up to now is complete at the newest end. `stale`: the last complete "
-        "day is older than the newest published one. `unknown`: the calendar does not reach today."
-    )
-    last_complete: date | None = Field(description="The newest complete trading day.")
-    due: date | None = Field(description="The newest trading day whose rows are published by now.")
-    behind: int | None = Field(description="Published trading days after the last complete one.")
-    source: str | None = Field(description="Who told us the last complete day.")
-
-
 class Health(BaseModel):
     """Whether everything is as it should be."""
 
-    status: Literal["ok", "degraded"] = Field(description="`degraded`: requests are answered, and some data is late.")
+    status: Literal["ok", "degraded"] = Field(
+        description="`degraded`: requests are answered, and some data is late, or nothing has landed."
+    )
     as_of: str = Field(description="The time in Asia/Shanghai.")
     application: Application
     database: DatabaseHealth
     migrations: MigrationsHealth
-    freshness: list[Freshness]
+    freshness: list[Freshness] = Field(description="One for each dataset with trading days.")
 
 
 @router.get(
@@ -127,7 +112,7 @@ async def ready(database: ReadOnly, asked: Annotated[parameters.Parameters, Quer
     responses=problems.documented(*problems.READING),
 )
 async def health(request: Request, database: ReadOnly, asked: Annotated[parameters.Parameters, Query()]) -> Health:
-    """Application, database, migrations, and per dataset the last complete day against the newest published one.
+    """Application, database, migrations, and per dataset whether the newest trading day that is due is complete.
 
     503 when the database cannot be reached or its migrations have not run. Late data is `degraded`, with 200: alert on
     `status` or on `freshness[].behind`.
@@ -136,15 +121,15 @@ async def health(request: Request, database: ReadOnly, asked: Annotated[paramete
     async with database.read() as connection:
         await _require_migrated(connection)
         server = await connection.scalar(select(func.current_setting("server_version")))
-        datasets = [dataset for dataset in CATALOG.values() if dataset.partitioned]
-        freshness = [await _freshness(connection, dataset) for dataset in datasets]
+        told = await freshness.read(connection)
+    ages = {one.status for one in told}
     return Health(
-        status="ok" if all(one.status == "fresh" for one in freshness) else "degraded",
+        status="ok" if Age.FRESH in ages and ages <= {Age.FRESH, Age.UNUSED} else "degraded",
         as_of=moment(calendar.now()),
         application=Application(name=settings.project_name, version=VERSION, environment=settings.environment),
         database=DatabaseHealth(server=str(server).partition(" ")[0]),
         migrations=MigrationsHealth(revision=revision.HEAD),
-        freshness=freshness,
+        freshness=told,
     )
 
 
@@ -157,33 +142,3 @@ async def _require_migrated(connection: AsyncConnection) -> None:
             f"The database is at revision {found or 'none'}, this version reads {revision.HEAD}. Run the migrations."
         )
         raise Problem(problems.MIGRATIONS_PENDING, detail, retry_after=30, found=found, expected=revision.HEAD)
-
-
-async def _freshness(connection: AsyncConnection, dataset: Dataset) -> Freshness:
-    """Compare the last complete day of a dataset with the newest one that is published."""
-    until = standing.due(dataset, calendar.now())
-    ours = (DAYS.c.exchange == standing.EXCHANGE, DAYS.c.cal_date <= until)
-    trading = (*ours, DAYS.c.is_open == 1)
-    last = (
-        select(COVERAGE.c.partition, COVERAGE.c.source)
-        .where(COVERAGE.c.dataset == dataset.api, COVERAGE.c.status == Status.COMPLETE)
-        .order_by(COVERAGE.c.partition.desc())
-        .limit(1)
-    )
-    complete: Any = (await connection.execute(last)).one_or_none()
-    since = date.fromisoformat(complete.partition) if complete else date.min
-    query = select(
-        select(func.max(DAYS.c.cal_date)).where(*ours).scalar_subquery().label("known"),
-        select(func.max(DAYS.c.cal_date)).where(*trading).scalar_subquery().label("due"),
-        select(func.count()).where(*trading, DAYS.c.cal_date > since).scalar_subquery().label("behind"),
-    )
-    days = (await connection.execute(query)).one()
-    told = days.known == until
-    return Freshness(
-        dataset=dataset.api,
-        status=("stale" if days.behind else "fresh") if told else "unknown",
-        last_complete=since if complete else None,
-        due=days.due if told else None,
-        behind=days.behind if told else None,
-        source=complete.source if complete else None,
-    )

@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from stock_assistant_pipelines.catalog.dataset import Column, Dataset
-from stock_assistant_pipelines.defs import checks
+from stock_assistant_pipelines.defs import checks, freshness
 from stock_assistant_pipelines.defs.partitions import DAYS_PER_RUN, TRADING_DAYS, days
 from stock_assistant_pipelines.defs.resources import BACKFILL, Platform, urgent
 from stock_assistant_pipelines.settings import Settings
@@ -39,7 +39,7 @@ def build_asset(dataset: Dataset, settings: Settings) -> dg.AssetsDefinition:
         owners=OWNERS,
         partitions_def=TRADING_DAYS if dataset.partitioned else None,
         backfill_policy=dg.BackfillPolicy.multi_run(DAYS_PER_RUN) if dataset.partitioned else None,
-        check_specs=checks.specs(dataset),
+        check_specs=[*checks.specs(dataset), *freshness.specs(dataset)],
         metadata=definition_metadata(dataset, settings),
     )
     def land(context: dg.AssetExecutionContext, config: Landing, platform: dg.ResourceParam[Platform]) -> Iterator[Any]:
@@ -63,6 +63,7 @@ def _land(context: dg.AssetExecutionContext, dataset: Dataset, platform: Platfor
         landed = ingest.reviewed(dataset, landed)
         with ingest.engine.connect() as connection:
             yield from checks.evaluate(connection, dataset, wanted, landed)
+            yield from freshness.evaluate(connection, dataset)
     settled = [entry for entry in landed if entry.settled]
     unsettled = [entry for entry in landed if not entry.settled]
     for entry in unsettled:

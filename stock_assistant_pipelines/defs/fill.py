@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from itertools import chain
 from typing import Any
 
 import dagster as dg
@@ -9,7 +10,7 @@ from pydantic import Field
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Dataset
-from stock_assistant_pipelines.defs import checks
+from stock_assistant_pipelines.defs import checks, freshness
 from stock_assistant_pipelines.defs.assets import EVER, LOGGED_EVERY, began, partition_metadata
 from stock_assistant_pipelines.defs.partitions import days
 from stock_assistant_pipelines.defs.resources import Platform, urgent
@@ -68,12 +69,15 @@ def _events(
         partition = entry.partition if dataset.partitioned else None
         yield event(dataset.api, partition=partition, metadata=partition_metadata(entry, platform))
     with ingest.engine.connect() as connection:
-        for result in checks.evaluate(connection, dataset, wanted, landed):
+        for result in chain(
+            checks.evaluate(connection, dataset, wanted, landed), freshness.evaluate(connection, dataset)
+        ):
             yield dg.AssetCheckEvaluation(
                 asset_key=dg.AssetKey(dataset.api),
                 check_name=str(result.check_name),
                 passed=result.passed,
                 severity=result.severity,
+                description=result.description,
                 metadata=result.metadata,
             )
 

@@ -31,6 +31,11 @@ def test_a_dataset_says_what_it_is_and_how_much_of_it_landed(client: httpx2.Clie
     assert coverage["statuses"] == {"complete": 3, "partial": 1, "failed": 1, "closed": 1}
     assert (coverage["first_complete"], coverage["last_complete"], coverage["rows"]) == ("2024-01-02", "2024-01-05", 7)
     assert coverage["landed_at"] == "2024-01-09T18:00:00+08:00"
+    assert answer["freshness"]["status"] == "unknown"  # its calendar ends long before today
+
+
+def test_a_dataset_without_a_time_axis_is_neither_fresh_nor_stale(client: httpx2.Client) -> None:
+    assert client.get("/api/v1/datasets/stock_basic").json()["freshness"] is None
 
 
 def test_a_dataset_that_never_landed_has_no_coverage(client: httpx2.Client) -> None:

@@ -52,14 +52,14 @@ def test_health_tells_of_application_database_and_migrations(client: httpx2.Clie
 @pytest.mark.parametrize(
     ("moment", "expected"),
     [
-        ((2024, 1, 5, 16, 0), ("fresh", "2024-01-05", "2024-01-05", 0)),
+        ((2024, 1, 5, 19, 30), ("fresh", "2024-01-05", "2024-01-05", 0)),
         ((2024, 1, 7, 12, 0), ("fresh", "2024-01-05", "2024-01-05", 0)),  # a Sunday
-        ((2024, 1, 8, 15, 59), ("fresh", "2024-01-05", "2024-01-05", 0)),  # a trading day, nothing published yet
-        ((2024, 1, 8, 16, 0), ("stale", "2024-01-05", "2024-01-08", 1)),
+        ((2024, 1, 8, 19, 29), ("fresh", "2024-01-05", "2024-01-05", 0)),  # a trading day, nothing due yet
+        ((2024, 1, 8, 19, 30), ("stale", "2024-01-05", "2024-01-08", 1)),
         ((2024, 6, 1, 12, 0), ("unknown", "2024-01-05", None, None)),  # the calendar ends before
     ],
 )
-def test_freshness_compares_with_the_newest_published_day(
+def test_freshness_is_judged_by_the_newest_day_that_is_due(
     client: httpx2.Client, monkeypatch: pytest.MonkeyPatch, moment: tuple[int, ...], expected: tuple[Any, ...]
 ) -> None:
     at(monkeypatch, *moment)
@@ -68,10 +68,23 @@ def test_freshness_compares_with_the_newest_published_day(
 
 
 def test_late_data_is_degraded_and_still_served(client: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    at(monkeypatch, 2024, 1, 8, 16, 0)
+    at(monkeypatch, 2024, 1, 8, 19, 30)
     response = client.get(HEALTH)
     assert (response.status_code, response.json()["status"]) == (200, "degraded")
+    assert daily(client)["due_status"] == "failed"
     assert client.get(READY).status_code == 200
+
+
+def test_a_dataset_that_nobody_landed_is_waited_for_by_nobody(client: httpx2.Client) -> None:
+    told = {one["dataset"]: one["status"] for one in client.get(HEALTH).json()["freshness"]}
+    assert told["stk_limit"] == "unused"
+
+
+def test_an_installation_that_holds_nothing_is_degraded(postgres: URL) -> None:
+    with served(application(make_database(postgres, "holds_nothing"))) as client:
+        answer = client.get(HEALTH).json()
+    assert answer["status"] == "degraded"
+    assert {one["status"] for one in answer["freshness"]} == {"unused"}
 
 
 @pytest.mark.parametrize("statement", ["update alembic_version set version_num = '0000'", "drop table alembic_version"])

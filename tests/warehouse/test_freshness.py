@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from made_market import CODES, DAY, bar, land, list_stocks
+from sqlalchemy import delete, insert
 
 from stock_assistant_pipelines.calendar import Calendar, weekdays
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.warehouse.freshness import Age, Booked, judge, read_booked, read_snapshot
-from stock_assistant_pipelines.warehouse.tables import Status
+from stock_assistant_pipelines.warehouse.freshness import (
+    Age,
+    Booked,
+    Freshness,
+    judge,
+    read_booked,
+    read_calendar,
+    read_snapshot,
+    tell,
+)
+from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, Status
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -87,3 +100,51 @@ def test_what_is_booked_is_read_as_it_landed(engine: Engine) -> None:
 
 def test_weekdays_are_without_weekends() -> None:
     assert weekdays(date(2026, 3, 6), date(2026, 3, 9)) == [date(2026, 3, 6), date(2026, 3, 9)]
+
+
+def book(engine: Engine, booked: dict[str, dict[int, Status]]) -> None:
+    """Book days of March 2026, and know the calendar of that month; all else is forgotten."""
+    columns = {"landed": 1, "calls": 1, "inserted": 0, "updated": 0, "deleted": 0, "source": "tushare"}
+    entries = [
+        {**columns, "dataset": name, "partition": f"2026-03-{day:02}", "status": status, "landed_at": at(day, 20, 0)}
+        for name, days in booked.items()
+        for day, status in days.items()
+    ]
+    days = [{"exchange": "SSE", "cal_date": day, "is_open": int(is_open)} for day, is_open in CALENDAR.days.items()]
+    with engine.begin() as connection:
+        for table, values in ((COVERAGE, entries), (METADATA.tables["trade_cal"], days)):
+            connection.execute(delete(table))
+            if values:
+                connection.execute(insert(table), values)
+
+
+SEVERAL = [CATALOG[name] for name in ("suspend_d", "daily", "stk_limit")]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    booked=st.fixed_dictionaries(
+        {each.api: st.dictionaries(st.integers(1, 25), st.sampled_from(Status), max_size=12) for each in SEVERAL}
+    ),
+    minutes=st.integers(0, 33 * 24 * 60),
+)
+def test_what_is_told_of_all_datasets_at_once_is_the_judgement_of_each(
+    engine: Engine, booked: dict[str, dict[int, Status]], minutes: int
+) -> None:
+    book(engine, booked)
+    now = at(1, 0, 0) + timedelta(minutes=minutes)
+    with engine.connect() as connection:
+        told = tell(connection, SEVERAL, now)
+        calendar = read_calendar(connection, "trade_cal")
+        judged = {each.api: judge(each, read_booked(connection, each), calendar, now) for each in SEVERAL}
+    assert {name: replace(found, source=None) for name, found in told.items()} == judged
+
+
+def test_it_is_told_who_answered_for_the_last_complete_day(engine: Engine) -> None:
+    book(engine, {"daily": {4: Status.COMPLETE}})
+    with engine.connect() as connection:
+        told = tell(connection, SEVERAL, at(5, 12, 0))
+    assert told["daily"] == Freshness(
+        Age.FRESH, date(2026, 3, 4), Status.COMPLETE, date(2026, 3, 4), behind=0, source="tushare"
+    )
+    assert told["stk_limit"] == Freshness(Age.UNUSED)
