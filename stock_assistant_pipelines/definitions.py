@@ -7,7 +7,7 @@ import warnings
 import dagster as dg
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.defs import clock, freshness
+from stock_assistant_pipelines.defs import clock, freshness, lifeline
 from stock_assistant_pipelines.defs.assets import build_asset
 from stock_assistant_pipelines.defs.fill import fill
 from stock_assistant_pipelines.defs.resources import Platform
@@ -22,9 +22,9 @@ def build(configuration: Settings) -> dg.Definitions:
         assets=assets,
         jobs=[fill],
         schedules=clock.build_schedules(platform),
-        sensors=[clock.build_sensor(platform), freshness.build_sensor(platform)],
+        sensors=[clock.build_sensor(platform), freshness.build_sensor(platform), lifeline.build_sensor(platform)],
         resources={"platform": platform},
-        executor=dg.in_process_executor,  # a step in a process of its own costs 6.5 s
+        executor=lifeline.build_executor(platform),
     )
 
 

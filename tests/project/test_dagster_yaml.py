@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import yaml
 from dagster._core.instance.config import dagster_instance_config
+from dagster._core.storage.tags import BACKFILL_ID_TAG
+
+from stock_assistant_pipelines.defs.launcher import PatientRunLauncher
 
 ROOT = Path(__file__).parents[2]
 CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "dagster.yaml").read_text(encoding="utf-8"))
@@ -26,10 +30,27 @@ def test_nothing_in_it_is_bound_to_a_machine() -> None:
 
 
 def test_only_dead_workers_are_retried_and_runs_cannot_hang_for_ever() -> None:
-    assert CONFIG["run_retries"] == {"enabled": True, "max_retries": 1, "retry_on_asset_or_op_failure": False}
+    assert CONFIG["run_retries"] == {"enabled": True, "max_retries": 3, "retry_on_asset_or_op_failure": False}
     assert CONFIG["run_monitoring"]["enabled"]
     assert CONFIG["run_monitoring"]["max_runtime_seconds"] > 0
     assert CONFIG["run_monitoring"]["free_slots_after_run_end_seconds"] > 0
+
+
+def test_the_launcher_is_ours() -> None:
+    launcher = CONFIG["run_launcher"]
+    assert getattr(import_module(launcher["module"]), launcher["class"]) is PatientRunLauncher
+
+
+def test_backfills_never_take_the_last_place() -> None:
+    runs = CONFIG["concurrency"]["runs"]
+    (limit,) = runs["tag_concurrency_limits"]
+    assert limit["key"] == BACKFILL_ID_TAG
+    assert 1 < limit["limit"] < runs["max_concurrent_runs"], "several share the work, and one place is left"
+
+
+def test_runs_wait_while_the_code_server_is_started_again() -> None:
+    queue = CONFIG["run_coordinator"]["config"]
+    assert queue["max_user_code_failure_retries"] * queue["user_code_failure_retry_delay"] >= 1800
 
 
 def test_nothing_is_reported_to_anyone() -> None:
