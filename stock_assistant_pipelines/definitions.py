@@ -11,6 +11,7 @@ from stock_assistant_pipelines.defs import clock, freshness, lifeline
 from stock_assistant_pipelines.defs.assets import build_asset
 from stock_assistant_pipelines.defs.fill import fill
 from stock_assistant_pipelines.defs.resources import Platform
+from stock_assistant_pipelines.defs.tidy import tidy, tidy_weekly
 from stock_assistant_pipelines.settings import Settings, settings
 
 
@@ -20,8 +21,8 @@ def build(configuration: Settings) -> dg.Definitions:
     platform = Platform(configuration)
     return dg.Definitions(
         assets=assets,
-        jobs=[fill],
-        schedules=clock.build_schedules(platform),
+        jobs=[fill, tidy],
+        schedules=[*clock.build_schedules(platform), tidy_weekly],
         sensors=[clock.build_sensor(platform), freshness.build_sensor(platform), lifeline.build_sensor(platform)],
         resources={"platform": platform},
         executor=lifeline.build_executor(platform),

@@ -198,6 +198,11 @@ class Settings(BaseSettings):
         4, description="Calls under way at once in one run."
     )
 
+    runs_kept_days: Annotated[int, Field(ge=7, le=36_500)] = Field(
+        180,
+        description="Days after which Dagster's runs and their events are deleted; what is known of partitions stays.",
+    )
+
     api_url: Annotated[str, AfterValidator(_web_url)] = Field(
         "http://127.0.0.1:8000", description="Where readers reach the API; links in Dagster point there."
     )

@@ -37,6 +37,7 @@ DEFAULTS: dict[str, Any] = {
     "tushare_throttle_seconds": 61.0,
     "tushare_calls_per_minute": None,
     "tushare_concurrency": 4,
+    "runs_kept_days": 180,
     "api_url": "http://127.0.0.1:8000",
     "api_pool_size": 8,
 }
@@ -79,6 +80,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("TUSHARE_THROTTLE_SECONDS", "1", 1.0),
     ("TUSHARE_CALLS_PER_MINUTE", "80", 80),
     ("TUSHARE_CONCURRENCY", "8", 8),
+    ("RUNS_KEPT_DAYS", "30", 30),
     ("API_URL", "http://stocks.internal/", "http://stocks.internal"),
     ("API_POOL_SIZE", "1", 1),
 ]
@@ -121,6 +123,7 @@ BAD = [
     ("TUSHARE_THROTTLE_SECONDS", "100000", "less than or equal to 3600"),
     ("TUSHARE_CONCURRENCY", "0", "greater than or equal to 1"),
     ("TUSHARE_CONCURRENCY", "65", "less than or equal to 64"),
+    ("RUNS_KEPT_DAYS", "1", "greater than or equal to 7"),
     ("API_URL", "stocks.internal", "https:// or http://"),
     ("API_POOL_SIZE", "0", "greater than 0"),
 ]
