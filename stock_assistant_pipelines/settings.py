@@ -107,6 +107,24 @@ def _list(value: object) -> object:
         raise ValueError("takes a list: items separated by commas, or JSON") from None
 
 
+def _addresses(value: object) -> object:
+    """Read addresses that stand one a line, or one after the other with blanks or commas between; or a JSON list.
+
+    A comma may also be a part of an address: only one with another `scheme://` behind it separates.
+    """
+    if not isinstance(value, str) or value.lstrip().startswith("["):
+        return _list(value)
+    return [item for item in re.split(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)", value.strip().strip(",")) if item]
+
+
+def _channels(values: list[SecretStr]) -> list[SecretStr]:
+    """Check the form of the channels' addresses. They hold secrets, so that one is named by where it stands."""
+    for at, value in enumerate(values, start=1):
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*://\S+", value.get_secret_value()):
+            raise ValueError(f"takes addresses such as feishu://TOKEN, one a line, and number {at} is none")
+    return values
+
+
 def _origins(values: list[str]) -> list[str]:
     """Check origins, and write them as browsers do: in lower case and without a slash at the end."""
     origins = [value.lower().rstrip("/") for value in values]
@@ -206,6 +224,14 @@ class Settings(BaseSettings):
     api_url: Annotated[str, AfterValidator(_web_url)] = Field(
         "http://127.0.0.1:8000", description="Where readers reach the API; links in Dagster point there."
     )
+    alert_urls: Annotated[list[SecretStr], NoDecode, BeforeValidator(_addresses), AfterValidator(_channels)] = Field(
+        default_factory=list,
+        description="Where alerts go: the addresses of your channels, as apprise writes them, one a line. None by default.",
+    )
+    dagster_url: Annotated[str, AfterValidator(_web_url)] | None = Field(
+        None, description="Where you reach Dagster's UI; alerts about a run link to it there."
+    )
+
     api_pool_size: PositiveInt = Field(8, description="Database connections that one API process keeps.")
 
     @property

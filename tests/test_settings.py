@@ -39,6 +39,8 @@ DEFAULTS: dict[str, Any] = {
     "tushare_concurrency": 4,
     "runs_kept_days": 180,
     "api_url": "http://127.0.0.1:8000",
+    "alert_urls": [],
+    "dagster_url": None,
     "api_pool_size": 8,
 }
 GOOD: list[tuple[str, str, Any]] = [
@@ -82,6 +84,19 @@ GOOD: list[tuple[str, str, Any]] = [
     ("TUSHARE_CONCURRENCY", "8", 8),
     ("RUNS_KEPT_DAYS", "30", 30),
     ("API_URL", "http://stocks.internal/", "http://stocks.internal"),
+    ("ALERT_URLS", f"feishu://{SECRET}", [SecretStr(f"feishu://{SECRET}")]),
+    (
+        "ALERT_URLS",
+        " feishu://a ,\n\nmailtos://u:p@h?to=a@b.c,d@e.f dingtalk://b/,wecombot://c,",
+        [
+            SecretStr("feishu://a"),
+            SecretStr("mailtos://u:p@h?to=a@b.c,d@e.f"),
+            SecretStr("dingtalk://b/"),
+            SecretStr("wecombot://c"),
+        ],
+    ),
+    ("ALERT_URLS", '["feishu://a", "lark://b"]', [SecretStr("feishu://a"), SecretStr("lark://b")]),
+    ("DAGSTER_URL", "https://dagster.internal/", "https://dagster.internal"),
     ("API_POOL_SIZE", "1", 1),
 ]
 BAD = [
@@ -125,6 +140,10 @@ BAD = [
     ("TUSHARE_CONCURRENCY", "65", "less than or equal to 64"),
     ("RUNS_KEPT_DAYS", "1", "greater than or equal to 7"),
     ("API_URL", "stocks.internal", "https:// or http://"),
+    ("ALERT_URLS", SECRET, "addresses such as feishu://TOKEN, one a line, and number 1 is none"),
+    ("ALERT_URLS", f"feishu://a\nlark://b {SECRET}", "number 2 is none"),
+    ("ALERT_URLS", "[1]", "string"),
+    ("DAGSTER_URL", "dagster.internal", "https:// or http://"),
     ("API_POOL_SIZE", "0", "greater than 0"),
 ]
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    ForeignKey,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -78,13 +79,14 @@ SETTLED = frozenset({Status.COMPLETE, Status.CLOSED})
 
 
 def build(datasets: Iterable[Dataset]) -> MetaData:
-    """Build the tables of these datasets, and beside them `coverage`, `superseded`, and those of the quota."""
+    """Build the tables of these datasets, and beside them `coverage`, `superseded`, and those of the quota and the alerts."""
     metadata = MetaData(naming_convention=NAMING)
     for dataset in datasets:
         _dataset_table(dataset, metadata)
     _coverage(metadata)
     _superseded(metadata)
     _quota(metadata)
+    _alerts(metadata)
     return metadata
 
 
@@ -194,6 +196,42 @@ def _quota(metadata: MetaData) -> None:
         ForeignKeyConstraint(["account", "api"], ["quota.account", "quota.api"], ondelete="CASCADE"),
         comment="One row per call that an interface allows in a window; taken before a call, free one window after it",
         postgresql_with={"fillfactor": 50},
+    )
+
+
+def _alerts(metadata: MetaData) -> None:
+    alert = Table(
+        "alert",
+        metadata,
+        Column("id", BigInteger, autoincrement=True, primary_key=True),
+        Column("cause", Text, nullable=False, comment="What is wrong; the same word for everything that it explains"),
+        Column("kind", Text, nullable=False, comment="failed, partial, late, quota, permission"),
+        Column("severity", Text, nullable=False, comment="warning, critical"),
+        Column("title", Text, nullable=False, comment="As it is told, in one line"),
+        Column("body", Text, nullable=False, comment="As it is told"),
+        Column("datasets", ARRAY(Text), nullable=False, comment="All that it concerned since it is open"),
+        Column("partitions", Integer, nullable=False, comment="How many partitions it concerns now"),
+        Column("first_seen", DateTime(timezone=True), nullable=False),
+        Column("last_seen", DateTime(timezone=True), nullable=False),
+        Column("telling", Integer, nullable=False, comment="How often there was something to tell; 0: not yet"),
+        Column("due_at", DateTime(timezone=True), comment="When there was last something to tell"),
+        Column("told_at", DateTime(timezone=True), comment="Since when every channel has accepted what there is to tell"),
+        Column("cleared_at", DateTime(timezone=True), comment="Since when it no longer holds; null: it is open"),
+        comment="One row per cause of trouble that was seen: one message, however many partitions it concerns",
+    )
+    Index("alert_open", alert.c.cause, unique=True, postgresql_where=alert.c.cleared_at.is_(None))
+    Table(
+        "alert_channel",
+        metadata,
+        Column("alert_id", ForeignKey("alert.id", ondelete="CASCADE"), nullable=False),
+        Column("channel", Text, nullable=False, comment="Scheme and fingerprint; the address is a secret"),
+        Column("telling", Integer, nullable=False, comment="The last telling of the alert that it accepted; 0: none"),
+        Column("accepted_at", DateTime(timezone=True)),
+        Column("attempts", Integer, nullable=False, comment="Tries in vain since it last accepted one"),
+        Column("next_at", DateTime(timezone=True), comment="Not tried again before; null when nothing was refused"),
+        Column("last_error", Text, comment="What the channel answered when it last refused"),
+        PrimaryKeyConstraint("alert_id", "channel"),
+        comment="One row per alert and channel that was tried: what it accepted, and why not",
     )
 
 
