@@ -7,7 +7,7 @@ import warnings
 import dagster as dg
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.defs import clock, freshness, lifeline
+from stock_assistant_pipelines.defs import alerts, clock, freshness, lifeline
 from stock_assistant_pipelines.defs.assets import build_asset
 from stock_assistant_pipelines.defs.fill import fill
 from stock_assistant_pipelines.defs.resources import Platform
@@ -23,7 +23,7 @@ def build(configuration: Settings) -> dg.Definitions:
         assets=assets,
         jobs=[fill, tidy],
         schedules=[*clock.build_schedules(platform), tidy_weekly],
-        sensors=[clock.build_sensor(platform), freshness.build_sensor(platform), lifeline.build_sensor(platform)],
+        sensors=[part.build_sensor(platform) for part in (clock, freshness, lifeline, alerts)],
         resources={"platform": platform},
         executor=lifeline.build_executor(platform),
     )

@@ -100,6 +100,15 @@ def quota(watch: bool) -> None:
 
 
 @main.command()
+@click.option("--test", is_flag=True, help="Send a test message through every channel, and show what it answers.")
+def alerts(test: bool) -> None:
+    """Show the open alerts and what each channel has accepted; with --test 1 is the exit code when one refuses."""
+    from stock_assistant_pipelines.cli.alerts import run
+
+    sys.exit(run(settings(), test=test))
+
+
+@main.command()
 @click.argument("datasets", nargs=-1, metavar="[DATASET]...")
 @click.option("--from", "first", type=click.DateTime(["%Y-%m-%d", "%Y%m%d"]), help="First day; the first that is kept.")
 @click.option("--to", "last", type=click.DateTime(["%Y-%m-%d", "%Y%m%d"]), help="Last day; the last that is published.")

@@ -27,6 +27,7 @@ SANDBOX_NOTICE = """\
 def run(settings: Settings, ui_port: int, api_port: int, stocks: int) -> None:
     """Run Dagster's UI and daemon, the API, and without a token the sandbox; stop all of them on Ctrl-C."""
     services.require_free({"--ui-port": ui_port, "--api-port": api_port})
+    _check_channels(settings)
     with stopped_by_signal(), services.alone(settings), available(settings) as database:
         database.prepare()
         machine = services.machine(
@@ -39,6 +40,8 @@ def run(settings: Settings, ui_port: int, api_port: int, stocks: int) -> None:
         )
         if "api_url" not in settings.model_fields_set:
             machine.environment["API_URL"] = f"http://{services.LOOPBACK}:{api_port}"
+        if settings.dagster_url is None:
+            machine.environment["DAGSTER_URL"] = f"http://{services.LOOPBACK}:{ui_port}"
         click.echo("Starting …")
         with machine.running():
             click.echo(f"Dagster UI   http://{services.LOOPBACK}:{ui_port}")
@@ -47,6 +50,14 @@ def run(settings: Settings, ui_port: int, api_port: int, stocks: int) -> None:
             click.echo(f"Logs         {settings.data_dir / 'logs'}")
             click.echo("Ctrl-C stops all of them.")
             watch(machine)
+
+
+def _check_channels(settings: Settings) -> None:
+    """Raise `SettingsError` now, and not with the first alert, when an address in ALERT_URLS is none."""
+    if settings.alert_urls:
+        from stock_assistant_pipelines.alerts.channels import channels  # a second, where nobody is told
+
+        channels(settings)
 
 
 def announce_sandbox(settings: Settings) -> int | None:

@@ -215,7 +215,9 @@ def _alerts(metadata: MetaData) -> None:
         Column("last_seen", DateTime(timezone=True), nullable=False),
         Column("telling", Integer, nullable=False, comment="How often there was something to tell; 0: not yet"),
         Column("due_at", DateTime(timezone=True), comment="When there was last something to tell"),
-        Column("told_at", DateTime(timezone=True), comment="Since when every channel has accepted what there is to tell"),
+        Column(
+            "told_at", DateTime(timezone=True), comment="Since when every channel has accepted what there is to tell"
+        ),
         Column("cleared_at", DateTime(timezone=True), comment="Since when it no longer holds; null: it is open"),
         comment="One row per cause of trouble that was seen: one message, however many partitions it concerns",
     )

@@ -29,9 +29,7 @@ def upgrade() -> None:
         sa.Column("partitions", sa.Integer(), nullable=False, comment="How many partitions it concerns now"),
         sa.Column("first_seen", moment, nullable=False),
         sa.Column("last_seen", moment, nullable=False),
-        sa.Column(
-            "telling", sa.Integer(), nullable=False, comment="How often there was something to tell; 0: not yet"
-        ),
+        sa.Column("telling", sa.Integer(), nullable=False, comment="How often there was something to tell; 0: not yet"),
         sa.Column("due_at", moment, comment="When there was last something to tell"),
         sa.Column("told_at", moment, comment="Since when every channel has accepted what there is to tell"),
         sa.Column("cleared_at", moment, comment="Since when it no longer holds; null: it is open"),

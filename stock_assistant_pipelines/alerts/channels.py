@@ -1,0 +1,132 @@
+"""The channels that alerts go to: apprise's, and the robots of `robots` in place of apprise's own."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from apprise import Apprise, AppriseAsset, NotifyType
+from apprise.exception import AppriseException
+
+from stock_assistant_pipelines.alerts.robots import ROBOTS, Robot
+from stock_assistant_pipelines.alerts.wording import clip
+from stock_assistant_pipelines.settings import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from apprise.plugins.base import NotifyBase
+
+    from stock_assistant_pipelines.alerts.wording import Message
+    from stock_assistant_pipelines.settings import Settings
+
+TIMEOUT = 10.0
+"""Seconds after which a channel that has not answered counts as one that refused."""
+
+SECRET_LENGTH = 4
+"""From how many characters on a part of an address is taken out of what its channel answers."""
+
+TYPES = {"warning": NotifyType.WARNING, "critical": NotifyType.FAILURE, "cleared": NotifyType.SUCCESS}
+
+# What apprise logs names tokens, and goes no further than into the results of its calls.
+_LOG = logging.getLogger("apprise")
+_LOG.setLevel(logging.INFO)
+_LOG.propagate = False
+_LOG.addHandler(logging.NullHandler())
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a channel answered."""
+
+    accepted: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One of the addresses in ALERT_URLS."""
+
+    name: str
+    """Scheme and fingerprint. The address cannot be found from it."""
+    service: NotifyBase = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+    """The parts of the address that are shown nowhere."""
+
+    def send(self, message: Message) -> Answer:
+        """Send a message, and read the channel's own answer. Raises nothing that a channel does."""
+        sender = Apprise(self.service, asset=self.service.asset)
+        result = sender.notify(
+            body=message.body,
+            title=message.title,
+            notify_type=TYPES[message.severity],
+            log_level=logging.INFO,
+        )
+        told = [entry for each in result for entry in each.logs()] or list(result.logs())
+        wrong = [entry for entry in told if entry.level not in {"INFO", "DEBUG"}]
+        said = "; ".join(entry.message for entry in (told if result else wrong or told))
+        return Answer(bool(result), self.hide(said) or ("accepted" if result else "refused without a word"))
+
+    def hide(self, text: str) -> str:
+        """A text without any part of the address."""
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        return clip(" ".join(text.split()), 500)
+
+
+def channels(settings: Settings) -> list[Channel]:
+    """The channels of an installation. Raises `SettingsError`, which names an address by its place, as they are secrets."""
+    asset = AppriseAsset(app_id="stock-assistant", app_desc="Stock Assistant", service_timeout=TIMEOUT)
+    found: dict[str, Channel] = {}
+    for at, secret in enumerate(settings.alert_urls, start=1):
+        url = secret.get_secret_value()
+        service = _service(url, asset)
+        if service is None:
+            scheme = url.partition("://")[0].lower()
+            raise SettingsError(
+                f"ALERT_URLS: number {at} ({scheme}://…) is not an address that apprise takes: see docs/alerts.md"
+            )
+        name = _name(url, service, found)
+        found[name] = Channel(name, service, tuple(_secrets(url, service)))
+    return list(found.values())
+
+
+def _service(url: str, asset: AppriseAsset) -> NotifyBase | None:
+    """What sends to an address; None when it is none."""
+    for robot in ROBOTS:
+        words = robot.of(url)
+        if words is not None:
+            return _robot(robot, words, asset)
+    return Apprise.instantiate(url, asset=asset)
+
+
+def _robot(robot: type[NotifyBase], words: dict[str, Any], asset: AppriseAsset) -> NotifyBase | None:
+    try:
+        return robot(**words, asset=asset)
+    except (AppriseException, TypeError, ValueError):
+        return None  # what it says names the token
+
+
+def _name(url: str, service: NotifyBase, taken: Container[str]) -> str:
+    """A name for a channel, the same at every start. It is made of the masked address, in which no secret is left."""
+    masked = service.url(privacy=True).partition("?")[0]
+    fingerprint = hashlib.sha256(masked.encode()).hexdigest()[:6]
+    name = f"{masked.partition('://')[0]}-{fingerprint}"
+    numbered = (f"{name}-{number}" for number in count(2))
+    return name if name not in taken else next(each for each in numbered if each not in taken)
+
+
+def _secrets(url: str, service: NotifyBase) -> list[str]:
+    """The parts of an address which may be secrets, the longest first; of others than robots, all of it, quoted or not."""
+    if isinstance(service, Robot):
+        return sorted(service.secrets, key=len, reverse=True)
+    rest = url.partition("://")[2]
+    parts = set(re.split(r"[/:@?&=,;#]+", rest))
+    parts |= {part for whole in re.split(r"[/@?&]+", rest) for part in (whole, whole.partition(":")[2])}
+    known = parts | {unquote(part) for part in parts} | {url, rest}
+    return sorted((part for part in known if len(part) >= SECRET_LENGTH), key=len, reverse=True)

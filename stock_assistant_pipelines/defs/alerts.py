@@ -1,0 +1,126 @@
+"""The sensor `alerts`: each minute it looks what is wrong, and tells it. What that is and how it is told: `alerts`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+import dagster as dg
+from dagster import DagsterEventType, DagsterRunStatus
+
+from stock_assistant_pipelines import calendar
+from stock_assistant_pipelines.alerts.causes import Crash
+from stock_assistant_pipelines.alerts.delivery import deliver
+from stock_assistant_pipelines.defs.resources import Platform
+from stock_assistant_pipelines.warehouse.database import available
+
+LASTS = timedelta(days=1)
+"""How long a run that crashed is told, when no later one of its job ends as it should."""
+
+AT_ONCE = 50
+"""How many ended runs are looked at in one tick."""
+
+LINE = 300
+"""Characters of an error that are told."""
+
+ENDED = [DagsterRunStatus.FAILURE, DagsterRunStatus.SUCCESS]
+
+
+def build_sensor(platform: Platform, now: Callable[[], datetime] = calendar.now) -> dg.SensorDefinition:
+    """Keep the alerts in step with the coverage and the runs, and tell them."""
+
+    @dg.sensor(
+        name="alerts",
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Looks what failed, is partial, late, out of quota or not permitted, and tells it, once per cause.",
+    )
+    def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        moment = now()
+        runs = Runs.read(context.cursor, moment).follow(context.instance, moment)
+        with available(platform.settings) as database:
+            engine = database.engine()
+            try:
+                delivery = deliver(engine, platform.settings, moment, runs.crashes)
+            finally:
+                engine.dispose()
+        context.update_cursor(runs.written())
+        return dg.SkipReason(str(delivery))
+
+    return alerts
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs that have ended, as far as they were looked at, and those that crashed and still count: the sensor's cursor."""
+
+    until: datetime
+    """Runs that changed later are still to be looked at."""
+    seen: Sequence[str] = ()
+    """The runs that changed at that very moment, and were looked at."""
+    crashes: Sequence[Crash] = field(default=())
+
+    @classmethod
+    def read(cls, cursor: str | None, now: datetime) -> Self:
+        """Read the cursor; without one, nothing that has ended is told."""
+        if cursor is None:
+            return cls(now.astimezone(UTC))  # Dagster compares without the zone
+        known = json.loads(cursor)
+        crashes = [Crash(**{**crash, "at": datetime.fromisoformat(crash["at"])}) for crash in known["crashes"]]
+        return cls(datetime.fromisoformat(known["until"]), known["seen"], crashes)
+
+    def written(self) -> str:
+        """The cursor."""
+        crashes = [asdict(crash) | {"at": crash.at.isoformat()} for crash in self.crashes]
+        return json.dumps({"until": self.until.isoformat(), "seen": list(self.seen), "crashes": crashes})
+
+    def follow(self, instance: dg.DagsterInstance, now: datetime) -> Self:
+        """Look at the runs that have ended since. One that does its work ends what is told of those before it of its job."""
+        crashes = {crash.job: crash for crash in self.crashes if now - crash.at < LASTS}
+        until, seen = self.until, list(self.seen)
+        for record in self._ended(instance):
+            run, changed = record.dagster_run, record.update_timestamp.astimezone(UTC)
+            seen = [*seen, run.run_id] if changed == until else [run.run_id]
+            until = changed
+            error = None if run.status is DagsterRunStatus.SUCCESS else _error(instance, run.run_id)
+            crashes.pop(run.job_name, None)
+            if error is not None and now - changed < LASTS:
+                crashes[run.job_name] = Crash(run.run_id, run.job_name, error, changed)
+        return type(self)(until, seen, list(crashes.values()))
+
+    def _ended(self, instance: dg.DagsterInstance) -> Iterator[dg.RunRecord]:
+        """The runs that ended after those looked at, in the order in which they did."""
+        filters = dg.RunsFilter(statuses=ENDED, updated_after=self.until - timedelta(microseconds=1))
+        records = instance.get_run_records(filters, limit=AT_ONCE, order_by="update_timestamp", ascending=True)
+        return (record for record in records if record.dagster_run.run_id not in self.seen)
+
+
+def _error(instance: dg.DagsterInstance, run_id: str) -> str | None:
+    """The first line of what ended a run; None when it said which partitions are not whole, which the coverage knows too."""
+    ends = {DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE}
+    events = [entry.dagster_event for entry in instance.all_logs(run_id, of_type=ends) if entry.dagster_event]
+    steps = [event for event in events if event.event_type is DagsterEventType.STEP_FAILURE]
+    blameless = [event for event in steps if not _blames(event.step_failure_data.user_failure_data)]
+    if steps and not blameless:
+        return None
+    event = next(iter(blameless or events), None)
+    data: Any = event.event_specific_data if event else None
+    line = _first_line(getattr(data, "error", None)) or (event.message if event else None)
+    return (line or "it ended without a word: see its log")[:LINE]
+
+
+def _blames(failure: Any) -> bool:
+    """Whether a failure is ours, and names partitions."""
+    metadata: Mapping[str, Any] = getattr(failure, "metadata", None) or {}
+    return "incomplete" in metadata
+
+
+def _first_line(error: Any) -> str | None:
+    """The first line of the innermost error: what Dagster wraps around it says no more than in which step."""
+    while getattr(error, "cause", None):
+        error = error.cause
+    text = str(getattr(error, "message", "") or "").strip()
+    return text.splitlines()[0] if text else None
