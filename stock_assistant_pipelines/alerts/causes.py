@@ -203,7 +203,7 @@ def _late(standing: Standing) -> Iterator[Cause]:
 def _unasked(recent: Recent, overdue: Sequence[date]) -> list[date]:
     """The overdue days after the last complete one that are not booked. What ended longer ago nobody waits for."""
     freshness = recent.freshness
-    if freshness.age is not Age.STALE or freshness.last_complete is None or (freshness.behind or 0) > REACH:
+    if freshness.age is Age.UNKNOWN or freshness.last_complete is None or (freshness.behind or 0) > REACH:
         return []
     return [day for day in overdue if day > freshness.last_complete and day not in recent.booked]
 

@@ -20,22 +20,26 @@ from stock_assistant_pipelines.settings import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Container
 
+    from apprise.logger import NotifyLogEntry
     from apprise.plugins.base import NotifyBase
 
     from stock_assistant_pipelines.alerts.wording import Message
     from stock_assistant_pipelines.settings import Settings
 
-TIMEOUT = 10.0
+TIMEOUT = 15.0
 """Seconds after which a channel that has not answered counts as one that refused."""
 
 SECRET_LENGTH = 4
 """From how many characters on a part of an address is taken out of what its channel answers."""
 
+DETAILS = ("Socket Exception", "Response Details")
+"""So begin the lines of apprise's log, of the level DEBUG, that hold an answer."""
+
 TYPES = {"warning": NotifyType.WARNING, "critical": NotifyType.FAILURE, "cleared": NotifyType.SUCCESS}
 
 # What apprise logs names tokens, and goes no further than into the results of its calls.
 _LOG = logging.getLogger("apprise")
-_LOG.setLevel(logging.INFO)
+_LOG.setLevel(logging.DEBUG)
 _LOG.propagate = False
 _LOG.addHandler(logging.NullHandler())
 
@@ -65,11 +69,10 @@ class Channel:
             body=message.body,
             title=message.title,
             notify_type=TYPES[message.severity],
-            log_level=logging.INFO,
+            log_level=logging.DEBUG,
         )
-        told = [entry for each in result for entry in each.logs()] or list(result.logs())
-        wrong = [entry for entry in told if entry.level not in {"INFO", "DEBUG"}]
-        said = "; ".join(entry.message for entry in (told if result else wrong or told))
+        entries = [entry for each in result for entry in each.logs()] or list(result.logs())
+        said = "; ".join(entry.message for entry in entries if _tells(entry, accepted=bool(result)))
         return Answer(bool(result), self.hide(said) or ("accepted" if result else "refused without a word"))
 
     def hide(self, text: str) -> str:
@@ -77,6 +80,13 @@ class Channel:
         for secret in self.secrets:
             text = text.replace(secret, "***")
         return clip(" ".join(text.split()), 500)
+
+
+def _tells(entry: NotifyLogEntry, *, accepted: bool) -> bool:
+    """Whether a line of apprise's log says what a channel answered. The answer to a refused message is in its details."""
+    if accepted:
+        return entry.level == "INFO"
+    return entry.level in {"WARNING", "ERROR"} or entry.message.startswith(DETAILS)
 
 
 def channels(settings: Settings) -> list[Channel]:
