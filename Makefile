@@ -11,7 +11,7 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME PYTHONPATH VIRTUAL_E
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up test lint format bench lock image-check clean
+.PHONY: help demo up test lint format bench drill lock image-check clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -37,6 +37,9 @@ format: .venv/.stamp ## Sort imports, apply ruff's safe fixes, format
 
 bench: .venv/.stamp ## Measure against the plain ways of doing the same
 	@$(BIN)/python -m bench $(ARGS)
+
+drill: .venv/.stamp ## Break it on purpose, and show what is lost (ARGS="4 7" to choose)
+	@$(BIN)/python -m drill $(ARGS)
 
 image-check: .venv/.stamp ## Run the Dockerfile's install steps without Docker
 	@$(BIN)/python deploy/image_check.py $(ARGS)

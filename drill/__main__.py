@@ -1,0 +1,68 @@
+"""`python -m drill [FAULT …]`: break it on purpose, and show what the user saw and what was lost."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+import bench.report
+from drill import breaks, channel, crashes, source
+from drill.finding import Finding, report, show
+from drill.stage import Stuck, stage
+from stock_assistant_pipelines.cli.up import stopped_by_signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from drill.stage import Stage
+
+FAULTS: dict[str, Callable[[Stage], Finding]] = {
+    "1": source.down,
+    "2": source.half,
+    "3": source.yesterday,
+    "4": source.exhausted,
+    "5": crashes.killed,
+    "6": crashes.restarted,
+    "12": channel.refused,
+    "13": breaks.long_break,
+    "7": crashes.database_gone,
+}
+"""By their numbers, in the order in which they are played: the database goes when nothing else needs it."""
+
+
+@click.command()
+@click.argument("numbers", nargs=-1, type=click.Choice(tuple(FAULTS)), metavar="[FAULT]...")
+@click.option(
+    "--write",
+    "path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Also put the report between its markers in this Markdown file, docs/drill.md.",
+)
+def main(numbers: tuple[str, ...], path: Path | None) -> None:
+    """Play faults on an installation of its own, all of them or those with these numbers. Exit 1 when something is lost."""
+    console = Console(highlight=False, width=None if Console().is_terminal else 140)
+    findings, stuck = [], 0
+    with stopped_by_signal(), stage() as ground:
+        for number in dict.fromkeys(numbers or FAULTS):
+            console.rule(f"Fault {number}: {(FAULTS[number].__doc__ or '').split('. ', 1)[1]}", align="left")
+            try:
+                finding = FAULTS[number](ground)
+            except Stuck as error:
+                stuck += 1
+                console.print(f"Fault {number} did not end well: {error}", style="bold red", markup=False)
+                continue
+            findings.append(finding)
+            show(finding, console)
+    told = report(findings)
+    bench.report.show(told, console)
+    if path:
+        bench.report.write(told, path, "make drill")
+    sys.exit(1 if stuck or any(finding.lost for finding in findings) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""What a fault did: injected, seen, lost, and how it became whole again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.box import ROUNDED
+from rich.table import Table as RichTable
+
+from bench.report import Report, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fault, from its injection to the end of its consequences."""
+
+    number: str
+    """Its number in the list of faults."""
+    injected: str
+    seen: Sequence[str]
+    """What the user saw, in the product's own words."""
+    healed: str
+    """What made it whole again, and who did that."""
+    lost: Sequence[str]
+    """What is not there, or not as an undisturbed landing leaves it. Nothing, when all is well."""
+    seconds: float | None = None
+    """From the end of the fault until all was whole again; None where nothing had to be mended."""
+
+    @property
+    def after(self) -> str:
+        """How long it took."""
+        return "at once" if self.seconds is None else f"{self.seconds:.0f} s after the fault's end"
+
+
+def show(finding: Finding, console: Console) -> None:
+    """Print a finding."""
+    table = RichTable(title=f"Fault {finding.number}", title_justify="left", box=ROUNDED, show_header=False, width=120)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("injected", finding.injected)
+    table.add_row("seen", "\n".join(finding.seen))
+    table.add_row("whole again", f"{finding.healed} ({finding.after})")
+    table.add_row("lost", "\n".join(finding.lost) or "nothing")
+    console.print(table, markup=False)
+
+
+def report(findings: Sequence[Finding]) -> Report:
+    """All findings as a report, for the terminal and the page."""
+    return Report(
+        "drill",
+        "what does a fault do, and what is lost?",
+        [
+            Table(
+                "Every fault on an installation of its own days",
+                ("fault", "injected", "what made it whole", "whole after", "lost"),
+                [
+                    (
+                        each.number,
+                        each.injected,
+                        each.healed,
+                        each.after,
+                        f"{len(each.lost)} days" if each.lost else "nothing",
+                    )
+                    for each in findings
+                ],
+            )
+        ],
+        [
+            "Lost: days of `daily`, `adj_factor` and `suspend_d` whose rows differ from those of an undisturbed landing of the same "
+            "days, or that are not booked as complete. During each fault of the source it is checked besides that no day is booked "
+            "as complete that is not.",
+            "Whole after: seconds from the end of the fault.",
+        ],
+    )

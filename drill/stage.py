@@ -1,0 +1,281 @@
+"""The stage: an installation with everything that `stock-assistant up` starts but the UI, a sandbox beside it, and the truth.
+
+Every fault has trading days of its own, older than a year, so that nothing else asks for them: what the sensor catches up by
+itself is the last year.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import psutil
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.cli import services
+from stock_assistant_pipelines.defs.backfills import Backfill, instance
+from stock_assistant_pipelines.ingest import Ingest
+from stock_assistant_pipelines.sandbox.server import TOKEN, running
+from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.tushare.transport import Transport
+from stock_assistant_pipelines.warehouse import embedded
+from stock_assistant_pipelines.warehouse.database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from sqlalchemy import Engine
+
+    from stock_assistant_pipelines.catalog.dataset import Dataset
+    from stock_assistant_pipelines.sandbox.server import Running
+
+DATASETS = tuple(CATALOG[name] for name in ("suspend_d", "daily", "adj_factor"))
+"""One whose days come many in a call, and two whose days come one in a call; suspensions and bars prove each other."""
+
+PATIENCE = 600.0
+"""Seconds after which something that should happen is taken not to."""
+
+BY_DAY = """
+select {grain}::text as day, md5(string_agg(t::text, '|' order by t::text)) as rows from {api} as t
+where {grain} between :first and :last group by 1
+"""
+
+
+class Stuck(RuntimeError):
+    """Something that should have happened did not."""
+
+
+@dataclass
+class Stage:
+    """What a fault is played on."""
+
+    server: Path
+    """The directory of the PostgreSQL server."""
+    machine: services.Machine
+    sandbox: Running
+    engine: Engine
+    truth: Engine
+    """The database of an undisturbed landing."""
+    dagster: dg.DagsterInstance
+    api: str
+    held: ExitStack
+    """What is to be let go at the end."""
+
+    @property
+    def code(self) -> services.Service:
+        """Dagster's code server, whose children are the runs."""
+        return next(each for each in self.machine.first if each.name == "code location")
+
+    def days(self, first: date, count: int) -> list[date]:
+        """So many trading days from a day on."""
+        days = _ingest(self.truth, self.sandbox).calendar(CATALOG["daily"], [date.today()])  # noqa: DTZ011 - any day after
+        return days.between(first, date.today())[:count]  # noqa: DTZ011
+
+    def learn(self, days: Sequence[date]) -> None:
+        """Land these days undisturbed, into the other database."""
+        for dataset in DATASETS:
+            for entry in _ingest(self.truth, self.sandbox).land(dataset, days):
+                if not entry.settled:
+                    raise Stuck(f"the undisturbed landing left {dataset.api} {entry.partition} {entry.status}")
+        self.sandbox.forget()
+
+    def backfill(self, days: Sequence[date], datasets: Sequence[Dataset] = DATASETS) -> Backfill:
+        """Ask Dagster for these days, as its UI does."""
+        from stock_assistant_pipelines.definitions import defs
+
+        return Backfill.launch(self.dagster, defs, list(datasets), days[0], days[-1], "drill")
+
+    def statuses(self, days: Sequence[date]) -> Counter[tuple[str, str]]:
+        """How many of these trading days of each dataset have which status, as the API says it."""
+        counted: Counter[tuple[str, str]] = Counter()
+        for dataset in DATASETS:
+            for row in self.coverage(dataset, days):
+                counted[dataset.api, row["status"]] += 1
+        return counted
+
+    def coverage(self, dataset: Dataset, days: Sequence[date]) -> list[dict[str, Any]]:
+        """The coverage of these trading days, as the API says it."""
+        span = f"start={days[0].isoformat()}&end={days[-1].isoformat()}&limit=1000&keys=20"
+        wanted = {day.isoformat() for day in days}
+        answer = self.get(f"/datasets/{dataset.api}/coverage?{span}")
+        if "items" not in answer:
+            raise Stuck(f"the API does not tell the coverage: {answer}")
+        rows = [dict(zip(answer["fields"], item, strict=True)) for item in answer["items"]]
+        return [row for row in rows if row["partition"] in wanted]
+
+    def get(self, path: str) -> Any:
+        """An answer of the API, a problem too."""
+        try:
+            with urllib.request.urlopen(self.api + path, timeout=30) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as problem:
+            return json.load(problem)
+
+    def told(self, days: Sequence[date]) -> list[str]:
+        """What the API and the runs' log say of these days."""
+        said = [
+            f"API: {api} {status}: {count} of {len(days)} days"
+            for (api, status), count in sorted(self.statuses(days).items())
+        ]
+        reasons = Counter(
+            row["reason"] for dataset in DATASETS for row in self.coverage(dataset, days) if row["reason"]
+        )
+        return said + [f"API, a reason: {reason}" for reason, _ in reasons.most_common(2)]
+
+    def failures(self, backfill: Backfill) -> list[str]:
+        """How the runs of a backfill ended, in Dagster's words and ours."""
+        said = []
+        for run in backfill.runs:
+            logged = self.dagster.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+            errors = [entry.dagster_event.step_failure_data.error for entry in logged if entry.dagster_event]
+            messages = [(error.cause or error).message.splitlines()[0] for error in errors if error]
+            said.append(f"Dagster: run {run.status.value}" + (f": {messages[0]}" if messages else ""))
+        return said
+
+    def lost(self, days: Sequence[date]) -> list[str]:
+        """The days whose rows are not those of the undisturbed landing, or which are not booked as complete."""
+        return [
+            f"{dataset.api} {day}"
+            for dataset in DATASETS
+            for day in sorted(self._differing(dataset, days) | self._open(dataset, days))
+        ]
+
+    def whole(self, days: Sequence[date]) -> bool:
+        """Whether every one of these days is booked as complete."""
+        return not any(self._open(dataset, days) for dataset in DATASETS)
+
+    def claimed(self, days: Sequence[date]) -> list[str]:
+        """The days that are booked as complete and do not hold what the undisturbed landing holds: there may be none, ever."""
+        return [
+            f"{dataset.api} {day} is booked as complete and is not"
+            for dataset in DATASETS
+            for day in sorted(self._differing(dataset, days) - self._open(dataset, days))
+        ]
+
+    def _differing(self, dataset: Dataset, days: Sequence[date]) -> set[str]:
+        return set(differing(dataset, days, self.engine, self.truth))
+
+    def _open(self, dataset: Dataset, days: Sequence[date]) -> set[str]:
+        query = "select partition from coverage where dataset = :api and status = 'complete'"
+        with self.engine.connect() as connection:
+            complete = set(connection.execute(text(query), {"api": dataset.api}).scalars())
+        return {day.isoformat() for day in days} - complete
+
+    def run_processes(self) -> list[psutil.Process]:
+        """The processes of the runs that are under way."""
+        assert self.code.process is not None
+        children = psutil.Process(self.code.process.pid).children(recursive=True)
+        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+    def command(self, *words: str, about: str = "") -> list[str]:
+        """Run `stock-assistant` as a user does, with the environment of the services; its last lines, or those about a word."""
+        name = str(Path(sys.executable).with_name("stock-assistant"))
+        done = subprocess.run([name, *words], env=self.machine.environment, capture_output=True, text=True, check=False)
+        lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        shown = [line for line in lines if about in line]
+        return [f"$ stock-assistant {' '.join(words)}", *shown[-3:]]
+
+    def pass_time(self, hours: float) -> None:
+        """Let all that was tried have been tried so many hours earlier: the clock of the machine itself is not moved."""
+        values = {"span": f"{hours} hours"}
+        with self.engine.begin() as connection:
+            connection.execute(text("update coverage set landed_at = landed_at - cast(:span as interval)"), values)
+            connection.execute(
+                text(
+                    "update quota set paused_until = paused_until - cast(:span as interval),"
+                    " day = ((day + time '12:00') - cast(:span as interval))::date"
+                ),
+                values,
+            )
+
+
+def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+    """Wait for a condition. Raises `Stuck` when it does not come true."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise Stuck(f"{what}: not within {seconds:.0f} s")
+        time.sleep(0.2)
+    return value
+
+
+@contextmanager
+def stage(stocks: int = 60) -> Iterator[Stage]:
+    """Start an installation of its own in the temporary directory."""
+    with tempfile.TemporaryDirectory(prefix="sa-drill-", dir="/tmp") as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        with (
+            embedded.running(directory / "pg") as url,
+            running(process=True, stocks=stocks, quota=False, latency=0.05) as sandbox,
+        ):
+            database, undisturbed = (Database(url.set(database=each)) for each in ("drill", "truth"))
+            database.prepare()
+            undisturbed.prepare()
+            with (
+                _services(directory, database, sandbox) as (machine, api),
+                _surroundings(machine.environment),
+                instance() as dagster,
+                ExitStack() as held,
+            ):
+                engines = [each.engine() for each in (database, undisturbed)]
+                for engine in engines:
+                    held.callback(engine.dispose)
+                yield Stage(directory / "pg", machine, sandbox, *engines, dagster, api, held)
+
+
+@contextmanager
+def _services(directory: Path, database: Database, sandbox: Running) -> Iterator[tuple[services.Machine, str]]:
+    """Code server, API and daemon."""
+    settings = Settings(_env_file=None, data_dir=directory / "data", tushare_token=None)
+    port = services.free_port()
+    machine = services.machine(settings, database, api_port=port, ui_port=None, sandbox_port=None, stocks=0)
+    machine.environment.update(
+        TUSHARE_BASE_URL=sandbox.url, TUSHARE_TOKEN=TOKEN, TUSHARE_POINTS="5000", TUSHARE_CALLS_PER_MINUTE="6000"
+    )
+    with machine.running():
+        yield machine, f"http://{services.LOOPBACK}:{port}{settings.api_v1_str}"
+
+
+@contextmanager
+def _surroundings(values: Mapping[str, str]) -> Iterator[None]:
+    """Let this process ask the same Dagster and database as the services do."""
+    before = dict(os.environ)
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _ingest(engine: Engine, sandbox: Running) -> Ingest:
+    return Ingest(engine, Transport(SecretStr(TOKEN), sandbox.url))
+
+
+def differing(dataset: Dataset, days: Sequence[date], engine: Engine, truth: Engine) -> list[str]:
+    """The days whose rows are not the same in both databases."""
+    here, there = _by_day(engine, dataset, days), _by_day(truth, dataset, days)
+    return [day.isoformat() for day in days if here.get(day.isoformat()) != there.get(day.isoformat())]
+
+
+def _by_day(engine: Engine, dataset: Dataset, days: Sequence[date]) -> dict[str, str]:
+    query = text(BY_DAY.format(grain=dataset.grain.value, api=dataset.api))
+    with engine.connect() as connection:
+        rows = connection.execute(query, {"first": days[0], "last": days[-1]})
+        return {row.day: row.rows for row in rows}
