@@ -94,10 +94,11 @@ def _told(alert: Alert, channels: Sequence[str]) -> list[str]:
         state = alert.channels.get(name)
         if state and state.telling == alert.telling and state.accepted_at:
             lines.append(f"{name}: {_moment(state.accepted_at)}")
-        elif state and state.attempts:
-            lines.append(f"{name}: refused {state.attempts} times, {state.last_error}")
         elif alert.cleared_at and not (state and state.telling):
             lines.append(f"{name}: not told, it passed")
+        elif state and state.attempts:
+            times = "once" if state.attempts == 1 else f"{state.attempts} times"
+            lines.append(f"{name}: refused {times}, {state.last_error}")
         else:
             lines.append(f"{name}: to be told")
     return lines

@@ -1,0 +1,126 @@
+"""The sensor `alerts`: what it tells of the coverage, and of runs that ended without a partition to blame."""
+
+from __future__ import annotations
+
+import traceback
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pytest
+from sqlalchemy import text
+
+from stock_assistant_pipelines.alerts import outbox
+from stock_assistant_pipelines.defs import alerts
+from stock_assistant_pipelines.defs.fill import fill_config
+from stock_assistant_pipelines.defs.resources import Platform
+from stock_assistant_pipelines.settings import SHANGHAI, Settings, SettingsError
+
+if TYPE_CHECKING:
+    from code_location import CodeLocation
+    from sqlalchemy import Engine
+
+    from stock_assistant_pipelines.alerts.outbox import Alert
+    from stock_assistant_pipelines.sandbox.server import Running
+
+CANARY = "canary4f1c9a77"
+DAY = date(2026, 3, 3)
+
+
+class Watch:
+    """The sensor, from tick to tick."""
+
+    def __init__(self, location: CodeLocation, engine: Engine, **words: list[str]) -> None:
+        self.location, self.engine = location, engine
+        self.settings = Settings(**(location.settings.model_dump() | words))
+        self.cursor: str | None = None
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(SHANGHAI) + self.ahead
+
+    def tick(self) -> str:
+        """What one tick says."""
+        sensor = alerts.build_sensor(Platform(self.settings), now=self.now)
+        with dg.build_sensor_context(instance=self.location.instance, cursor=self.cursor) as context:
+            told = sensor.evaluate_tick(context)
+        self.cursor = told.cursor
+        assert told.run_requests == []
+        return str(told.skip_message)
+
+    def opened(self) -> dict[str, Alert]:
+        with self.engine.connect() as connection:
+            return {alert.cause: alert for alert in outbox.alerts(connection)}
+
+    def fill(self, **days: list[date]) -> dg.ExecuteInProcessResult:
+        """Run the job `fill`."""
+        job = self.location.repository.get_job("fill")
+        instance, config = self.location.instance, fill_config(days)
+        return job.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
+
+
+@pytest.fixture
+def watch(location: CodeLocation, engine: Engine) -> Watch:
+    watch = Watch(location, engine)
+    watch.tick()
+    return watch
+
+
+def test_it_says_that_nobody_is_told_and_keeps_the_table(watch: Watch) -> None:
+    assert watch.tick() == "0 alerts are open; ALERT_URLS is not set, so nobody is told"
+
+
+def test_a_run_that_names_its_partitions_is_told_by_their_cause_alone(watch: Watch, sandbox: Running) -> None:
+    sandbox.inject("permission:api=adj_factor")
+    assert not watch.fill(adj_factor=[DAY]).success
+    watch.tick()
+    assert watch.opened().keys() == {"permission:PermissionDenied"}
+
+
+def test_a_run_that_crashed_is_told_until_a_later_one_of_its_job_does_its_work(watch: Watch, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("alter table daily rename to elsewhere"))
+    crashed = watch.fill(daily=[DAY])
+    assert not crashed.success
+    watch.tick()
+    watch.tick()
+    (alert,) = (alert for cause, alert in watch.opened().items() if cause == "failed:run of fill")
+    assert crashed.run_id in alert.body
+    assert 'relation "daily" does not exist' in alert.body
+    with engine.begin() as connection:
+        connection.execute(text("alter table elsewhere rename to daily"))
+    assert watch.fill(daily=[DAY]).success
+    watch.tick()
+    assert "failed:run of fill" not in watch.opened()
+
+
+def test_a_crash_is_told_for_a_day_and_one_from_before_the_first_tick_is_not(watch: Watch) -> None:
+    assert not watch.fill(unknown=[]).success
+    watch.tick()
+    assert "the catalog has no unknown" in watch.opened()["failed:run of fill"].body
+    watch.cursor = None
+    assert watch.tick().startswith("0 alerts")
+    assert not watch.fill(unknown=[]).success
+    watch.tick()
+    watch.ahead = timedelta(days=1)
+    assert watch.tick().startswith("0 alerts")
+
+
+def test_no_secret_reaches_dagster(location: CodeLocation, engine: Engine) -> None:
+    urls = [f"wecombot://{CANARY}?base=http://127.0.0.1:9", f"dingtalk://{CANARY}/?base=http://127.0.0.1:9"]
+    watch = Watch(location, engine, alert_urls=urls)
+    watch.tick()
+    assert not watch.fill(unknown=[]).success
+    told = watch.tick()
+    assert "0 messages accepted, 2 refused by 2 channels" in told
+    with engine.connect() as connection:
+        kept = str(connection.execute(text("select * from alert_channel")).all())
+    assert "Connection refused" in kept
+    assert CANARY not in f"{told} {watch.cursor} {kept}"
+
+
+def test_an_address_that_is_none_ends_the_tick_with_one_line(location: CodeLocation, engine: Engine) -> None:
+    watch = Watch(location, engine, alert_urls=[f"nonsense://{CANARY}"])
+    with pytest.raises(SettingsError, match=r"ALERT_URLS: number 1 \(nonsense://…\)") as caught:
+        watch.tick()
+    assert CANARY not in "".join(traceback.format_exception(caught.value))
