@@ -72,9 +72,9 @@ def report(findings: Sequence[Finding]) -> Report:
             )
         ],
         [
-            "Lost: days of `daily`, `adj_factor` and `suspend_d` whose rows differ from those of an undisturbed landing, or that "
-            "are not booked as complete. During each fault of the source it is checked besides that no day is booked as complete "
-            "that is not.",
+            "Lost: days of `daily`, `adj_factor` and `suspend_d` whose rows differ from those of an undisturbed landing, "
+            "or that are not booked as complete.",
+            "During each fault of the source it is checked besides that no day is booked as complete that is not.",
             "Whole after: seconds from the end of the fault.",
         ],
     )
