@@ -113,7 +113,7 @@ def again_at(entry: Booked) -> datetime:
             return datetime.combine(tomorrow, time(), SHANGHAI)
         case Status.DEFERRED, "Throttled hour":
             return entry.landed_at + timedelta(hours=1)
-        case Status.DISABLED, _:
+        case (Status.DISABLED, _) | (_, "broken"):  # an answer that breaks a law ends the tries all the same
             return entry.landed_at + LONGEST_PAUSE
     doublings: int = 2 ** min(entry.attempts, 10)  # the longest pause is reached long before
     return entry.landed_at + min(PAUSE * doublings, LONGEST_PAUSE)

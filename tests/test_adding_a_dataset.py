@@ -124,6 +124,7 @@ def test_it_has_checks_of_its_own(told: dict) -> None:  # type: ignore[type-arg]
         "keys": True,
         "calendar": True,
         "bought": True,
+        "nulls": True,
     }
     assert "fresh" in told["checks"]
 

@@ -53,7 +53,7 @@ class Severity(StrEnum):
     """What a broken rule means for those who read the rows."""
 
     BLOCK = "block"
-    """The rows are wrong: nothing downstream should be built on them."""
+    """The rows are wrong: their day is not complete, and nothing downstream is built on it."""
     WARN = "warn"
     """The rows are odd: look at them."""
 
@@ -202,6 +202,8 @@ class Rule:
     predicate: str
     title: str
     severity: Severity = Severity.BLOCK
+    id: str | None = None
+    """Its number in the catalogue of checks (`docs/checks.md`), where it has one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -24,12 +24,14 @@ OHLC = Rule(
     "ohlc",
     "low > 0 and low <= least(open, close) and high >= greatest(open, close)",
     "low ≤ open, close ≤ high, and all are above zero",
+    id="C04",
 )
 PCT_CHG = Rule(
     "pct_chg",
     "pre_close = 0 or abs(pct_chg - (close - pre_close) / pre_close * 100) <= 0.02",
     "pct_chg is the change against pre_close, within 0.02 percentage points",
     Severity.WARN,
+    "C06",
 )
 
 DAILY = Dataset(
@@ -134,12 +136,15 @@ DAILY_BASIC = Dataset(
     rules=(
         Rule(
             "total_mv",
-            "abs(total_mv - close * total_share) <= 0.0001 * total_mv",
-            "total_mv is close times total_share",
+            "ts_code like '689%' or abs(total_mv - close * total_share) <= 0.0001 * total_mv",
+            "total_mv is close times total_share, but for depositary receipts",
             Severity.WARN,
         ),
     ),
-    quirks=("pe is null at a loss (about a quarter of the market); a null is never filled.",),
+    quirks=(
+        "pe is null at a loss (about a quarter of the market); a null is never filled.",
+        "Of the depositary receipt 689009.SH the source counts now receipts, now shares, of which one is ten receipts.",
+    ),
 )
 
 SUSPEND_D = Dataset(

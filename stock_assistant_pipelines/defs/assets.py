@@ -61,8 +61,9 @@ def _land(context: dg.AssetExecutionContext, dataset: Dataset, platform: Platfor
             if len(landed) % LOGGED_EVERY == 0:  # a log line costs as much as booking a partition
                 context.log.info(f"{dataset.api}: {len(landed)} partitions, now {entry.partition}: {entry.status}")
         landed = ingest.reviewed(dataset, landed)
+        yield from checks.evaluate(ingest.engine, dataset, wanted, landed)
+        landed = ingest.reviewed(dataset, landed)
         with ingest.engine.connect() as connection:
-            yield from checks.evaluate(connection, dataset, wanted, landed)
             yield from freshness.evaluate(connection, dataset)
     settled = [entry for entry in landed if entry.settled]
     unsettled = [entry for entry in landed if not entry.settled]

@@ -1,39 +1,28 @@
-"""What is checked of the rows that a run has landed: completeness, keys, calendar, and the rules of the catalog."""
+"""The checks of a dataset, as Dagster declares and reports them: completeness, the rules of its rows, and the laws that it is
+read by. What they are and how they are judged is told in `warehouse`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
-from sqlalchemy import bindparam, func, literal_column, not_, select
 
 from stock_assistant_pipelines.catalog.dataset import Dataset, Severity
-from stock_assistant_pipelines.warehouse.tables import METADATA
+from stock_assistant_pipelines.warehouse import laws, rules
+from stock_assistant_pipelines.warehouse.verdicts import EXAMPLES, Verdict, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
 
-    from sqlalchemy import ColumnElement, Connection, Select
+    from sqlalchemy import Engine
 
     from stock_assistant_pipelines.warehouse.coverage import Coverage
-
-EXAMPLES = 5
+    from stock_assistant_pipelines.warehouse.laws import Law
+    from stock_assistant_pipelines.warehouse.rules import RowCheck
 
 SEVERITY = {Severity.BLOCK: dg.AssetCheckSeverity.ERROR, Severity.WARN: dg.AssetCheckSeverity.WARN}
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A query that counts the rows breaking a condition, and names a few of them."""
-
-    name: str
-    title: str
-    severity: Severity
-    broken: Select[Any]
-    """The offending rows' keys; `:days` are the trading days of the run."""
-
 
 COMPLETE = "complete"
 
@@ -45,64 +34,68 @@ def specs(dataset: Dataset) -> list[dg.AssetCheckSpec]:
         asset=dataset.api,
         description="Every partition holds everything that is expected of it.",
         blocking=True,
+        metadata={"id": "C01"},
     )
+    checks: list[RowCheck | Law] = [*rules.of(dataset), *laws.of(dataset)]
     return [complete] + [
         dg.AssetCheckSpec(
-            check.name, asset=dataset.api, description=check.title, blocking=check.severity is Severity.BLOCK
+            check.name,
+            asset=dataset.api,
+            description=check.title,
+            blocking=check.severity is Severity.BLOCK,
+            metadata={"id": check.id} if check.id else None,
         )
-        for check in row_checks(dataset)
+        for check in checks
     ]
 
 
-def row_checks(dataset: Dataset) -> list[Check]:
-    """The checks that look at rows: unique keys, days on which the market was open, and the dataset's own rules."""
-    table = METADATA.tables[dataset.api]
-    key = [table.c[name] for name in dataset.key]
-    of_run = _of_run(dataset)
-    repeated = select(*key).where(*of_run).group_by(*key).having(func.count() > 1)
-    checks = [Check("keys", f"No two rows have the same {', '.join(dataset.key)}.", Severity.BLOCK, repeated)]
-    if dataset.calendar:
-        calendar = METADATA.tables[dataset.calendar]
-        closed = select(calendar.c.cal_date).where(calendar.c.is_open == 0)
-        outside = select(*key).where(*of_run, table.c[dataset.grain.value].in_(closed))
-        checks.append(Check("calendar", "Every row is of a trading day.", Severity.BLOCK, outside))
-    for rule in dataset.rules:
-        broken = select(*key).select_from(table).where(*of_run, not_(func.coalesce(_predicate(rule.predicate), True)))
-        checks.append(Check(rule.name, f"In every row, {rule.title}.", rule.severity, broken))
-    return checks
-
-
-def _of_run(dataset: Dataset) -> list[ColumnElement[bool]]:
-    table = METADATA.tables[dataset.api]
-    return [table.c[dataset.grain.value] == func.any(bindparam("days"))] if dataset.partitioned else []
-
-
-def _predicate(text: str) -> ColumnElement[bool]:
-    """A rule's predicate: a constant of the catalog, over the dataset's own columns."""
-    return literal_column(f"({text})")
-
-
 def evaluate(
-    connection: Connection, dataset: Dataset, days: Sequence[date], landed: Sequence[Coverage]
+    engine: Engine, dataset: Dataset, days: Sequence[date], landed: Sequence[Coverage]
 ) -> Iterator[dg.AssetCheckResult]:
-    """Evaluate every check of a dataset on the partitions of a run."""
+    """Evaluate every check of a dataset on the partitions of a run. Days that break what blocks are not complete afterwards."""
     open_ends = {entry.partition: entry.reason or entry.status.value for entry in landed if not entry.settled}
     yield dg.AssetCheckResult(
         check_name=COMPLETE,
         passed=not open_ends,
-        metadata={"partitions": len(landed), "incomplete": len(open_ends), "why": dg.MetadataValue.json(open_ends)},
+        metadata={
+            "id": "C01",
+            "partitions": len(landed),
+            "incomplete": len(open_ends),
+            "why": dg.MetadataValue.json(open_ends),
+        },
     )
-    for check in row_checks(dataset):
-        broken = check.broken.subquery()
-        values = {"days": list(days)} if dataset.partitioned else {}
-        count = connection.execute(select(func.count()).select_from(broken), values).scalar_one()
-        examples = connection.execute(select(broken).limit(EXAMPLES), values).all() if count else []
-        yield dg.AssetCheckResult(
-            check_name=check.name,
-            passed=count == 0,
-            severity=SEVERITY[check.severity],
-            metadata={
-                "rows": count,
-                "examples": dg.MetadataValue.json([[str(value) for value in row] for row in examples]),
-            },
-        )
+    for verdict in judge(engine, dataset, days):
+        yield _result(verdict)
+
+
+def _result(verdict: Verdict) -> dg.AssetCheckResult:
+    metadata: dict[str, dg.MetadataValue | str | int] = {
+        "rows": verdict.rows,
+        "examples": dg.MetadataValue.json(list(verdict.examples)),
+        "days_checked": verdict.checked,
+        "days_skipped": len(verdict.skipped),
+    }
+    if verdict.id:
+        metadata["id"] = verdict.id
+    if verdict.skipped:
+        metadata["skipped"] = dg.MetadataValue.json([day.isoformat() for day in verdict.skipped[:EXAMPLES]])
+    if verdict.unknown:
+        metadata["unknown"] = verdict.unknown
+    if verdict.look and not verdict.holds:
+        metadata["look"] = verdict.look
+    return dg.AssetCheckResult(
+        check_name=verdict.name,
+        passed=verdict.holds,
+        severity=SEVERITY[verdict.severity],
+        description=_description(verdict),
+        metadata=metadata,
+    )
+
+
+def _description(verdict: Verdict) -> str:
+    """What was judged, in a sentence: a day that was skipped has not passed."""
+    found = f"{verdict.rows} rows break it" if verdict.broken else "it holds"
+    told = f"{found} on {verdict.checked} days" if verdict.checked else "nothing was judged"
+    if verdict.skipped:
+        told += f"; {len(verdict.skipped)} days were skipped, since something that it reads is not complete there"
+    return told

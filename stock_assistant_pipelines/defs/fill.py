@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from itertools import chain
 from typing import Any
 
 import dagster as dg
@@ -54,32 +53,45 @@ def land_days(context: dg.OpExecutionContext, config: Filling, platform: dg.Reso
                 if len(done) % LOGGED_EVERY == 0:  # a log line costs as much as booking a partition
                     context.log.info(f"{dataset.api}: {len(done)} partitions, now {entry.partition}: {entry.status}")
             done = ingest.reviewed(dataset, done)
-            yield from _events(dataset, wanted, done, ingest, platform)
+            yield from _evaluations(dataset, wanted, done, ingest)
+            done = ingest.reviewed(dataset, done)
+            yield from _partitions(dataset, done, platform)
             landed += [(dataset, entry) for entry in done]
     if failure := _failure(landed):
         raise failure
 
 
-def _events(
-    dataset: Dataset, wanted: Sequence[date], landed: Sequence[Coverage], ingest: Ingest, platform: Platform
-) -> Iterator[Any]:
-    """What the UI is told of a dataset: the complete partitions, what the others lack, and the checks."""
+def _evaluations(
+    dataset: Dataset, wanted: Sequence[date], landed: Sequence[Coverage], ingest: Ingest
+) -> Iterator[dg.AssetCheckEvaluation]:
+    """What the UI is told of the checks. What blocks fails the run in the end, as it does in an asset's own."""
+    for result in checks.evaluate(ingest.engine, dataset, wanted, landed):
+        yield _evaluation(dataset, result, blocking=result.severity is dg.AssetCheckSeverity.ERROR)
+    with ingest.engine.connect() as connection:
+        for result in freshness.evaluate(connection, dataset):
+            yield _evaluation(dataset, result, blocking=False)
+
+
+def _evaluation(dataset: Dataset, result: dg.AssetCheckResult, *, blocking: bool) -> dg.AssetCheckEvaluation:
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(dataset.api),
+        check_name=str(result.check_name),
+        passed=result.passed,
+        severity=result.severity,
+        description=result.description,
+        metadata=result.metadata,
+        blocking=blocking,
+    )
+
+
+def _partitions(
+    dataset: Dataset, landed: Sequence[Coverage], platform: Platform
+) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
+    """What the UI is told of the partitions: the complete ones, and what the others lack."""
     for entry in landed:
         event = dg.AssetMaterialization if entry.settled else dg.AssetObservation
         partition = entry.partition if dataset.partitioned else None
         yield event(dataset.api, partition=partition, metadata=partition_metadata(entry, platform))
-    with ingest.engine.connect() as connection:
-        for result in chain(
-            checks.evaluate(connection, dataset, wanted, landed), freshness.evaluate(connection, dataset)
-        ):
-            yield dg.AssetCheckEvaluation(
-                asset_key=dg.AssetKey(dataset.api),
-                check_name=str(result.check_name),
-                passed=result.passed,
-                severity=result.severity,
-                description=result.description,
-                metadata=result.metadata,
-            )
 
 
 def _failure(landed: Sequence[tuple[Dataset, Coverage]]) -> dg.Failure | None:

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 NAMES_SHOWN = 3
 
-DOUBTS = frozenset({"doubted", "repeated"})
+BROKEN = "broken"
+"""The cause of a partition whose rows break a rule or a law that blocks."""
+
+DOUBTS = frozenset({"doubted", "repeated", BROKEN})
 """The causes by which the rows themselves are not believed."""
 
 JUDGED = frozenset({Status.COMPLETE, Status.PARTIAL, Status.LATE, Status.EMPTY})
@@ -186,6 +189,14 @@ def reassess(connection: Connection, dataset: Dataset, day: date) -> None:
         after = assess(connection, dataset, day, before)
         if not after.settled:
             book(connection, [after])
+
+
+def distrust(connection: Connection, dataset: Dataset, day: date | None, reason: str) -> None:
+    """Book that the rows of a complete partition are not believed; only another whole answer can clear that."""
+    lock(connection, dataset, day)
+    before = entries(connection, dataset, [day]).get(day)
+    if before and before.status is Status.COMPLETE:
+        book(connection, [replace(before, status=Status.PARTIAL, cause=BROKEN, reason=reason, complete_at=None)])
 
 
 NEIGHBOURS = timedelta(days=15)

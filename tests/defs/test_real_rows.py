@@ -18,6 +18,7 @@ from api.app import create_app
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.sandbox.server import TOKEN, running
 from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.warehouse import laws, rules, verdicts
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ pytestmark = [pytest.mark.xdist_group("real rows"), pytest.mark.timeout(900)]
 
 NAMES = ("daily", "adj_factor", "daily_basic")
 SPANS = (("2023-09-25", "2025-10-23"), ("2025-12-18", "2025-12-18"), ("2026-04-15", "2026-04-15"))
+LAWS = {law.name: law for law in laws.LAWS}
 STOCKS = ("600519.SH", "600036.SH", "002594.SZ")
 
 
@@ -179,3 +181,32 @@ def test_coverage_names_what_the_folder_lacks(
     assert few.landed == 3
     assert few.expected - few.missing == 3
     assert not set(STOCKS) & set(few.missing_keys)
+
+
+def test_real_rows_break_no_law_but_where_it_is_said_that_they_do(landed: Settings, engine: Engine) -> None:
+    (glitch,) = LAWS["pre_close"].exemptions
+    bar, factor = METADATA.tables["daily"], METADATA.tables["adj_factor"]
+    with engine.connect() as connection:
+        days = sorted(connection.execute(select(bar.c.trade_date).distinct()).scalars())
+        assert set(days) == set(connection.execute(select(factor.c.trade_date).distinct()).scalars())
+        assert len(days) == 502
+        for name in ("pre_close", "factors", "codes"):
+            assert verdicts.findings(connection, LAWS[name], days, days)[0] == {}, name
+        every = LAWS["pre_close"].statement.subquery()
+        found = connection.execute(select(every).where(every.c.expected.is_not(None)), {"days": days, "window": days})
+        exempt = {(row.trade_date, row.subject) for row in found}
+    assert exempt == {
+        (glitch.first, "002594.SZ"),
+        (glitch.last, "002594.SZ"),
+        (glitch.last, "600519.SH"),
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_real_rows_break_no_rule(landed: Settings, engine: Engine, name: str) -> None:
+    table = METADATA.tables[name]
+    with engine.connect() as connection:
+        days = sorted(connection.execute(select(table.c.trade_date).distinct()).scalars())
+        for rule in rules.of(CATALOG[name]):
+            verdict = verdicts.judge_rows(connection, CATALOG[name], rule, days)
+            assert verdict.holds, (rule.name, verdict.examples)
