@@ -73,7 +73,7 @@ def test_the_days_of_a_run_are_landed_newest_first() -> None:
     assert days(["2026-03-03", "2026-03-05", "2026-03-04"]) == [date(2026, 3, 5), date(2026, 3, 4), date(2026, 3, 3)]
 
 
-def test_there_is_a_schedule_for_each_time_of_publication_and_one_for_the_evening(
+def test_there_is_a_schedule_for_each_time_of_publication_one_for_the_evening_and_one_that_tidies(
     repository: dg.RepositoryDefinition,
 ) -> None:
     found = {one.name: one.cron_schedule for one in repository.schedule_defs}
@@ -83,6 +83,7 @@ def test_there_is_a_schedule_for_each_time_of_publication_and_one_for_the_evenin
         "published_1600": "15 16 * * 1-5",
         "published_1700": "15 17 * * 1-5",
         "look_again": "0 20 * * 1-5",
+        "tidy_weekly": "0 4 * * 0",
     }
     assert {one.execution_timezone for one in repository.schedule_defs} == {"Asia/Shanghai"}
     assert {one.default_status for one in repository.schedule_defs} == {dg.DefaultScheduleStatus.RUNNING}
