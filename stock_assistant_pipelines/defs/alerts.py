@@ -23,8 +23,14 @@ LASTS = timedelta(days=1)
 AT_ONCE = 50
 """How many ended runs are looked at in one tick."""
 
+BACK = timedelta(minutes=1)
+"""How far back is looked each time: what ended earlier may be written later."""
+
 LINE = 300
 """Characters of an error that are told."""
+
+WILL_RETRY = "dagster/will_retry"
+"""The tag by which Dagster says, when a run fails, whether it starts another in its place."""
 
 ENDED = [DagsterRunStatus.FAILURE, DagsterRunStatus.SUCCESS]
 
@@ -44,7 +50,7 @@ def build_sensor(platform: Platform, now: Callable[[], datetime] = calendar.now)
         with available(platform.settings) as database:
             engine = database.engine()
             try:
-                delivery = deliver(engine, platform.settings, moment, runs.crashes)
+                delivery = deliver(engine, platform.settings, moment, runs.final(context.instance))
             finally:
                 engine.dispose()
         context.update_cursor(runs.written())
@@ -58,16 +64,16 @@ class Runs:
     """The runs that have ended, as far as they were looked at, and those that crashed and still count: the sensor's cursor."""
 
     until: datetime
-    """Runs that changed later are still to be looked at."""
-    seen: Sequence[str] = ()
-    """The runs that changed at that very moment, and were looked at."""
-    crashes: Sequence[Crash] = field(default=())
+    """When the last of them changed."""
+    seen: Mapping[str, float] = field(default_factory=dict)
+    """Those that changed shortly before that, and when: another may be written only now."""
+    crashes: Sequence[Crash] = ()
 
     @classmethod
     def read(cls, cursor: str | None, now: datetime) -> Self:
         """Read the cursor; without one, nothing that has ended is told."""
         if cursor is None:
-            return cls(now.astimezone(UTC))  # Dagster compares without the zone
+            return cls(now.astimezone(UTC) + BACK)  # Dagster compares without the zone
         known = json.loads(cursor)
         crashes = [Crash(**{**crash, "at": datetime.fromisoformat(crash["at"])}) for crash in known["crashes"]]
         return cls(datetime.fromisoformat(known["until"]), known["seen"], crashes)
@@ -75,27 +81,38 @@ class Runs:
     def written(self) -> str:
         """The cursor."""
         crashes = [asdict(crash) | {"at": crash.at.isoformat()} for crash in self.crashes]
-        return json.dumps({"until": self.until.isoformat(), "seen": list(self.seen), "crashes": crashes})
+        return json.dumps({"until": self.until.isoformat(), "seen": dict(self.seen), "crashes": crashes})
 
     def follow(self, instance: dg.DagsterInstance, now: datetime) -> Self:
         """Look at the runs that have ended since. One that does its work ends what is told of those before it of its job."""
         crashes = {crash.job: crash for crash in self.crashes if now - crash.at < LASTS}
-        until, seen = self.until, list(self.seen)
+        until, seen = self.until, dict(self.seen)
         for record in self._ended(instance):
             run, changed = record.dagster_run, record.update_timestamp.astimezone(UTC)
-            seen = [*seen, run.run_id] if changed == until else [run.run_id]
-            until = changed
+            until = max(until, changed)
+            seen[run.run_id] = changed.timestamp()
             error = None if run.status is DagsterRunStatus.SUCCESS else _error(instance, run.run_id)
             crashes.pop(run.job_name, None)
             if error is not None and now - changed < LASTS:
                 crashes[run.job_name] = Crash(run.run_id, run.job_name, error, changed)
-        return type(self)(until, seen, list(crashes.values()))
+        kept = {run_id: at for run_id, at in seen.items() if at >= (until - BACK).timestamp()}
+        return type(self)(until, kept, list(crashes.values()))
+
+    def final(self, instance: dg.DagsterInstance) -> list[Crash]:
+        """The crashes in whose place Dagster starts no other run: it may still find that it cannot, so each is asked for."""
+        runs = {crash.run_id: instance.get_run_by_id(crash.run_id) for crash in self.crashes}
+        return [crash for crash in self.crashes if not _retried(runs[crash.run_id])]
 
     def _ended(self, instance: dg.DagsterInstance) -> Iterator[dg.RunRecord]:
         """The runs that ended after those looked at, in the order in which they did."""
-        filters = dg.RunsFilter(statuses=ENDED, updated_after=self.until - timedelta(microseconds=1))
-        records = instance.get_run_records(filters, limit=AT_ONCE, order_by="update_timestamp", ascending=True)
+        filters = dg.RunsFilter(statuses=ENDED, updated_after=self.until - BACK)
+        limit = AT_ONCE + len(self.seen)
+        records = instance.get_run_records(filters, limit=limit, order_by="update_timestamp", ascending=True)
         return (record for record in records if record.dagster_run.run_id not in self.seen)
+
+
+def _retried(run: dg.DagsterRun | None) -> bool:
+    return run is not None and run.tags.get(WILL_RETRY) == "true"
 
 
 def _error(instance: dg.DagsterInstance, run_id: str) -> str | None:

@@ -74,7 +74,7 @@ def due(partition: str) -> datetime:
     return at(19, 30, days=(date.fromisoformat(partition) - TODAY).days)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(moments, changes), min_size=1, max_size=4))
 def test_the_open_alerts_are_the_causes_that_hold(
     book: Book, engine: Engine, steps: list[tuple[datetime, list[tuple[str, date, tuple[Status, str | None]]]]]

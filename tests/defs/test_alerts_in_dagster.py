@@ -52,11 +52,11 @@ class Watch:
         with self.engine.connect() as connection:
             return {alert.cause: alert for alert in outbox.alerts(connection)}
 
-    def fill(self, **days: list[date]) -> dg.ExecuteInProcessResult:
+    def fill(self, tags: dict[str, str] | None = None, **days: list[date]) -> dg.ExecuteInProcessResult:
         """Run the job `fill`."""
         job = self.location.repository.get_job("fill")
         instance, config = self.location.instance, fill_config(days)
-        return job.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
+        return job.execute_in_process(instance=instance, run_config=config, raise_on_error=False, tags=tags)
 
 
 @pytest.fixture
@@ -104,6 +104,13 @@ def test_a_crash_is_told_for_a_day_and_one_from_before_the_first_tick_is_not(wat
     watch.tick()
     watch.ahead = timedelta(days=1)
     assert watch.tick().startswith("0 alerts")
+
+
+def test_a_crash_that_dagster_mends_by_starting_the_run_again_is_not_told(watch: Watch) -> None:
+    crashed = watch.fill({"dagster/will_retry": "true"}, unknown=[])
+    assert watch.tick().startswith("0 alerts")
+    watch.location.instance.add_run_tags(crashed.run_id, {"dagster/will_retry": "false"})  # there was none to start
+    assert watch.tick().startswith("1 alert")
 
 
 def test_no_secret_reaches_dagster(location: CodeLocation, engine: Engine) -> None:
