@@ -136,7 +136,7 @@ DAILY_BASIC = Dataset(
     rules=(
         Rule(
             "total_mv",
-            "ts_code like '689%' or abs(total_mv - close * total_share) <= 0.0001 * total_mv",
+            "(ts_code >= '689' and ts_code < '690') or abs(total_mv - close * total_share) <= 0.0001 * total_mv",
             "total_mv is close times total_share, but for depositary receipts",
             Severity.WARN,
         ),
