@@ -21,6 +21,7 @@ from stock_assistant_pipelines.clock import (
     publications,
 )
 from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.warehouse.coverage import BROKEN
 from stock_assistant_pipelines.warehouse.freshness import Booked
 from stock_assistant_pipelines.warehouse.tables import Status
 
@@ -112,6 +113,7 @@ def test_a_day_that_the_calendar_does_not_know_is_asked_for() -> None:
         (tried(Status.PARTIAL, at(2026, 3, 4, 16, 0), 2), at(2026, 3, 4, 18, 0)),
         (tried(Status.FAILED, at(2026, 3, 4, 16, 0), 9), at(2026, 3, 5, 16, 0)),
         (tried(Status.DISABLED, at(2026, 3, 4, 16, 0), 1), at(2026, 3, 5, 16, 0)),
+        (tried(Status.PARTIAL, at(2026, 3, 4, 16, 0), 0, BROKEN), at(2026, 3, 5, 16, 0)),
     ],
 )
 def test_a_partition_is_asked_for_again_when_its_pause_is_over(entry: Booked, moment: datetime) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import select, text
 
 from stock_assistant_pipelines.defs.fill import fill_config
 from stock_assistant_pipelines.defs.partitions import TRADING_DAYS, days
+from stock_assistant_pipelines.warehouse import laws
 from stock_assistant_pipelines.warehouse.tables import COVERAGE
 
 if TYPE_CHECKING:
@@ -163,3 +164,16 @@ def test_the_job_fill_judges_and_blocks_as_the_assets_do(location: CodeLocation,
     assert not result.success
     assert not evaluated(result, "daily", "factors").passed
     assert booked(engine, "adj_factor").cause == "broken"
+
+
+def test_the_synthetic_market_obeys_every_law_through_its_season_of_dividends(location: CodeLocation) -> None:
+    names = {name for law in laws.LAWS for name in law.reads}
+    result = location.run(*names, first="2025-05-26", last="2025-07-04")
+    found = {(one.asset_key.to_user_string(), one.check_name): one for one in result.get_asset_check_evaluations()}
+    assert [key for key, one in found.items() if not one.passed and one.check_name != "fresh"] == []
+    judged = {
+        one.check_name
+        for one in found.values()
+        if "days_checked" in one.metadata and one.metadata["days_checked"].value
+    }
+    assert {law.name for law in laws.LAWS} <= judged

@@ -234,3 +234,33 @@ def test_a_dataset_that_is_no_witness_shows_nothing(engine: Engine) -> None:
     list_stocks(engine, *MANY[::2])
     land(engine, "stk_limit", *(bar(code) | {"close": None} for code in MANY))
     assert booked(engine, "stock_basic", None).status is Status.COMPLETE
+
+
+# Distrust
+
+
+def distrust(engine: Engine, api: str) -> Coverage:
+    with engine.begin() as connection:
+        coverage.distrust(connection, CATALOG[api], DAY, "two rows break a law")
+    return booked(engine, api)
+
+
+def test_a_day_that_is_not_believed_waits_for_another_whole_answer(engine: Engine) -> None:
+    list_stocks(engine)
+    land(engine, "daily", *(bar(code) for code in CODES))
+    found = distrust(engine, "daily")
+    assert (found.status, found.cause, found.complete_at) == (Status.PARTIAL, coverage.BROKEN, None)
+    assert found.reason == "two rows break a law"
+    land(engine, "suspend_d", suspension(CODES[0]))
+    assert booked(engine, "daily").cause == coverage.BROKEN, "what is expected has changed, and the rows have not"
+    land(engine, "daily", bar(CODES[0]), at=LATER)
+    assert booked(engine, "daily").cause == coverage.BROKEN, "half an answer clears nothing"
+    land(engine, "daily", *(bar(code, close=11.0) for code in CODES), at=LATER)
+    assert booked(engine, "daily").status is Status.COMPLETE
+
+
+def test_a_day_that_is_not_complete_keeps_its_own_reason(engine: Engine) -> None:
+    list_stocks(engine)
+    land(engine, "daily", bar(CODES[0]))
+    before = booked(engine, "daily")
+    assert distrust(engine, "daily") == before
