@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from api.standing import Standing
     from stock_assistant_pipelines.catalog.dataset import Dataset
+    from stock_assistant_pipelines.catalog.derived import Derived
 
 DIALECT: Dialect = asyncpg_dialect()  # type: ignore[no-untyped-call]
 NUMBERS = (Numeric, Integer)
@@ -142,7 +143,7 @@ async def copy(connection: AsyncConnection, statement: Select[Any], values: Mapp
     return Items(int(done.rpartition(" ")[2]), b"".join(chunks))
 
 
-def describe(dataset: Dataset, rows: int, standings: Mapping[str, Standing], **more: Any) -> dict[str, Any]:
+def describe(dataset: Dataset | Derived, rows: int, standings: Mapping[str, Standing], **more: Any) -> dict[str, Any]:
     """Say where an answer stands; `more` are members that only some answers have."""
     landed = [one.landed_at for one in standings.values() if one.landed_at]
     return {

@@ -7,7 +7,8 @@ import warnings
 import dagster as dg
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.defs import alerts, clock, freshness, lifeline
+from stock_assistant_pipelines.catalog.derived import DERIVED
+from stock_assistant_pipelines.defs import alerts, clock, derived, freshness, lifeline
 from stock_assistant_pipelines.defs.assets import build_asset
 from stock_assistant_pipelines.defs.fill import fill
 from stock_assistant_pipelines.defs.resources import Platform
@@ -18,12 +19,16 @@ from stock_assistant_pipelines.settings import Settings, settings
 def build(configuration: Settings) -> dg.Definitions:
     """Assemble the definitions for an installation."""
     assets = [build_asset(dataset, configuration) for dataset in CATALOG.values()]
+    following = [derived.build_asset(each, configuration) for each in DERIVED.values()]
     platform = Platform(configuration)
     return dg.Definitions(
-        assets=assets,
+        assets=[*assets, *following],
         jobs=[fill, tidy],
         schedules=[*clock.build_schedules(platform), tidy_weekly],
-        sensors=[part.build_sensor(platform) for part in (clock, freshness, lifeline, alerts)],
+        sensors=[
+            *(part.build_sensor(platform) for part in (clock, freshness, lifeline, alerts)),
+            derived.build_sensor(following),
+        ],
         resources={"platform": platform},
         executor=lifeline.build_executor(platform),
     )

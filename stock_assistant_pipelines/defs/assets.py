@@ -137,7 +137,9 @@ def _rows_url(settings: Settings, api: str, day: date | None) -> str:
 def definition_metadata(dataset: Dataset, settings: Settings) -> dict[str, Any]:
     """What the UI shows of a dataset: its columns with types and units, its table, and where to read it."""
     shown: dict[str, Any] = {
-        "dagster/column_schema": dg.TableSchema([_column(dataset, column) for column in dataset.columns]),
+        "dagster/column_schema": dg.TableSchema(
+            [column(each, required=each.name in dataset.key and not each.optional) for each in dataset.columns]
+        ),
         "dagster/table_name": dataset.api,
         "points": dataset.points,
         "rows": dg.MetadataValue.url(_rows_url(settings, dataset.api, None)),
@@ -147,13 +149,14 @@ def definition_metadata(dataset: Dataset, settings: Settings) -> dict[str, Any]:
     return shown
 
 
-def _column(dataset: Dataset, column: Column) -> dg.TableColumn:
-    unit = f", {column.unit}" if column.unit else ""
+def column(declared: Column, *, required: bool) -> dg.TableColumn:
+    """A column as the UI shows it."""
+    unit = f", {declared.unit}" if declared.unit else ""
     return dg.TableColumn(
-        column.name,
-        column.type.value,
-        description=f"{column.title}{unit} ({column.title_zh})",
-        constraints=dg.TableColumnConstraints(nullable=column.name not in dataset.key or column.optional),
+        declared.name,
+        declared.type.value,
+        description=f"{declared.title}{unit} ({declared.title_zh})",
+        constraints=dg.TableColumnConstraints(nullable=not required),
     )
 
 

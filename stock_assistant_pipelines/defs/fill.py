@@ -1,10 +1,12 @@
 """The job `fill`: exactly these days of these datasets, in one run, so that all of them are planned together."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 import dagster as dg
+from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent, DagsterEventBatchMetadata
 from pydantic import Field
 
 from stock_assistant_pipelines.catalog import CATALOG
@@ -38,6 +40,7 @@ def land_days(context: dg.OpExecutionContext, config: Filling, platform: dg.Reso
     """Land the days of each dataset, in the order of the catalog, and report each partition as its asset would."""
     if unknown := config.days.keys() - CATALOG.keys():
         raise dg.Failure(f"the catalog has no {', '.join(sorted(unknown))}", allow_retries=False)
+    _announce(context, config.days)
     since = began(context) if config.refetch else EVER
     landed: list[tuple[Dataset, Coverage]] = []
     with platform.ingest(context.run.run_id, urgent=urgent(context.run.tags)) as ingest:
@@ -59,6 +62,23 @@ def land_days(context: dg.OpExecutionContext, config: Filling, platform: dg.Reso
             landed += [(dataset, entry) for entry in done]
     if failure := _failure(landed):
         raise failure
+
+
+def _announce(context: dg.OpExecutionContext, wanted: Mapping[str, Sequence[str]]) -> None:
+    """Tell Dagster which partitions this run is to land, as it tells itself of the runs of assets.
+
+    So a partition is shown as under way, and as failed when the run ends without it; what follows from it waits. There is
+    no public call for that.
+    """
+    whole: list[str | None] = [None]
+    asked = [(name, key) for name, keys in wanted.items() for key in (keys or whole)]
+    batch = f"{context.run.run_id} planned"
+    for at, (name, key) in enumerate(asked, start=1):
+        event = DagsterEvent.build_asset_materialization_planned_event(
+            context.job_name, OP, AssetMaterializationPlannedData(dg.AssetKey(name), partition=key)
+        )
+        last = DagsterEventBatchMetadata(batch, is_end=at == len(asked))
+        context.instance.report_dagster_event(event, context.run.run_id, logging.DEBUG, batch_metadata=last)
 
 
 def _evaluations(

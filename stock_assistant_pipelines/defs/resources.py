@@ -14,7 +14,7 @@ from stock_assistant_pipelines.warehouse.embedded import conninfo
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Engine
 
     from stock_assistant_pipelines.settings import Settings
 
@@ -62,10 +62,20 @@ class Platform:
     @contextmanager
     def look(self) -> Iterator[Connection]:
         """Connect to the database, for one look at what is there."""
+        with self._engine() as engine, engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def change(self) -> Iterator[Connection]:
+        """Connect to the database, for one transaction."""
+        with self._engine() as engine, engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _engine(self) -> Iterator[Engine]:
         with available(self.settings) as database:
             engine = database.engine(pool_size=1)
             try:
-                with engine.connect() as connection:
-                    yield connection
+                yield engine
             finally:
                 engine.dispose()

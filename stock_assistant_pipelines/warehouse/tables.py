@@ -1,4 +1,5 @@
-"""The tables, built from the catalog. One table per dataset, named as Tushare names the interface, and two of our own.
+"""The tables, built from the catalog. One table per dataset, named as Tushare names the interface; those that are derived; and
+beside them our own.
 
 Rows are stored by day, as they arrive: a trading-day dataset's key starts with `trade_date`. They are read by stock as
 well, so those whose key holds a code get a covering index the other way (`docs/decisions/0003-storage.md`).
@@ -29,6 +30,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Type
+from stock_assistant_pipelines.catalog.derived import DERIVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
+    from stock_assistant_pipelines.catalog.derived import Derived
 
 SNAPSHOT = "all"
 """The partition key of a dataset without a time axis."""
@@ -79,10 +82,12 @@ SETTLED = frozenset({Status.COMPLETE, Status.CLOSED})
 
 
 def build(datasets: Iterable[Dataset]) -> MetaData:
-    """Build the tables of these datasets, and beside them `coverage`, `superseded`, and those of the quota and the alerts."""
+    """Build the tables of these datasets, the derived ones, `coverage`, `superseded`, and those of the quota and the alerts."""
     metadata = MetaData(naming_convention=NAMING)
     for dataset in datasets:
         _dataset_table(dataset, metadata)
+    for derived in DERIVED.values():
+        _derived_table(derived, metadata)
     _coverage(metadata)
     _superseded(metadata)
     _quota(metadata)
@@ -114,6 +119,28 @@ def _dataset_table(dataset: Dataset, metadata: MetaData) -> None:
             table.c[dataset.grain.value],
             postgresql_include=rest,
         )
+
+
+def _derived_table(derived: Derived, metadata: MetaData) -> None:
+    columns = [
+        Column(
+            column.name,
+            TYPES[column.type](),
+            nullable=column.name != "trade_date",
+            comment=f"{column.title}, {column.unit}" if column.unit else column.title,
+        )
+        for column in derived.columns
+    ]
+    Table(
+        derived.name,
+        metadata,
+        *columns,
+        Column("made_from", JSONB, nullable=False, comment="The revision of the day in each source, as in `coverage`"),
+        Column("made_at", DateTime(timezone=True), nullable=False, comment="When it was last written"),
+        Column("run_id", Text, comment="The Dagster run that did it"),
+        PrimaryKeyConstraint("trade_date"),
+        comment=derived.row,
+    )
 
 
 def _coverage(metadata: MetaData) -> None:

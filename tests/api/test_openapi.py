@@ -26,6 +26,7 @@ ASKING = (
     "/stocks",
     "/stocks/{ts_code}/daily",
     "/daily",
+    "/market",
     "/calendar",
 )
 """Routes that take query parameters, of which some values are wrong."""

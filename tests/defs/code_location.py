@@ -21,16 +21,19 @@ class CodeLocation:
         self.repository = definitions.build(settings).get_repository_def()
 
     def run(
-        self, *names: str, first: str, last: str, refetch: bool = False, root: str | None = None
+        self, *names: str, first: str, last: str, refetch: bool = False, config: bool = True, root: str | None = None
     ) -> dg.ExecuteInProcessResult:
-        """Materialise these datasets from `first` to `last` in one run; `root` makes it a retry of that run."""
+        """Materialise these datasets from `first` to `last` in one run; `root` makes it a retry of that run.
+
+        What takes no configuration is run without.
+        """
         wanted = {dg.AssetKey(name) for name in names}
         assets = [asset for asset in self.repository.assets_defs_by_key.values() if asset.keys & wanted]
         tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
         if root:
             tags |= {"dagster/root_run_id": root, "dagster/parent_run_id": root}
-        config = {"ops": {name: {"config": {"refetch": refetch}} for name in names}}
-        return dg.materialize(assets, instance=self.instance, tags=tags, run_config=config, raise_on_error=False)
+        options = {"ops": {name: {"config": {"refetch": refetch}} for name in names}} if config else None
+        return dg.materialize(assets, instance=self.instance, tags=tags, run_config=options, raise_on_error=False)
 
     def materialized(self, name: str) -> set[str]:
         """The partitions that Dagster shows as materialised."""
