@@ -181,7 +181,7 @@ class Ingest:
                 todo.append(day)
         if todo:
             self._prepare(dataset, todo, calendar)
-            missing = {} if whole else _lacking(self._entries(dataset, todo))
+            missing = {} if whole else coverage.lacking(self._entries(dataset, todo))
             yield from self._days(dataset, todo, calendar, missing)
 
     def reviewed(self, dataset: Dataset, landed: Sequence[Coverage]) -> list[Coverage]:
@@ -358,15 +358,6 @@ class Ingest:
             reason = f"asks for {dataset.points} points, and TUSHARE_POINTS is {self.points}: it was not asked for"
             raise PermissionDenied(dataset.api, reason)
         return self.transport.fetch(call.api, dict(call.params), wire_types(dataset), row_cap=dataset.row_cap)
-
-
-def _lacking(entries: Mapping[date | None, Coverage]) -> dict[date, Sequence[str]]:
-    """The missing keys of the days whose rows are believed, and known not to be all."""
-    return {
-        day: entry.missing_keys
-        for day, entry in entries.items()
-        if day and entry.missing_keys and entry.landed and entry.cause == Status.PARTIAL
-    }
 
 
 def _settled_since(entry: Coverage, since: datetime | None) -> bool:

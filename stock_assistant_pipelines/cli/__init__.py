@@ -132,6 +132,36 @@ def holes(
     sys.exit(run(settings(), datasets, begin, end, deep=deep, as_json=as_json, fix=fix, sure=yes))
 
 
+@main.command()
+@click.argument("datasets", nargs=-1, metavar="[DATASET]...")
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d", "%Y%m%d"]), help="First day; the market's first.")
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d", "%Y%m%d"]), help="Last day; the last that is published.")
+@click.option("--all", "every", is_flag=True, help="Every dataset.")
+@click.option("--refetch", is_flag=True, help="Fetch complete days again too, to find corrections.")
+@click.option("--yes", is_flag=True, help="Do not ask before.")
+@click.option("--detach", is_flag=True, help="Hand it over to the services that run, and do not wait.")
+@click.option("--watch", is_flag=True, help="Show how far the backfill is that is under way.")
+@click.option("--cancel", is_flag=True, help="Cancel the backfill that is under way; what has landed stays.")
+def backfill(
+    datasets: tuple[str, ...],
+    first: datetime | None,
+    last: datetime | None,
+    every: bool,
+    refetch: bool,
+    yes: bool,
+    detach: bool,
+    watch: bool,
+    cancel: bool,
+) -> None:
+    """Land a range of days, newest first; 0 is the exit code when all of it is complete."""
+    from stock_assistant_pipelines.cli.backfill import Asked, cancel_it, run, watch_it
+
+    if watch or cancel:
+        sys.exit((cancel_it if cancel else watch_it)(settings()))
+    begin, end = (moment.date() if moment else None for moment in (first, last))
+    sys.exit(run(settings(), Asked(datasets, begin, end, every, refetch), sure=yes, detach=detach))
+
+
 @main.command(name="exec", context_settings={"ignore_unknown_options": True})
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def execute(command: tuple[str, ...]) -> None:

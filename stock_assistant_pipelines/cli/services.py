@@ -223,15 +223,23 @@ class Machine:
 
 
 def machine(
-    settings: Settings, database: Database, *, api_port: int, ui_port: int | None, sandbox_port: int | None, stocks: int
+    settings: Settings,
+    database: Database,
+    *,
+    api_port: int | None,
+    ui_port: int | None,
+    sandbox_port: int | None,
+    stocks: int,
 ) -> Machine:
-    """Put the services together: the sandbox and Dagster's UI only where they are given a port."""
+    """Put the services together: the sandbox, Dagster's UI and the API only where they are given a port."""
     logs = settings.data_dir / "logs"
     tushare = f"http://{LOOPBACK}:{sandbox_port}/dataapi" if sandbox_port else None
     values = environment(settings, database, tushare)
     code_port = free_port()
     known = workspace(Path(values["DAGSTER_HOME"]), code_port)
-    wanted = [code_location(logs, code_port), api(logs, api_port, settings.api_v1_str)]
+    wanted = [code_location(logs, code_port)]
+    if api_port is not None:
+        wanted.append(api(logs, api_port, settings.api_v1_str))
     if ui_port is not None:
         wanted.append(webserver(logs, known, ui_port))
     if sandbox_port is not None:
@@ -259,11 +267,20 @@ def running(services: Sequence[Service], environment: Mapping[str, str]) -> Iter
 @contextmanager
 def alone(settings: Settings) -> Iterator[None]:
     """Hold this data directory's lock. Raises `ServiceError` when the services run already."""
+    with alone_or_not(settings) as alone:
+        if not alone:
+            raise ServiceError(f"the services of {settings.data_dir} run already: stop them first (Ctrl-C there)")
+        yield
+
+
+@contextmanager
+def alone_or_not(settings: Settings) -> Iterator[bool]:
+    """Hold this data directory's lock; False when others hold it, whose services run."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     lock = fasteners.InterProcessLock(settings.data_dir / "services.lock")
-    if not lock.acquire(blocking=False):
-        raise ServiceError(f"the services of {settings.data_dir} run already: stop them first (Ctrl-C there)")
+    alone = lock.acquire(blocking=False)
     try:
-        yield
+        yield alone
     finally:
-        lock.release()
+        if alone:
+            lock.release()

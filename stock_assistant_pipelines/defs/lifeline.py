@@ -74,25 +74,24 @@ def build_sensor(platform: Platform) -> dg.SensorDefinition:
     def lost_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         before = set(json.loads(context.cursor or "[]"))
         with available(platform.settings) as database:
-            free = [
-                run for run in _started(context.instance) if not is_present(conninfo(database.url), _name(run.run_id))
-            ]
+            free = without_lock(context.instance, conninfo(database.url))
         lost = [run for run in free if run.run_id in before]
         for run in lost:
-            _fail(context.instance, run)
+            fail(context.instance, run)
         context.update_cursor(json.dumps([run.run_id for run in free if run not in lost]))
         return dg.SkipReason(f"{len(lost)} runs were lost, and are started again" if lost else "no run is lost")
 
     return lost_runs
 
 
-def _started(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """The runs that a code server was told to run. What the command line runs in its own process is not among them."""
-    running = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
-    return [run for run in running if GRPC_INFO_TAG in run.tags]
+def without_lock(instance: dg.DagsterInstance, conninfo: str) -> list[dg.DagsterRun]:
+    """The runs that a code server was told to run, and whose lock nobody holds: gone, or just starting or ending."""
+    started = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+    # What the command line runs in its own process has no lock, and was not launched.
+    return [run for run in started if GRPC_INFO_TAG in run.tags and not is_present(conninfo, _name(run.run_id))]
 
 
-def _fail(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+def fail(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
     """Book a run as failed, unless it has ended meanwhile."""
     now = instance.get_run_by_id(run.run_id)
     if now and now.status is dg.DagsterRunStatus.STARTED:

@@ -17,7 +17,7 @@ from stock_assistant_pipelines.warehouse.landing import hold, lock, partition_ke
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, SETTLED, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Table
@@ -147,6 +147,15 @@ def entries(connection: Connection, dataset: Dataset, days: Iterable[date | None
         )
     ).mappings()
     return {keys[row["partition"]]: _entry(dict(row)) for row in found}
+
+
+def lacking(entries: Mapping[date | None, Coverage]) -> dict[date, Sequence[str]]:
+    """The missing keys of the days whose rows are believed, and known not to be all."""
+    return {
+        day: entry.missing_keys
+        for day, entry in entries.items()
+        if day and entry.missing_keys and entry.landed and entry.cause == Status.PARTIAL
+    }
 
 
 def _entry(row: dict[str, Any]) -> Coverage:
