@@ -115,6 +115,12 @@ def watch_it(settings: Settings) -> int:
     out = _console()
     with stopped_by_signal(), _installation(settings) as (database, engine), _dagster(settings, database) as dagster:
         series = _under_way(dagster)
+        with services.alone_or_not(settings) as alone:
+            served = not alone or (not settings.embedded and _daemon_elsewhere(out, dagster))
+        if not served:
+            raise ServiceError(
+                "no service runs that would carry it on: start `stock-assistant up`, or what began it again"
+            )
         target = target_of(series)
         return _followed(out, database, engine, series, _outlook(engine, settings, target, Asked()), None)
 
@@ -215,10 +221,10 @@ def _show(out: Console, outlook: Outlook, target: Target) -> None:
         )
     if outlook.parts:
         out.print(table)
+        rows = f"about {outlook.rows:,} rows" if outlook.rows else "nobody knows yet how many rows"
         out.print(
-            f"{sum(part.partitions for part in outlook.parts):,} partitions, {outlook.calls:,} calls, about "
-            f"{outlook.rows:,} rows; the quota takes {outlook.minutes or 0:.1f} minutes at the least. "
-            f"{outlook.complete:,} partitions are complete and are skipped."
+            f"{sum(part.partitions for part in outlook.parts):,} partitions, {outlook.calls:,} calls, {rows}; the quota takes "
+            f"{outlook.minutes or 0:.1f} minutes at the least. {outlook.complete:,} partitions are complete and are skipped."
         )
     if not outlook.calendar_known:
         out.print("The trading days are not known yet: every weekday is counted as one.")

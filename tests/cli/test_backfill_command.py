@@ -95,6 +95,9 @@ def test_a_backfill_is_handed_over_year_by_year_found_again_and_cancelled() -> N
     code, output = backfill("index_daily", *SPAN, "--yes", "--detach")
     assert code == 0
     assert "goes on" in output
+    code, output = backfill("--watch")
+    assert code == 1
+    assert "no service runs that would carry it on" in output
     code, output = backfill("daily", *SPAN, "--yes", "--detach")
     assert code == 1
     assert "another backfill is under way" in output
