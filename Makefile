@@ -23,7 +23,7 @@ up: .venv/.stamp ## Run Dagster's UI and daemon and the API until Ctrl-C
 	@$(BIN)/stock-assistant up $(ARGS)
 
 test: lint ## Lint, then run all tests (ARGS="-k word" to choose)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(ARGS)
 
 lint: .venv/.stamp ## ruff, mypy (strict) and the import contracts
 	@$(BIN)/ruff check .

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import psycopg
@@ -28,6 +28,29 @@ if TYPE_CHECKING:
 
 REAL_ROWS = Path(__file__).parents[2] / "shared" / "data" / "tushare"
 """Real rows as Tushare returned them; they lie beside the project and are never copied into it."""
+
+TOGETHER = {
+    "tests/cli/test_backfill_services.py": "daemon",
+    "tests/cli/test_services.py": "daemon",
+    "tests/defs/test_daemon.py": "daemon",
+    "tests/defs/test_downtime.py": "daemon",
+    "tests/defs/test_real_rows.py": "real rows",
+    "tests/test_adding_a_dataset.py": "adding a dataset",
+}
+"""Files whose tests one worker runs: they share what is dear to make, or start all services, and one set at once is enough."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out single tests, but for those that belong together. xdist's own groups are not seen under pytest 9.2."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return TOGETHER.get(nodeid.partition("::")[0], nodeid)
+
+    return Together(config, log)
+
 
 # What is set on this machine must not decide a test.
 for name in {*Settings.model_fields, "secrets_dir"}:

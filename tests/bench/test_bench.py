@@ -29,14 +29,13 @@ def measured(name: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(f"bench {name}")) for name in NAMES])
+@pytest.mark.parametrize("name", NAMES)
 def test_each_question_is_answered_with_ratios(name: str) -> None:
     printed = measured(name)
     assert printed.startswith(name)
     assert RATIO.search(printed)
 
 
-@pytest.mark.xdist_group("bench landing")
 def test_a_day_landed_again_writes_no_row() -> None:
     line = next(line for line in measured("landing").splitlines() if re.search(r"ours .*\d / \d", line))
     _, new, again, changed = re.split(r"\s{2,}", line.strip())

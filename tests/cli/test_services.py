@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from stock_assistant_pipelines.sandbox.server import Running
 
-pytestmark = [pytest.mark.xdist_group("daemon"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 STOCK_ASSISTANT = str(Path(sys.executable).with_name("stock-assistant"))
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from stock_assistant_pipelines.warehouse.database import Database
 
-pytestmark = [pytest.mark.xdist_group("real rows"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 NAMES = ("daily", "adj_factor", "daily_basic")
 SPANS = (("2023-09-25", "2025-10-23"), ("2025-12-18", "2025-12-18"), ("2026-04-15", "2026-04-15"))
