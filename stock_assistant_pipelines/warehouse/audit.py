@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.warehouse import coverage, holes
 from stock_assistant_pipelines.warehouse.landing import lock
-from stock_assistant_pipelines.warehouse.tables import SETTLED
+from stock_assistant_pipelines.warehouse.tables import SETTLED, Status
 
 if TYPE_CHECKING:
     from datetime import date
@@ -40,6 +41,8 @@ def _book(engine: Engine, dataset: Dataset, day: date) -> None:
         if before is None or before.status not in coverage.JUDGED or before.doubted:
             return
         after = coverage.assess(connection, dataset, day, before)
+        if after.settled and after.landed < before.landed:
+            after = replace(after, status=Status.PARTIAL, cause="doubted", complete_at=None, reason=holes.GONE)
         if (after.status, after.landed, after.missing_keys) == (before.status, before.landed, before.missing_keys):
             return
         coverage.book(connection, [after])

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
 
+GONE = "rows are gone that were there"
 NOT_ASKED = "was never asked for"
 
 
@@ -114,7 +115,7 @@ def find(connection: Connection, dataset: Dataset, found: Iterable[Suspect], *, 
 
 def _hole(connection: Connection, dataset: Dataset, suspect: Suspect, today: date) -> Hole | None:
     finding = expectation.compare(connection, dataset, suspect.day, today=today)
-    reason = suspect.reason or (NOT_ASKED if suspect.status is None else "rows are gone that were there")
+    reason = suspect.reason or (NOT_ASKED if suspect.status is None else GONE)
     # Of some datasets a day may be whole without a row, once an answer has said so.
     answered = suspect.status not in {None, Status.FAILED, Status.DEFERRED, Status.DISABLED}
     if answered and _of_the_bars(dataset, suspect) and finding.missing != ():
@@ -131,8 +132,11 @@ def _hole(connection: Connection, dataset: Dataset, suspect: Suspect, today: dat
             finding.missing,
             finding.reason or reason,
         )
+    gone = suspect.rows < (suspect.booked or 0)  # rows that nobody could expect: only a whole answer tells which
     doubted = suspect.status not in {*SETTLED, None}
-    return Hole(dataset.api, suspect.day, "partial", suspect.rows, finding.expected, (), reason) if doubted else None
+    if not (gone or doubted):
+        return None
+    return Hole(dataset.api, suspect.day, "partial", suspect.rows, finding.expected, (), GONE if gone else reason)
 
 
 def _of_the_bars(dataset: Dataset, suspect: Suspect) -> bool:

@@ -115,6 +115,35 @@ def test_lost_rows_are_named_exactly_and_landed_again_with_the_fewest_calls(
     assert after == before
 
 
+def test_lost_rows_that_nobody_could_expect_are_found_and_their_day_is_fetched_whole(
+    installation: Database, ingest: Ingest, engine: Engine
+) -> None:
+    days = [date(2026, 3, 3), LAST]
+    assert all(entry.settled for entry in ingest.land(CATALOG["suspend_d"], days))
+    with engine.begin() as connection:
+        before = connection.execute(
+            text("select count(*) from suspend_d where trade_date = :day"), {"day": LAST}
+        ).scalar()
+        assert before
+        connection.execute(text("delete from suspend_d where trade_date = :day"), {"day": LAST})
+        connection.execute(
+            text("update coverage set landed = landed + 1 where dataset = 'daily' and partition = :day"),
+            {"day": days[0].isoformat()},
+        )
+    code, _ = holes("daily", "suspend_d")
+    assert code == 1
+    with engine.connect() as connection:
+        query = select(COVERAGE.c.status).where(COVERAGE.c.dataset == "daily", COVERAGE.c.partition == "2026-03-03")
+        assert connection.execute(query).scalar_one() == "partial"
+    assert holes("daily", "suspend_d")[0] == 1, "a second look forgets nothing"
+    assert holes("daily", "suspend_d", "--fix", "--yes")[0] == 0
+    with engine.connect() as connection:
+        after = connection.execute(
+            text("select count(*) from suspend_d where trade_date = :day"), {"day": LAST}
+        ).scalar()
+    assert after == before
+
+
 def test_days_that_a_calendar_of_every_second_day_hid_are_landed_by_the_same_fix(
     installation: Database, ingest: Ingest, engine: Engine, sandbox: Running
 ) -> None:
