@@ -120,11 +120,11 @@ def again_at(entry: Booked) -> datetime:
 
 
 def _again(dataset: Dataset, day: date, entry: Booked, calendar: Calendar, now: datetime) -> bool:
-    """Whether a day that was asked for is asked for again: an incomplete answer only while the source may complete it."""
+    """Whether a day that was asked for is asked for again: an incomplete answer until one came after the source's window."""
     if entry.settled or now < again_at(entry):
         return False
-    window = calendar.last(dataset.window, now.astimezone(SHANGHAI).date())
-    return entry.status not in INCOMPLETE or day >= min(window, default=day)
+    tried = entry.landed_at.astimezone(SHANGHAI).date()
+    return entry.status not in INCOMPLETE or calendar.count(day, tried) <= dataset.window
 
 
 def _out(dataset: Dataset, day: date, calendar: Calendar, now: datetime) -> bool:

@@ -126,9 +126,18 @@ def test_a_partition_is_asked_for_again_when_its_pause_is_over(entry: Booked, mo
 def test_an_old_partial_day_is_left_alone_and_an_old_failed_one_is_not() -> None:
     when = at(2026, 1, 5, 20, 0)
     known = landed(*weekdays(date(2026, 1, 5), date(2026, 3, 4)))
-    known[date(2026, 1, 6)] = tried(Status.PARTIAL, when)
+    known[date(2026, 1, 6)] = tried(Status.PARTIAL, at(2026, 1, 20, 20, 0))
     known[date(2026, 1, 7)] = tried(Status.FAILED, when)
     assert due(DAILY, known, CALENDAR, at(2026, 3, 4, 20, 0)).days == (date(2026, 1, 7),)
+
+
+def test_a_day_that_was_partial_when_the_machine_stopped_is_asked_for_after_weeks_and_only_once_more() -> None:
+    known = landed(date(2026, 1, 5))
+    known[date(2026, 1, 6)] = tried(Status.PARTIAL, at(2026, 1, 6, 20, 0))
+    now = at(2026, 3, 4, 20, 0)
+    assert date(2026, 1, 6) in due(DAILY, known, CALENDAR, now).days
+    known[date(2026, 1, 6)] = tried(Status.PARTIAL, now, attempts=2)
+    assert date(2026, 1, 6) not in due(DAILY, known, CALENDAR, at(2026, 3, 9, 20, 0)).days
 
 
 def test_the_times_of_publication_hold_every_trading_day_dataset_once() -> None:
