@@ -41,7 +41,9 @@ def forget(instance: dg.DagsterInstance, before: datetime) -> int:
     count = 0
     for run in _old(instance, before):
         with storage.index_connection() as connection:
-            connection.execute(delete(SqlEventLogStorageTable).where(EVENTS.run_id == run.run_id, ~MATERIALIZED))
+            connection.execute(
+                delete(SqlEventLogStorageTable).where(EVENTS.run_id == run.run_id, MATERIALIZED.is_not(True))
+            )
             connection.execute(delete(AssetCheckExecutionsTable).where(CHECKS.run_id == run.run_id, _later_check()))
         instance.run_storage.delete_run(run.run_id)
         instance.compute_log_manager.delete_logs(prefix=[run.run_id])

@@ -73,6 +73,9 @@ def test_old_runs_are_deleted_and_partitions_stay_complete(location: CodeLocatio
     third = location.run("adj_factor", first=DAYS[0], last=DAYS[0], refetch=True)
     assert second.success
     assert third.success
+    line = "insert into event_logs (run_id, event, timestamp) values (:run, 'a line of the log: no event', now())"
+    with storage.begin() as connection:
+        connection.execute(text(line), {"run": first.run_id})
 
     assert tidy.forget(location.instance, datetime.now(UTC) - timedelta(days=180)) == 2
     assert [run.run_id for run in location.instance.get_runs()] == [third.run_id]
