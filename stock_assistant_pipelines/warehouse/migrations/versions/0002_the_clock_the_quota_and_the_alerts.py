@@ -29,6 +29,7 @@ def upgrade() -> None:
         ),
     )
     op.alter_column("coverage", "status", comment="complete, partial, late, empty, failed, deferred, disabled, closed")
+    op.execute("update coverage set cause = status where status in ('partial', 'empty') and missing > 0")
     _create_quota()
 
 
