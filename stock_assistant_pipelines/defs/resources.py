@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.tushare.quota import SharedQuota
 from stock_assistant_pipelines.tushare.transport import Transport
-from stock_assistant_pipelines.warehouse.database import available
+from stock_assistant_pipelines.warehouse.database import available, migrated
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
 if TYPE_CHECKING:
@@ -55,7 +55,10 @@ class Platform:
         ):
             engine = database.engine(pool_size=workers + 2)
             try:
-                yield Ingest(engine, transport, concurrency=workers, points=self.settings.tushare_points, run_id=run_id)
+                with migrated():
+                    yield Ingest(
+                        engine, transport, concurrency=workers, points=self.settings.tushare_points, run_id=run_id
+                    )
             finally:
                 engine.dispose()
 
@@ -76,6 +79,7 @@ class Platform:
         with available(self.settings) as database:
             engine = database.engine(pool_size=1)
             try:
-                yield engine
+                with migrated():
+                    yield engine
             finally:
                 engine.dispose()

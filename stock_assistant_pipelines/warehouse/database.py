@@ -12,6 +12,7 @@ import alembic.config
 import psycopg
 from psycopg import sql
 from sqlalchemy import create_engine
+from sqlalchemy.exc import ProgrammingError
 
 from stock_assistant_pipelines.warehouse import embedded
 from stock_assistant_pipelines.warehouse.embedded import conninfo
@@ -36,8 +37,13 @@ class Database:
 
     @property
     def dagster_url(self) -> str:
-        """Dagster's storages. dagster-postgres works with psycopg2 only, and SQLAlchemy would choose another driver."""
+        """Dagster's storages. dagster-postgres works with psycopg2 only, and SQLAlchemy would choose another driver.
+
+        In UTC: Dagster lets the session's time zone write its moments, and reads them as UTC.
+        """
         url = self.url.set(drivername="postgresql+psycopg2", database=f"{self.url.database}_dagster")
+        given = url.normalized_query.get("options", ())
+        url = url.update_query_dict({"options": " ".join([*given, "-ctimezone=UTC"])})
         return url.render_as_string(hide_password=False)
 
     def engine(self, pool_size: int = 6) -> Engine:
@@ -90,6 +96,21 @@ def _create_database(connection: psycopg.Connection[tuple[object, ...]], name: s
         pass  # another process was faster
     except psycopg.errors.UniqueViolation:
         pass  # the same, seen one moment earlier
+
+
+class NotMigrated(RuntimeError):
+    """The tables are not those that this version works with."""
+
+
+@contextmanager
+def migrated() -> Iterator[None]:
+    """Say what to do when a statement meets a table or column that is not there. Raises `NotMigrated`."""
+    try:
+        yield
+    except ProgrammingError as error:
+        if isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
+            raise NotMigrated("the tables are not those of this version: run `stock-assistant db upgrade`") from error
+        raise
 
 
 @contextmanager

@@ -9,8 +9,8 @@ with bars as (
         count(*) filter (where bar.close > bar.pre_close) as up,
         count(*) filter (where bar.close < bar.pre_close) as down,
         count(*) filter (where bar.close = bar.pre_close) as unchanged,
-        count(*) filter (where bar.close >= allowed.up_limit) as limit_up,
-        count(*) filter (where bar.close <= allowed.down_limit) as limit_down,
+        count(*) filter (where allowed.up_limit > 0 and bar.close >= allowed.up_limit) as limit_up,
+        count(*) filter (where allowed.down_limit > 0 and bar.close <= allowed.down_limit) as limit_down,
         sum(bar.amount) as amount,
         percentile_disc(0.5) within group (order by bar.pct_chg) as pct_chg_lower,
         percentile_disc(0.5) within group (order by bar.pct_chg desc) as pct_chg_upper
