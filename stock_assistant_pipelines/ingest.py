@@ -181,8 +181,11 @@ class Ingest:
                 todo.append(day)
         if todo:
             self._prepare(dataset, todo, calendar)
-            missing = {} if whole else coverage.lacking(self._entries(dataset, todo))
-            yield from self._days(dataset, todo, calendar, missing)
+            now = self._entries(dataset, todo)
+            judged = [entry for entry in now.values() if _settled_since(entry, since)]
+            yield from judged  # by what they rest on, which was not there before
+            todo = [day for day in todo if now.get(day) not in judged]
+            yield from self._days(dataset, todo, calendar, {} if whole else coverage.lacking(now))
 
     def reviewed(self, dataset: Dataset, landed: Sequence[Coverage]) -> list[Coverage]:
         """These results as they stand now: a later landing may have shown that a settled one is not complete after all."""

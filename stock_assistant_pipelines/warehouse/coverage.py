@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, case, func, select, update
+from sqlalchemy import and_, bindparam, case, delete, false, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from stock_assistant_pipelines.catalog import CATALOG
@@ -14,7 +14,7 @@ from stock_assistant_pipelines.catalog.dataset import Followed, NeverFewer, Unex
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse import expectation
 from stock_assistant_pipelines.warehouse.landing import hold, lock, partition_key
-from stock_assistant_pipelines.warehouse.tables import COVERAGE, SETTLED, Status
+from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, SETTLED, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -177,27 +177,43 @@ def reassess_dependents(connection: Connection, dataset: Dataset, day: date, at:
                 book(connection, [replace(after, complete_at=before.complete_at or at)])
 
 
-def days_resting_on(connection: Connection, snapshot: Dataset, since: date) -> list[tuple[Dataset, date]]:
-    """The complete days from `since` on of the datasets whose completeness rests on this snapshot."""
+def days_resting_on(
+    connection: Connection, snapshot: Dataset, since: date | None, *, unjudged: bool
+) -> list[tuple[Dataset, date]]:
+    """The days of datasets whose completeness rests on this snapshot: the complete ones from `since` on, and those that
+    nothing could judge.
+    """
     resting = {other.api for other in CATALOG.values() if other.partitioned and snapshot.api in other.expected.reads}
+    known = COVERAGE.c.status == Status.COMPLETE
+    complete = and_(known, COVERAGE.c.partition >= since.isoformat()) if since else false()
+    unknown = and_(COVERAGE.c.status.in_(JUDGED), ~known, COVERAGE.c.missing.is_(None)) if unjudged else false()
     found = connection.execute(
-        select(COVERAGE.c.dataset, COVERAGE.c.partition).where(
-            COVERAGE.c.dataset.in_(resting),
-            COVERAGE.c.partition >= since.isoformat(),
-            COVERAGE.c.status == Status.COMPLETE,
-        )
+        select(COVERAGE.c.dataset, COVERAGE.c.partition).where(COVERAGE.c.dataset.in_(resting), or_(complete, unknown))
     )
     return [(CATALOG[name], date.fromisoformat(partition)) for name, partition in found]
 
 
-def reassess(connection: Connection, dataset: Dataset, day: date) -> None:
-    """Judge a complete day again, by what is expected of it now."""
+def reassess(connection: Connection, dataset: Dataset, day: date, at: datetime) -> None:
+    """Judge a day again, by what is expected of it now: a complete one, or one that nothing could judge."""
     lock(connection, dataset, day)
     before = entries(connection, dataset, [day]).get(day)
-    if before and before.status is Status.COMPLETE:
+    if before and (before.status is Status.COMPLETE or (before.status in JUDGED and before.missing is None)):
         after = assess(connection, dataset, day, before)
-        if not after.settled:
-            book(connection, [after])
+        if after != before and not before.doubted:
+            book(connection, [replace(after, complete_at=before.complete_at or at)])
+
+
+def reopen(connection: Connection, calendar: Dataset) -> None:
+    """Forget that days were booked as closed which the calendar now tells to be trading days: they were never asked for."""
+    resting = [other.api for other in CATALOG.values() if other.calendar == calendar.api]
+    if resting:
+        table = METADATA.tables[calendar.api]
+        trading = select(func.to_char(table.c.cal_date, "YYYY-MM-DD")).where(table.c.is_open == 1)
+        connection.execute(
+            delete(COVERAGE).where(
+                COVERAGE.c.dataset.in_(resting), COVERAGE.c.status == Status.CLOSED, COVERAGE.c.partition.in_(trading)
+            )
+        )
 
 
 def distrust(connection: Connection, dataset: Dataset, day: date | None, reason: str) -> None:

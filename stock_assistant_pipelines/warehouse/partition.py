@@ -94,6 +94,8 @@ def _patch(
     entry = _assess(connection, dataset, day, entry, delivery)
     if twin := coverage.suspect_twin(connection, dataset, day, revision):
         entry = _doubted(entry, f"it holds the rows of {twin} to the last digit: one of the two days is wrong")
+    elif before and before.doubted:  # since its missing keys were asked for: the others are not believed any more
+        entry = replace(entry, status=before.status, cause=before.cause, reason=before.reason, complete_at=None)
     coverage.book(connection, [entry])
     coverage.reassess_dependents(connection, dataset, day, delivery.at)
     return entry
@@ -195,18 +197,14 @@ def land_snapshot(engine: Engine, dataset: Dataset, delivery: Delivery, *, confi
         if entry.settled:
             entry = replace(entry, attempts=0)
         coverage.book(connection, [entry])
-    if since is not None:
-        _reassess(engine, dataset, since)
-    return entry
-
-
-def _reassess(engine: Engine, snapshot: Dataset, since: date) -> None:
-    """Judge complete days again that now lack something, each in a transaction of its own: a landing may hold its lock."""
+        coverage.reopen(connection, dataset)
+    judged_by_now = entry.settled and not (before and before.settled)
     with engine.connect() as connection:
-        resting = coverage.days_resting_on(connection, snapshot, since)
-    for dataset, day in resting:
-        with engine.begin() as connection:
-            coverage.reassess(connection, dataset, day)
+        resting = coverage.days_resting_on(connection, dataset, since, unjudged=judged_by_now)
+    for other, day in resting:
+        with engine.begin() as connection:  # one for each: a landing may hold its lock
+            coverage.reassess(connection, other, day, delivery.at)
+    return entry
 
 
 def _doubt(connection: Connection, dataset: Dataset, missing: tuple[str, ...], *, confirmed: bool | None) -> str | None:
@@ -276,7 +274,9 @@ def book_failure(
             )
             coverage.book(connection, [failed])
             return failed
-        tried = replace(before, reason=reason, cause=cause, landed_at=at, attempts=_tried(before), run_id=run_id)
+        # What is held was judged: that judgement stays, and with it what is asked for the next time.
+        kept = before.cause if before.status in coverage.JUDGED else cause
+        tried = replace(before, reason=reason, cause=kept, landed_at=at, attempts=_tried(before), run_id=run_id)
         if not before.settled:
             coverage.book(connection, [tried])
         return replace(tried, status=status, calls=0, inserted=0, updated=0, deleted=0, complete_at=None)

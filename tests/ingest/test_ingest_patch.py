@@ -12,6 +12,11 @@ from stock_assistant_pipelines.tushare.decode import compact
 from stock_assistant_pipelines.warehouse.tables import Status
 
 if TYPE_CHECKING:
+    import pytest
+
+    from stock_assistant_pipelines.catalog.dataset import Dataset
+    from stock_assistant_pipelines.ingest import Told
+    from stock_assistant_pipelines.tushare.plan import Call
     from stock_assistant_pipelines.warehouse.coverage import Coverage
 
 EVER = datetime.min.replace(tzinfo=UTC)
@@ -124,3 +129,21 @@ def test_a_relabelled_day_that_lacks_a_key_is_not_patched_but_fetched_whole(walk
     walk.sandbox.forget()
     assert complete(walk, "daily", WEEK[-2])[WEEK[-2].isoformat()].status is Status.COMPLETE
     assert walk.asked("daily") == [{"trade_date": compact(WEEK[-2])}]
+
+
+def test_missing_rows_do_not_clear_what_the_day_was_doubted_for_meanwhile(
+    walk: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose(walk, "daily", DAY, codes=5)
+    ask = walk.ingest._ask
+
+    def doubted_meanwhile(dataset: Dataset, call: Call) -> Told:
+        with walk.engine.begin() as connection:
+            connection.execute(text("update coverage set cause = 'broken', reason = 'a law' where dataset = 'daily'"))
+        return ask(dataset, call)
+
+    monkeypatch.setattr(walk.ingest, "_ask", doubted_meanwhile)
+    entry = complete(walk, "daily", DAY)[DAY.isoformat()]
+    assert (entry.status, entry.cause, entry.reason, entry.missing) == (Status.PARTIAL, "broken", "a law", 0)
+    monkeypatch.undo()
+    assert walk.land_one("daily", DAY).status is Status.COMPLETE

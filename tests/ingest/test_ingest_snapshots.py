@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
+from sqlalchemy import update
 from walk import DAILY, DAY, NOW, WEEK, Walk
 
 from stock_assistant_pipelines.tushare.decode import compact
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, Status
+
+EVER = datetime.min.replace(tzinfo=UTC)
+OF_DAY = METADATA.tables["trade_cal"].c.cal_date == DAY
 
 # Stocks that were cut short
 
@@ -31,6 +35,42 @@ def test_the_first_walk_after_the_stocks_are_whole_completes_the_days(walk: Walk
     walk.sandbox.inject("half:api=stock_basic:times=1")
     walk.land("adj_factor", *WEEK)
     assert {entry.status for entry in walk.land("adj_factor", *WEEK).values()} == {Status.COMPLETE}
+
+
+def test_days_that_nothing_could_judge_are_judged_when_the_stocks_are_whole_without_a_call(walk: Walk) -> None:
+    walk.sandbox.inject("half:api=stock_basic:times=1")
+    walk.sandbox.inject(f"half:api=adj_factor:day={compact(DAY)}")
+    walk.land("adj_factor", *WEEK)
+    walk.sandbox.heal()
+    walk.sandbox.forget()
+    assert walk.land_one("stock_basic").settled
+    assert walk.asked("adj_factor") == []
+    booked = {day: walk.booked("adj_factor", day) for day in WEEK}
+    assert {day: entry.status for day, entry in booked.items() if entry} == dict.fromkeys(WEEK, Status.COMPLETE) | {
+        DAY: Status.PARTIAL
+    }
+    half = booked[DAY]
+    assert half is not None
+    assert half.missing_keys
+
+
+def test_a_run_that_lands_the_stocks_first_asks_only_for_the_days_that_lack_something(walk: Walk) -> None:
+    walk.sandbox.inject("half:api=stock_basic:times=1")
+    walk.land("adj_factor", *WEEK)
+    walk.sandbox.forget()
+    entries = walk.land("adj_factor", *WEEK, since=EVER)
+    assert {entry.status for entry in entries.values()} == {Status.COMPLETE}
+    assert walk.asked("adj_factor") == []
+
+
+def test_a_day_that_the_calendar_had_wrong_is_no_holiday_any_more(walk: Walk) -> None:
+    walk.land("trade_cal")
+    with walk.engine.begin() as connection:
+        connection.execute(update(METADATA.tables["trade_cal"]).values(is_open=0).where(OF_DAY))
+    assert walk.land_one("daily", DAY).status is Status.CLOSED
+    walk.land("trade_cal")
+    assert walk.booked("daily", DAY) is None
+    assert walk.land_one("daily", DAY).status is Status.COMPLETE
 
 
 def test_stocks_that_are_cut_short_each_time_are_found_out_by_the_first_day(walk: Walk) -> None:
