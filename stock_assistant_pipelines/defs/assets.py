@@ -56,10 +56,8 @@ def _land(context: dg.AssetExecutionContext, dataset: Dataset, platform: Platfor
     wanted = days(list(context.partition_keys)) if dataset.partitioned else []
     landed: list[Coverage] = []
     with platform.ingest(context.run.run_id, urgent=urgent(context.run.tags)) as ingest:
-        for entry in ingest.land(dataset, wanted, since=began(context) if refetch else EVER, whole=refetch):
-            landed.append(entry)
-            if len(landed) % LOGGED_EVERY == 0:  # a log line costs as much as booking a partition
-                context.log.info(f"{dataset.api}: {len(landed)} partitions, now {entry.partition}: {entry.status}")
+        arriving = ingest.land(dataset, wanted, since=began(context) if refetch else EVER, whole=refetch)
+        stopped = take(context, dataset, arriving, landed)
         landed = ingest.reviewed(dataset, landed)
         yield from checks.evaluate(ingest.engine, dataset, wanted, landed)
         landed = ingest.reviewed(dataset, landed)
@@ -73,11 +71,13 @@ def _land(context: dg.AssetExecutionContext, dataset: Dataset, platform: Platfor
                 context.asset_key, partition=_key(dataset, entry), metadata=partition_metadata(entry, platform)
             )
         )
-    if unsettled:
+    if unsettled or stopped:
         for entry in settled:
             yield dg.AssetMaterialization(
                 context.asset_key, partition=_key(dataset, entry), metadata=partition_metadata(entry, platform)
             )
+        if stopped:
+            raise stopped
         raise dg.Failure(
             f"{len(unsettled)} of {len(landed)} partitions are not complete; the first: "
             f"{unsettled[0].partition}: {unsettled[0].reason}",
@@ -90,6 +90,27 @@ def _land(context: dg.AssetExecutionContext, dataset: Dataset, platform: Platfor
                 partition_metadata(entry, platform), asset_key=context.asset_key, partition_key=entry.partition
             )
     yield dg.MaterializeResult(metadata=None if dataset.partitioned else partition_metadata(settled[0], platform))
+
+
+def take(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext,
+    dataset: Dataset,
+    arriving: Iterator[Coverage],
+    landed: list[Coverage],
+) -> Exception | None:
+    """Add the partitions to `landed` as they arrive, until all are there or something broke; return what broke.
+
+    So that what has landed until then is judged and shown, whatever ends the run.
+    """
+    try:
+        for entry in arriving:
+            landed.append(entry)
+            if len(landed) % LOGGED_EVERY == 0:  # a log line costs as much as booking a partition
+                context.log.info(f"{dataset.api}: {len(landed)} partitions, now {entry.partition}: {entry.status}")
+    except Exception as error:  # noqa: BLE001 - who calls raises it, when what has landed is judged
+        context.log.error(f"{dataset.api}: stopped after {len(landed)} partitions by {type(error).__name__}: {error}")
+        return error
+    return None
 
 
 def _key(dataset: Dataset, entry: Coverage) -> str | None:

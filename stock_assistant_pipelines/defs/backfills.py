@@ -21,7 +21,7 @@ from dagster._core.utils import make_new_backfill_id
 from stock_assistant_pipelines.backfill import Slice
 from stock_assistant_pipelines.catalog.dataset import Dataset
 
-UNDER_WAY = frozenset({BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING, BulkActionStatus.FAILING})
+UNDER_WAY = (BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING, BulkActionStatus.FAILING)
 
 
 Dagster = dg.DagsterInstance
@@ -39,6 +39,11 @@ def instance() -> Iterator[dg.DagsterInstance]:
     """Dagster's instance, as `DAGSTER_HOME` names it."""
     with dg.DagsterInstance.get() as known:
         yield known
+
+
+def active(dagster: dg.DagsterInstance) -> Sequence[PartitionBackfill]:
+    """The backfills that are under way, whoever asked for them."""
+    return dagster.get_backfills(filters=BulkActionsFilter(statuses=list(UNDER_WAY)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +190,7 @@ class Series:
     @classmethod
     def under_way(cls, dagster: dg.DagsterInstance) -> Series | None:
         """The newest series of which something is under way."""
-        active = dagster.get_backfills(filters=BulkActionsFilter(statuses=sorted(UNDER_WAY, key=str)))
-        ours = [each for each in active if SERIES in each.tags]
+        ours = [each for each in active(dagster) if SERIES in each.tags]
         if not ours:
             return None
         name = max(ours, key=lambda each: each.backfill_timestamp).tags[SERIES]

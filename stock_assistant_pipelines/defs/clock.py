@@ -9,6 +9,8 @@ from datetime import date, datetime, time
 
 import dagster as dg
 from dagster import DagsterRunStatus
+from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
+from dagster._core.storage.tags import GRPC_INFO_TAG
 from sqlalchemy import Connection
 
 from stock_assistant_pipelines import calendar, clock
@@ -16,11 +18,14 @@ from stock_assistant_pipelines.calendar import Calendar
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Dataset
 from stock_assistant_pipelines.clock import EVENING
+from stock_assistant_pipelines.defs.backfills import active
 from stock_assistant_pipelines.defs.fill import JOB, fill, fill_config
-from stock_assistant_pipelines.defs.partitions import appeared
+from stock_assistant_pipelines.defs.partitions import TRADING_DAYS, appeared
 from stock_assistant_pipelines.defs.resources import AHEAD, Platform
+from stock_assistant_pipelines.defs.tidy import tidy
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.freshness import last_complete, read_booked, read_calendar, read_snapshot
+from stock_assistant_pipelines.warehouse.tables import Status
 
 UNDER_WAY = [
     DagsterRunStatus.QUEUED,
@@ -44,11 +49,12 @@ def build_sensor(platform: Platform, now: Callable[[], datetime] = calendar.now)
         description="Asks for the days that are out and not there: after downtime, after a used-up quota, after a failure.",
     )
     def catch_up(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if context.instance.get_runs_count(dg.RunsFilter(statuses=UNDER_WAY)):
-            return dg.SkipReason("runs are under way: what they land need not be caught up")
+        clocks = dg.RunsFilter(job_name=JOB, statuses=UNDER_WAY, tags=AHEAD)
+        if context.instance.get_runs_count(clocks):
+            return dg.SkipReason("a run of the clock is under way: what it lands need not be caught up")
         moment = now()
         with platform.look() as connection:
-            wanted, behind = _due(connection, moment)
+            wanted, behind = _due(connection, context.instance, moment)
         if not wanted:
             return dg.SkipReason("; ".join(behind) or "nothing is due")
         return dg.RunRequest(run_key=_key(wanted, moment), run_config=fill_config(wanted), tags=AHEAD)
@@ -113,22 +119,55 @@ def _in_the_evening(platform: Platform) -> dg.ScheduleDefinition:
     return look_again
 
 
-def _due(connection: Connection, now: datetime) -> tuple[dict[str, Sequence[date]], list[str]]:
-    """The days by dataset that are to be asked for now, and what is too far behind for that."""
+def _due(
+    connection: Connection, instance: dg.DagsterInstance, now: datetime
+) -> tuple[dict[str, Sequence[date]], list[str]]:
+    """The days by dataset that are to be asked for now, and what is too far behind for that.
+
+    While others land days, a backfill above all, only the recent ones: of the older ones nobody can tell what will be left.
+    """
     calendars = _calendars(connection)
+    today = now.astimezone(SHANGHAI).date()
+    others = _others_land(instance)
     wanted: dict[str, Sequence[date]] = {}
     behind = []
     for dataset in CATALOG.values():
         if dataset.calendar is None:
             found = clock.due_snapshot(read_snapshot(connection, dataset), now)
+            days = []
         else:
-            found = clock.due(dataset, read_booked(connection, dataset), calendars[dataset.calendar], now)
-        days = [day for day in found.days if appeared(day, now)]
+            booked = read_booked(connection, dataset)
+            found = clock.due(dataset, booked, calendars[dataset.calendar], now)
+            complete = [day for day, entry in booked.items() if entry.status is Status.COMPLETE]
+            asked = {*found.days, *_shown_as_failed(instance, dataset, complete)}
+            since = min(calendars[dataset.calendar].last(dataset.window, today), default=today) if others else date.min
+            days = [day for day in sorted(asked, reverse=True)[: clock.REACH] if appeared(day, now) and day >= since]
         if days or found.snapshot:
             wanted[dataset.api] = days
         if found.behind:
             behind.append(f"{dataset.api} ends on {found.behind}: start a backfill from there")
     return wanted, behind
+
+
+def _others_land(instance: dg.DagsterInstance) -> bool:
+    """Whether a backfill is under way, or a run of another's. One without a launcher's mark tells no one when it dies."""
+    if active(instance):
+        return True
+    runs = instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY))
+    launched = [run for run in runs if run.status is not DagsterRunStatus.STARTED or GRPC_INFO_TAG in run.tags]
+    return any(run.job_name != tidy.name for run in launched)
+
+
+def _shown_as_failed(instance: dg.DagsterInstance, dataset: Dataset, complete: Sequence[date]) -> list[date]:
+    """The complete days that Dagster shows as failed: their run ended before it judged them, or they are complete since.
+
+    A run over them asks the source for nothing. It judges the rows by the laws, and shows the days as they are.
+    """
+    shown = get_and_update_asset_status_cache_value(instance, dg.AssetKey(dataset.api), TRADING_DAYS)
+    if shown is None:
+        return []
+    failed = set(shown.deserialize_failed_partition_subsets(TRADING_DAYS).get_partition_keys())
+    return [day for day in complete if day.isoformat() in failed]
 
 
 def _recent(connection: Connection, today: date) -> dict[str, Sequence[date]]:

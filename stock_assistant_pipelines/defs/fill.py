@@ -12,7 +12,7 @@ from pydantic import Field
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Dataset
 from stock_assistant_pipelines.defs import checks, freshness
-from stock_assistant_pipelines.defs.assets import EVER, LOGGED_EVERY, began, partition_metadata
+from stock_assistant_pipelines.defs.assets import EVER, began, partition_metadata, take
 from stock_assistant_pipelines.defs.partitions import days
 from stock_assistant_pipelines.defs.resources import Platform, urgent
 from stock_assistant_pipelines.ingest import Ingest
@@ -48,17 +48,17 @@ def land_days(context: dg.OpExecutionContext, config: Filling, platform: dg.Reso
             if dataset.api not in config.days:
                 continue
             wanted = days(config.days[dataset.api]) if dataset.partitioned else []
-            done = []
-            for entry in ingest.land(
+            done: list[Coverage] = []
+            arriving = ingest.land(
                 dataset, wanted, since=since if dataset.partitioned else began(context), whole=config.refetch
-            ):
-                done.append(entry)
-                if len(done) % LOGGED_EVERY == 0:  # a log line costs as much as booking a partition
-                    context.log.info(f"{dataset.api}: {len(done)} partitions, now {entry.partition}: {entry.status}")
+            )
+            stopped = take(context, dataset, arriving, done)
             done = ingest.reviewed(dataset, done)
             yield from _evaluations(dataset, wanted, done, ingest)
             done = ingest.reviewed(dataset, done)
             yield from _partitions(dataset, done, platform)
+            if stopped:
+                raise stopped
             landed += [(dataset, entry) for entry in done]
     if failure := _failure(landed):
         raise failure

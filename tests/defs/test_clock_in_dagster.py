@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 import pytest
+from dagster._core.storage.tags import GRPC_INFO_TAG
 from sqlalchemy import delete, select, text, update
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.defs import clock
-from stock_assistant_pipelines.defs.resources import Platform, urgent
+from stock_assistant_pipelines.defs.resources import PRIORITY, Platform, urgent
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, Status
 
@@ -83,9 +84,56 @@ def test_a_dataset_of_which_nothing_has_landed_is_not_asked_for(stopped: Ingest,
     assert not {"daily_basic", "stk_limit", "index_daily"} & asked.keys()
 
 
-def test_nothing_is_asked_for_while_a_run_is_under_way(stopped: Ingest, location: CodeLocation) -> None:
-    location.instance.add_run(dg.DagsterRun(job_name="fill", run_id="1" * 32, status=dg.DagsterRunStatus.STARTED))
-    assert evaluate(location) == "runs are under way: what they land need not be caught up"
+def under_way(location: CodeLocation, run_id: str, job: str = "fill", **tags: str) -> None:
+    """Let a run be under way, of a job, with these tags."""
+    location.instance.add_run(dg.DagsterRun(job_name=job, run_id=run_id, status=dg.DagsterRunStatus.STARTED, tags=tags))
+
+
+def test_nothing_is_asked_for_while_a_run_of_the_clock_is_under_way(stopped: Ingest, location: CodeLocation) -> None:
+    under_way(location, "1" * 32, **{PRIORITY: "10"})
+    assert evaluate(location) == "a run of the clock is under way: what it lands need not be caught up"
+
+
+def test_while_a_backfill_is_under_way_only_the_recent_days_are_asked_for(
+    stopped: Ingest, location: CodeLocation
+) -> None:
+    under_way(location, "1" * 32, job="__ASSET_JOB", **{GRPC_INFO_TAG: "{}"})
+    request = evaluate(location)
+    assert isinstance(request, dg.RunRequest)
+    asked = request.run_config["ops"]["land_days"]["config"]["days"]
+    assert asked["daily"] == ["2026-03-04", "2026-03-03", "2026-03-02", "2026-02-27", "2026-02-26"]
+
+
+def test_neither_tidying_nor_a_run_that_nobody_looks_after_keeps_days_waiting(
+    stopped: Ingest, location: CodeLocation
+) -> None:
+    under_way(location, "1" * 32, job="tidy", **{GRPC_INFO_TAG: "{}"})
+    under_way(location, "2" * 32)
+    request = evaluate(location)
+    assert isinstance(request, dg.RunRequest)
+    asked = request.run_config["ops"]["land_days"]["config"]["days"]["daily"]
+    assert {day.isoformat() for day in MISSED} <= set(asked)
+
+
+def test_a_complete_day_that_dagster_shows_as_failed_is_judged_and_shown_without_a_call(
+    stopped: Ingest, location: CodeLocation, sandbox: Running
+) -> None:
+    request = evaluate(location)
+    assert isinstance(request, dg.RunRequest)
+    sandbox.inject("empty:api=daily:day=20260302")
+    assert not fill(location, request)
+    sandbox.heal()
+    assert "2026-03-02" not in location.materialized("daily")
+    assert all(entry.settled for entry in stopped.land(CATALOG["daily"], [date(2026, 3, 2)]))
+    sandbox.forget()
+    again = evaluate(location)
+    assert isinstance(again, dg.RunRequest)
+    asked = again.run_config["ops"]["land_days"]["config"]["days"]
+    assert asked == {"daily": ["2026-03-02"], "suspend_d": ["2026-03-02"]}, "the bars prove the suspensions"
+    assert fill(location, again)
+    assert sandbox.calls() == []
+    assert "2026-03-02" in location.materialized("daily")
+    assert evaluate(location) == "nothing is due"
 
 
 def test_the_same_request_has_the_same_key_for_half_an_hour(stopped: Ingest, location: CodeLocation) -> None:

@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from sqlalchemy import text
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.defs.checks import specs
@@ -16,10 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from code_location import CodeLocation
+    from sqlalchemy import Engine
 
     from stock_assistant_pipelines.sandbox.server import Running
 
 HOLIDAY, FIRST, SECOND = date(2026, 2, 23), date(2026, 2, 26), date(2026, 3, 2)
+
+BROKEN_DISK = """
+create function refuse() returns trigger language plpgsql as
+    $$ begin raise exception using errcode = '53100', message = 'no space left'; end $$;
+create trigger refuse before insert on adj_factor
+    for each row when (new.trade_date = '2026-02-24') execute function refuse();
+"""
 
 
 def fill(
@@ -104,3 +113,17 @@ def test_a_dataset_that_the_catalog_lacks_fails_the_run_before_anything_is_asked
     result = fill(location, {"dialy": [FIRST], "daily": [FIRST]})
     assert not result.success
     assert sandbox.calls() == []
+
+
+def test_what_has_landed_when_a_run_breaks_is_judged_and_shown(location: CodeLocation, engine: Engine) -> None:
+    days = [date(2026, 2, 24), date(2026, 2, 25), FIRST, date(2026, 2, 27), SECOND, date(2026, 3, 3)]
+    with engine.begin() as connection:
+        connection.execute(text(BROKEN_DISK))
+    result = fill(location, {"adj_factor": days})
+    assert not result.success
+    failure = next(event for event in result.all_events if event.is_step_failure)
+    assert "no space left" in failure.step_failure_data.error_display_string
+    shown = location.materialized("adj_factor")
+    assert shown
+    assert "2026-02-24" not in shown
+    assert "complete" in {one.check_name for one in result.get_asset_check_evaluations()}
