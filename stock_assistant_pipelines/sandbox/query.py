@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from stock_assistant_pipelines.catalog.dataset import EveryDay, PerCode, PerDay, PerRange, Whole
+from stock_assistant_pipelines.catalog.dataset import EveryDay, PerCode, PerDay, PerPeriod, PerRange, Whole
 from stock_assistant_pipelines.sandbox.errors import MISSING, OFFSET, PARAMETERS, Refusal
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ def required(dataset: Dataset) -> tuple[str, ...]:
             return (day, CODE, "start_date", "end_date")
         case PerRange(start=start, end=end):
             return (dataset.grain.value, CODE, start, end)
+        case PerPeriod(code=code, period=period):
+            return (code, period) if period else (code,)
         case Whole():
             return ()
 
