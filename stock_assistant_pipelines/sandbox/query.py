@@ -129,8 +129,8 @@ def parse_fields(dataset: Dataset, fields: Any) -> tuple[str, ...]:
     """The columns an answer holds: those asked for, in that order, unknown ones left out; by default the default ones."""
     asked = [name.strip() for name in str(fields or "").split(",") if name.strip()]
     if not asked:
-        return tuple(column.name for column in dataset.columns if column.default)
-    return tuple(dict.fromkeys(name for name in asked if name in dataset.by_name))
+        return tuple(name for name in dataset.asked if dataset.by_name[name].default)
+    return tuple(dict.fromkeys(name for name in asked if name in dataset.asked))
 
 
 def _values(text: str) -> frozenset[str]:
