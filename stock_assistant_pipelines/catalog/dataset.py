@@ -26,6 +26,9 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 MARKET_OPENED = date(1990, 12, 19)
 """The first session of the Shanghai Stock Exchange, and so the first day any dataset can hold."""
 
+FIRST_PERIOD = date(1990, 12, 31)
+"""The first report period that is kept: the end of the first quarter in which companies were listed."""
+
 
 class CatalogError(ValueError):
     """A declaration contradicts itself. The message names the dataset and says what to change."""
@@ -45,6 +48,8 @@ class Grain(StrEnum):
 
     TRADE_DATE = "trade_date"
     """One partition per trading day; it holds the whole market."""
+    REPORT_PERIOD = "end_date"
+    """One partition per report period, the end of a quarter; it holds all companies."""
     SNAPSHOT = "snapshot"
     """No time axis: one partition, `all`, which is what the source says now."""
 
@@ -73,6 +78,10 @@ class Column:
     """Whether Tushare returns it when `fields` is empty."""
     optional: bool = False
     """Whether it may be null although it is part of the key."""
+    flow: bool = False
+    """Whether quarters and trailing twelve months are derived from it, since it counts from the start of the year."""
+    ours: bool = False
+    """Whether no answer holds it, so that it is not asked for: it takes the value of the call's parameter (`fills`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +124,27 @@ class Whole:
     may_be_empty: frozenset[int] = frozenset()
 
 
-Calls = PerDay | PerRange | PerCode | Whole
+@dataclass(frozen=True, slots=True)
+class PerPeriod:
+    """One call holds one report period of the whole market, given the points; otherwise one stock over all its periods."""
+
+    period: str | None = "period"
+    """The parameter that takes the period of the whole market; None where the interface answers by stock only."""
+    whole: str | None = None
+    """The interface that answers for the whole market; None where it is the dataset's own. `row_cap` is not about it."""
+    whole_points: int = 5000
+    """Tushare points from which on the whole market is answered."""
+    code: str = "ts_code"
+    variants: tuple[Mapping[str, str], ...] = ({},)
+    """The dataset is the union of these: each is a call of its own."""
+    periods_per_call: int | None = None
+    """How many periods of one stock fit in an answer, where they are asked for by range; None where all of them fit."""
+    start: str = "start_date"
+    end: str = "end_date"
+    """The range, where there is one. It must mean report periods: with some interfaces it means days of announcement."""
+
+
+Calls = PerDay | PerRange | PerCode | Whole | PerPeriod
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +220,80 @@ class Followed:
         return (self.indices,)
 
 
-Expected = EveryDay | NeverFewer | Listed | Unexplained | Followed
+@dataclass(frozen=True, slots=True)
+class Disclosed:
+    """Complete = every company that has disclosed the period by now, according to `plan`.
+
+    Of a period that the plan says nothing of, complete = every stock was asked.
+    """
+
+    plan: str = "disclosure_date"
+    stocks: str = "stock_basic"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The datasets that this is computed from."""
+        return (self.plan, self.stocks)
+
+
+@dataclass(frozen=True, slots=True)
+class Companies:
+    """Complete = every stock that was listed on the last day of the period."""
+
+    stocks: str = "stock_basic"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The datasets that this is computed from."""
+        return (self.stocks,)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Complete = every call was answered: nothing says which companies have rows."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The datasets that this is computed from."""
+        return ()
+
+
+Expected = EveryDay | NeverFewer | Listed | Unexplained | Followed | Disclosed | Companies | Answered
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """Rows are never overwritten: an answer that differs is a new version of its key, and each is known from a moment on."""
+
+    known: tuple[str, ...]
+    """Of these days the first that is not null is the one on which a version became known, at its end in Asia/Shanghai.
+
+    Empty: a version is known since it was read.
+    """
+    prefer: tuple[str, ...] = ("update_flag",)
+    """Of versions that became known at the same time, the highest in these columns stands."""
+    after_period: bool = True
+    """Whether nothing can be known before the period is over."""
+
+
+GRAINS: Mapping[type[Calls] | type[Expected], Grain] = MappingProxyType(
+    {
+        Whole: Grain.SNAPSHOT,
+        EveryDay: Grain.SNAPSHOT,
+        NeverFewer: Grain.SNAPSHOT,
+        PerDay: Grain.TRADE_DATE,
+        PerRange: Grain.TRADE_DATE,
+        PerCode: Grain.TRADE_DATE,
+        Listed: Grain.TRADE_DATE,
+        Unexplained: Grain.TRADE_DATE,
+        Followed: Grain.TRADE_DATE,
+        PerPeriod: Grain.REPORT_PERIOD,
+        Disclosed: Grain.REPORT_PERIOD,
+        Companies: Grain.REPORT_PERIOD,
+        Answered: Grain.REPORT_PERIOD,
+    }
+)
+"""The grain that each way of calling, and of telling what is complete, goes with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +345,8 @@ class Dataset:
     """Whether a trading day is asked for twice and both answers must agree: not all that it holds is proven otherwise."""
     fills: tuple[str, ...] = ()
     """Columns that take the value of the call's parameter where the answer leaves them null."""
+    versions: Versions | None = None
+    """How versions of a row are told apart; None where what the source says now replaces what it said before."""
     rules: tuple[Rule, ...] = ()
     quirks: tuple[str, ...] = ()
     """What is worth knowing before trusting a number."""
@@ -254,13 +358,28 @@ class Dataset:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Every documented column: what a call asks for, since the default answer leaves some out."""
+        """Every column, in the order of the table's."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """What a call asks for: every column of Tushare's, since the default answer leaves some out."""
+        return tuple(column.name for column in self.columns if not column.ours)
 
     @property
     def partitioned(self) -> bool:
         """Whether there is a partition per trading day."""
         return self.grain is Grain.TRADE_DATE
+
+    @property
+    def by_period(self) -> bool:
+        """Whether there is a partition per report period."""
+        return self.grain is Grain.REPORT_PERIOD
+
+    @property
+    def flows(self) -> tuple[str, ...]:
+        """The columns that quarters and trailing twelve months are derived from."""
+        return tuple(column.name for column in self.columns if column.flow)
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -282,7 +401,7 @@ class Dataset:
         return calendar + self.expected.reads
 
     def _validate(self) -> None:
-        problems = [*self._names(), *self._grain(), *self._answers()]
+        problems = [*self._names(), *self._columns(), *self._grain(), *self._answers(), *self._calls()]
         if problems:
             raise CatalogError(f"{self.api}: " + "; ".join(problems))
 
@@ -299,25 +418,38 @@ class Dataset:
         if len(set(self.key)) != len(self.key):
             yield "`key` names a column twice"
         counted = (self.expected.column,) if isinstance(self.expected, EveryDay | NeverFewer) else ()
-        for word, names in (("key", self.key), ("fills", self.fills), ("expected", counted)):
+        dated = (*self.versions.known, *self.versions.prefer) if self.versions else ()
+        for word, names in (("key", self.key), ("fills", self.fills), ("expected", counted), ("versions", dated)):
             yield from (f"`{name}` in `{word}` is not a column" for name in names if name not in self.by_name)
+
+    def _columns(self) -> Iterator[str]:
+        """What columns say that cannot be said of them."""
         for column in self.columns:
-            if column.optional and column.name not in self.key:
-                yield f"`{column.name}` is `optional`, which is said of a part of the key only"
+            if column.optional and (column.name not in self.key or column.name == self.grain.value):
+                yield f"`{column.name}` is `optional`, which is said of a part of the key only, and not of the partition"
+            if column.flow and not (self.by_period and column.type is Type.NUMBER and column.name not in self.key):
+                yield f"`{column.name}` is a `flow`, which is said of figures by report period only"
+            if column.ours and column.name not in self.fills:
+                yield f"`{column.name}` is `ours`, and not in `fills`: nothing gives it a value"
+        for name in self.versions.known if self.versions else ():
+            if name in self.by_name and self.by_name[name].type is not Type.DATE:
+                yield f"`{name}` in `known` is not a day"
 
     def _grain(self) -> Iterator[str]:
         """What does not fit the way it is partitioned."""
         if self.partitioned != (self.calendar is not None):
             yield "`calendar` goes with the grain `trade_date`, and only with it"
-        if self.partitioned and self.grain.value not in self.key:
+        if self.by_period != (self.versions is not None):
+            yield "`versions` goes with the grain `end_date`, and only with it"
+        if self.grain is not Grain.SNAPSHOT and self.grain.value not in self.key:
             yield f"`key` lacks the partition column `{self.grain.value}`"
-        if self.partitioned == isinstance(self.calls, Whole):
-            yield "`calls` does not fit the grain: `Whole` is for snapshots, the others for trading days"
-        if self.partitioned == isinstance(self.expected, EveryDay | NeverFewer):
-            yield "`expected` does not fit the grain: `EveryDay` and `NeverFewer` are for snapshots"
+        if GRAINS[type(self.calls)] is not self.grain:
+            yield f"`calls` does not fit the grain: `{type(self.calls).__name__}` is not for `{self.grain}`"
+        if GRAINS[type(self.expected)] is not self.grain:
+            yield f"`expected` does not fit the grain: `{type(self.expected).__name__}` is not for `{self.grain}`"
 
     def _answers(self) -> Iterator[str]:
-        """What is impossible in its calls."""
+        """What is impossible in its answers."""
         if self.row_cap is not None and self.row_cap < 1:
             yield "`row_cap` is above zero"
         if self.calls_per_minute is not None and self.calls_per_minute < 1:
@@ -326,6 +458,9 @@ class Dataset:
             yield "`window` holds at least today"
         if self.due and (self.published is None or self.due < self.published):
             yield "`due` is after `published`"
+
+    def _calls(self) -> Iterator[str]:
+        """What is impossible in the words that its calls are declared in."""
         match self.calls:
             case PerDay(code=code, several=several) if several < 1 or (several > 1 and code is None):
                 yield "`several` is above zero, and goes with `code`"
@@ -335,6 +470,12 @@ class Dataset:
                 yield "`codes` names at least one code, and none twice"
             case Whole(variants=variants, may_be_empty=empty) if not empty <= set(range(len(variants))):
                 yield "`may_be_empty` holds positions in `variants`"
+            case PerPeriod(period=None, whole=str()):
+                yield "`whole` goes with `period`: the whole market is asked for by period"
+            case PerPeriod(variants=variants) if not variants or any(variants.count(each) > 1 for each in variants):
+                yield "`variants` holds at least one call, and none twice"
+            case PerPeriod(periods_per_call=int(periods)) if not 1 <= periods <= (self.row_cap or periods):
+                yield "`periods_per_call` is above zero, and so many fit under the row cap"
 
 
 def catalog(*datasets: Dataset) -> Mapping[str, Dataset]:

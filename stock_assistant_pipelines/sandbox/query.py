@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from stock_assistant_pipelines.catalog.dataset import EveryDay, PerCode, PerDay, PerRange, Whole
+from stock_assistant_pipelines.catalog.dataset import EveryDay, PerCode, PerDay, PerPeriod, PerRange, Whole
 from stock_assistant_pipelines.sandbox.errors import MISSING, OFFSET, PARAMETERS, Refusal
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ def required(dataset: Dataset) -> tuple[str, ...]:
             return (day, CODE, "start_date", "end_date")
         case PerRange(start=start, end=end):
             return (dataset.grain.value, CODE, start, end)
+        case PerPeriod(code=code, period=period):
+            return (code, period) if period else (code,)
         case Whole():
             return ()
 
@@ -127,8 +129,8 @@ def parse_fields(dataset: Dataset, fields: Any) -> tuple[str, ...]:
     """The columns an answer holds: those asked for, in that order, unknown ones left out; by default the default ones."""
     asked = [name.strip() for name in str(fields or "").split(",") if name.strip()]
     if not asked:
-        return tuple(column.name for column in dataset.columns if column.default)
-    return tuple(dict.fromkeys(name for name in asked if name in dataset.by_name))
+        return tuple(name for name in dataset.asked if dataset.by_name[name].default)
+    return tuple(dict.fromkeys(name for name in asked if name in dataset.asked))
 
 
 def _values(text: str) -> frozenset[str]:

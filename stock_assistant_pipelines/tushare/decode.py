@@ -35,8 +35,8 @@ WIRE: dict[Type, Any] = {
 
 @lru_cache(maxsize=256)
 def wire_types(dataset: Dataset) -> Mapping[str, Any]:
-    """The types of a dataset's columns on the wire, in their order."""
-    return {column.name: WIRE[column.type] for column in dataset.columns}
+    """The types of a dataset's columns on the wire, in their order: of all but ours, which no answer holds."""
+    return {name: WIRE[dataset.by_name[name].type] for name in dataset.asked}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,13 @@ def parse_day(text: str) -> date:
 
 
 def complete_rows(dataset: Dataset, rows: list[Row], params: Mapping[str, Any]) -> list[Row]:
-    """Check that dates exist, read an empty date as none, and fill columns that the call's parameters determine."""
+    """Check that dates exist, read an empty date as none, and fill columns that the call's parameters determine.
+
+    Rows come as `wire_types` has them, and go with columns of ours in their place.
+    """
     for at, column in enumerate(dataset.columns):
+        if column.ours:
+            rows = [(*row[:at], None, *row[at:]) for row in rows]
         if column.type is Type.DATE:
             days = {row[at] for row in rows}
             for text in days:

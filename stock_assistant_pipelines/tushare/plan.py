@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, assert_never
 
-from stock_assistant_pipelines.catalog.dataset import Dataset, PerCode, PerDay, PerRange, Whole
+from stock_assistant_pipelines.catalog.dataset import Dataset, PerCode, PerDay, PerPeriod, PerRange, Whole
 from stock_assistant_pipelines.tushare.decode import compact
 from stock_assistant_pipelines.tushare.patch import Patching
 
@@ -82,6 +82,8 @@ def plan(
             return [
                 _series(dataset, calls, code, part, calendar, wanted) for code, part in _parts(calls, spans, wanted)
             ]
+        case PerPeriod():
+            raise TypeError(f"{dataset.api} has no trading days: its calls are planned by report period")
         case _:
             assert_never(calls)
 

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from sqlalchemy import Date, and_, bindparam, cast, exists, func, literal, not_, or_, select, true
 
-from stock_assistant_pipelines.catalog.dataset import EveryDay, Followed, Listed, NeverFewer, PerCode, Unexplained
+from stock_assistant_pipelines.catalog.dataset import (
+    Answered,
+    Companies,
+    Disclosed,
+    EveryDay,
+    Followed,
+    Listed,
+    NeverFewer,
+    PerCode,
+    Unexplained,
+)
 from stock_assistant_pipelines.warehouse.tables import CODE, COVERAGE, METADATA, SNAPSHOT
 
 if TYPE_CHECKING:
@@ -65,8 +75,15 @@ def expected_keys(dataset: Dataset) -> Select[tuple[str]]:
                 table.c[since] <= day,
                 or_(table.c[until].is_(None), table.c[until] > day),
             )
+        case Disclosed() | Companies() | Answered():
+            raise _by_period(dataset)
         case _:
             assert_never(expected)
+
+
+def _by_period(dataset: Dataset) -> TypeError:
+    """What is wrong where a dataset by report period is judged by trading day."""
+    return TypeError(f"{dataset.api} has no trading days: what it holds is judged by report period")
 
 
 def _listed(stock: Table, day: ColumnElement[Any]) -> Select[tuple[str]]:
@@ -112,6 +129,8 @@ def landed_keys(dataset: Dataset, table: Table) -> Select[tuple[str]]:
             )
         case Listed() | Followed():
             return select(table.c[CODE].label("key")).where(table.c.trade_date == bindparam("day", type_=Date))
+        case Disclosed() | Companies() | Answered():
+            raise _by_period(dataset)
         case _:
             assert_never(expected)
 
@@ -159,6 +178,8 @@ def _unknowable(connection: Connection, dataset: Dataset, day: date | None) -> s
                 return reason
             some = select(exists(select(1).select_from(table).where(table.c.trade_date == bindparam("day"))))
             return None if connection.execute(some, {"day": day}).scalar_one() else f"{bars} has no row of that day yet"
+        case Disclosed() | Companies() | Answered():
+            raise _by_period(dataset)
         case _:
             assert_never(expected)
 

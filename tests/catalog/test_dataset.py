@@ -9,18 +9,23 @@ from typing import Any
 import pytest
 
 from stock_assistant_pipelines.catalog.dataset import (
+    Answered,
     CatalogError,
     Column,
+    Companies,
     Dataset,
+    Disclosed,
     EveryDay,
     Grain,
     Listed,
     NeverFewer,
     PerCode,
     PerDay,
+    PerPeriod,
     PerRange,
     Rule,
     Type,
+    Versions,
     Whole,
     catalog,
 )
@@ -28,6 +33,11 @@ from stock_assistant_pipelines.catalog.dataset import (
 CODE = Column("ts_code", Type.TEXT, "Code", "代码")
 DAY = Column("trade_date", Type.DATE, "Day", "日期")
 PRICE = Column("price", Type.NUMBER, "Price", "价", "CNY", default=False)
+PERIOD = Column("end_date", Type.DATE, "Report period", "报告期")
+ANNOUNCED = Column("ann_date", Type.DATE, "Announced on", "公告日期")
+FLAG = Column("update_flag", Type.TEXT, "1 the latest", "更新标识")
+KIND = Column("type", Type.TEXT, "Kind", "类型", ours=True)
+SALES = Column("sales", Type.NUMBER, "Sales", "收入", "CNY", flow=True)
 
 
 def stocks(**words: Any) -> Dataset:
@@ -57,6 +67,21 @@ def prices(**words: Any) -> Dataset:
         "calls": PerDay(),
         "expected": Listed("stocks"),
         "calendar": "days",
+    }
+    return stocks(**(sound | words))
+
+
+def filings(**words: Any) -> Dataset:
+    """A dataset by report period that is sound, with these words in place of its own."""
+    sound: dict[str, Any] = {
+        "api": "filings",
+        "grain": Grain.REPORT_PERIOD,
+        "key": ("ts_code", "end_date", "type"),
+        "columns": (CODE, PERIOD, ANNOUNCED, KIND, SALES, FLAG),
+        "calls": PerPeriod(variants=({"type": "P"}, {"type": "D"})),
+        "fills": ("type",),
+        "expected": Answered(),
+        "versions": Versions(("ann_date",)),
     }
     return stocks(**(sound | words))
 
@@ -91,6 +116,28 @@ CONTRADICTIONS: list[tuple[Any, dict[str, Any], str]] = [
     (prices, {"calls": PerCode(codes=())}, "`codes` names at least one code"),
     (prices, {"calls": PerCode(codes=("a", "a"))}, "none twice"),
     (stocks, {"calls": Whole(may_be_empty=frozenset({1}))}, "`may_be_empty` holds positions"),
+    (filings, {"calendar": "days"}, "`calendar` goes with the grain"),
+    (filings, {"key": ("ts_code", "type")}, "`key` lacks the partition column `end_date`"),
+    (filings, {"columns": (CODE, replace(PERIOD, optional=True), ANNOUNCED, KIND, FLAG)}, "`end_date` is `optional`"),
+    (filings, {"calls": PerDay(day="end_date")}, "`calls` does not fit the grain: `PerDay` is not for `end_date`"),
+    (filings, {"expected": Listed("stocks")}, "`expected` does not fit the grain: `Listed` is not for `end_date`"),
+    (prices, {"calls": PerPeriod()}, "`calls` does not fit the grain: `PerPeriod` is not for `trade_date`"),
+    (prices, {"expected": Disclosed()}, "`expected` does not fit the grain"),
+    (prices, {"expected": Companies()}, "`expected` does not fit the grain"),
+    (stocks, {"expected": Answered()}, "`expected` does not fit the grain"),
+    (filings, {"versions": None}, "`versions` goes with the grain"),
+    (prices, {"versions": Versions(("trade_date",), prefer=())}, "`versions` goes with the grain"),
+    (filings, {"versions": Versions(("f_ann_date",))}, "`f_ann_date` in `versions` is not a column"),
+    (filings, {"versions": Versions((), prefer=("flag",))}, "`flag` in `versions` is not a column"),
+    (filings, {"versions": Versions(("update_flag",))}, "`update_flag` in `known` is not a day"),
+    (filings, {"fills": ()}, "`type` is `ours`, and not in `fills`"),
+    (prices, {"columns": (CODE, DAY, replace(PRICE, flow=True))}, "`price` is a `flow`"),
+    (filings, {"columns": (CODE, PERIOD, ANNOUNCED, KIND, replace(FLAG, flow=True))}, "`update_flag` is a `flow`"),
+    (filings, {"calls": PerPeriod(period=None, whole="filings_vip")}, "`whole` goes with `period`"),
+    (filings, {"calls": PerPeriod(variants=())}, "`variants` holds at least one call"),
+    (filings, {"calls": PerPeriod(variants=({}, {}))}, "none twice"),
+    (filings, {"calls": PerPeriod(periods_per_call=0)}, "`periods_per_call` is above zero"),
+    (filings, {"calls": PerPeriod(periods_per_call=101), "row_cap": 100}, "so many fit under the row cap"),
 ]
 
 
@@ -122,13 +169,44 @@ def test_a_sound_declaration_is_taken(words: dict[str, Any]) -> None:
     assert prices(**words).api == "prices"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"calls": PerPeriod(whole="filings_vip", variants=({"report_type": "1"}, {"report_type": "5"}))},
+        {"calls": PerPeriod(period=None)},
+        {"calls": PerPeriod(periods_per_call=100), "row_cap": 100},
+        {"calls": PerPeriod(periods_per_call=100), "row_cap": None},
+        {"versions": Versions(())},
+        {"versions": Versions(("ann_date",), prefer=(), after_period=False)},
+        {"expected": Disclosed("plan", "stocks")},
+        {"expected": Companies("stocks")},
+    ],
+)
+def test_a_sound_declaration_by_report_period_is_taken(words: dict[str, Any]) -> None:
+    assert filings(**words).api == "filings"
+
+
 def test_a_declaration_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
         prices().row_cap = 1  # type: ignore[misc]
 
 
-def test_fields_are_all_columns_since_a_call_asks_for_those_that_are_left_out_by_default() -> None:
-    assert prices().fields == ("ts_code", "trade_date", "price")
+def test_a_call_asks_for_all_of_tushares_columns_those_that_are_left_out_by_default_too() -> None:
+    assert prices().fields == prices().asked == ("ts_code", "trade_date", "price")
+
+
+def test_a_column_of_ours_is_in_the_table_and_not_asked_for() -> None:
+    assert filings().fields == ("ts_code", "end_date", "ann_date", "type", "sales", "update_flag")
+    assert filings().asked == ("ts_code", "end_date", "ann_date", "sales", "update_flag")
+
+
+def test_flows_are_the_figures_that_quarters_can_be_derived_from() -> None:
+    assert (filings().flows, prices().flows) == (("sales",), ())
+
+
+def test_partitions_are_trading_days_or_report_periods_or_all_there_is() -> None:
+    kinds = [(dataset.partitioned, dataset.by_period) for dataset in (stocks(), prices(), filings())]
+    assert kinds == [(False, False), (True, False), (False, True)]
 
 
 def test_values_are_what_the_key_leaves() -> None:
@@ -141,6 +219,12 @@ def test_it_reads_its_calendar_and_what_its_completeness_rests_on() -> None:
 
 def test_a_snapshot_reads_nothing() -> None:
     assert (stocks().reads, DAYS.reads) == ((), ())
+
+
+def test_what_a_report_period_holds_is_computed_from_the_disclosure_plan_and_the_stocks() -> None:
+    assert filings(expected=Disclosed()).reads == ("disclosure_date", "stock_basic")
+    assert filings(expected=Companies()).reads == ("stock_basic",)
+    assert filings().reads == ()
 
 
 def test_every_day_is_counted_from_the_first_session_unless_the_declaration_says_otherwise() -> None:
@@ -170,10 +254,12 @@ def test_two_declarations_of_one_name_are_refused() -> None:
         ((stocks(), prices()), "days"),
         ((DAYS, prices()), "stocks"),
         ((DAYS, stocks(), prices(expected=Listed("stocks", suspensions="halts"))), "halts"),
+        ((stocks(), filings(expected=Disclosed("plan", "stocks"))), "plan"),
+        ((filings(expected=Companies("stocks")),), "stocks"),
     ],
 )
 def test_a_dataset_that_is_read_and_not_declared_is_named(datasets: tuple[Dataset, ...], name: str) -> None:
-    with pytest.raises(CatalogError, match=f"^prices: `{name}`.* is not in the catalog"):
+    with pytest.raises(CatalogError, match=f"^{datasets[-1].api}: `{name}`.* is not in the catalog"):
         catalog(*datasets)
 
 

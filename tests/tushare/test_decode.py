@@ -80,6 +80,14 @@ def test_a_column_that_the_call_determines_is_filled_where_the_answer_leaves_it_
     assert [row[at] for row in rows] == ["D", "P"]
 
 
+def test_a_column_of_ours_is_not_expected_in_the_answer_and_stands_in_its_place_in_the_row() -> None:
+    ours = tuple(replace(each, ours=each.name == "suspend_type") for each in SUSPEND_D.columns)
+    dataset = replace(SUSPEND_D, columns=ours, fills=("suspend_type",))
+    assert tuple(wire_types(dataset)) == ("ts_code", "trade_date", "suspend_timing")
+    answer: list[Row] = [("000001.SZ", "20260303", None)]
+    assert complete_rows(dataset, answer, {"suspend_type": "S"}) == [("000001.SZ", "20260303", None, "S")]
+
+
 def test_a_parameter_that_is_no_such_column_fills_nothing() -> None:
     answer: list[Row] = [_stock("000001.SZ", name=None)]
     assert complete_rows(STOCK_BASIC, answer, {"name": "x"}) == answer
