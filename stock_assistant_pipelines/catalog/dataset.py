@@ -79,7 +79,7 @@ class Column:
     optional: bool = False
     """Whether it may be null although it is part of the key."""
     flow: bool = False
-    """Whether it counts from the start of the year: quarters and trailing twelve months can be derived from it."""
+    """Whether quarters and trailing twelve months are derived from it, since it counts from the start of the year."""
     ours: bool = False
     """Whether no answer holds it, so that it is not asked for: it takes the value of the call's parameter (`fills`)."""
 
@@ -131,7 +131,7 @@ class PerPeriod:
     period: str | None = "period"
     """The parameter that takes the period of the whole market; None where the interface answers by stock only."""
     whole: str | None = None
-    """The interface that answers for the whole market; None where it is the dataset's own."""
+    """The interface that answers for the whole market; None where it is the dataset's own. `row_cap` is not about it."""
     whole_points: int = 5000
     """Tushare points from which on the whole market is answered."""
     code: str = "ts_code"
@@ -378,7 +378,7 @@ class Dataset:
 
     @property
     def flows(self) -> tuple[str, ...]:
-        """The columns that count from the start of the year."""
+        """The columns that quarters and trailing twelve months are derived from."""
         return tuple(column.name for column in self.columns if column.flow)
 
     @property
