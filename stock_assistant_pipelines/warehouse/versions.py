@@ -25,7 +25,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from stock_assistant_pipelines.catalog.dataset import Type
 from stock_assistant_pipelines.settings import SHANGHAI
@@ -151,7 +151,7 @@ def _told(dataset: Dataset, stage: Table) -> CTE:
     ).subquery("plain")
     told = func.jsonb_strip_nulls(func.to_jsonb(literal_column('"plain".*')))
     digest = func.md5(cast(told, String)).label("digest")
-    rows = select(*(plain.c[name] for name in dataset.fields), digest).distinct(digest).subquery("answer")
+    rows = select(*(plain.c[name] for name in dataset.fields), digest).ext(distinct_on(digest)).subquery("answer")
     known = _known_on(dataset, rows)
     flaw = _flaw(dataset, rows, known)
     since = _at() if known is None else _end_of(known)
