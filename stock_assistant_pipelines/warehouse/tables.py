@@ -140,6 +140,7 @@ def _version() -> list[Column[Any]]:
         Column("known_at", DateTime(timezone=True), comment="Since when it is known; null: nobody can say, see `flaw`"),
         Column("flaw", Text, comment="Why it is quarantined, in a sentence; null: it is not"),
         Column("digest", Text, nullable=False, comment="MD5 of what Tushare's columns say"),
+        Column("filled", Integer, nullable=False, comment="How many of Tushare's columns say something"),
         Column("ingested_at", DateTime(timezone=True), nullable=False, comment="When an answer first told it"),
         Column("replaced_at", DateTime(timezone=True), comment="When an answer told others instead; null: it stands"),
         Column("run_id", Text, comment="The Dagster run that read it"),

@@ -83,15 +83,16 @@ def _statement(dataset: Dataset) -> Select[int, int, int, int]:
     table = METADATA.tables[dataset.api]
     stage = stage_table(dataset)
     told = _told(dataset, stage)
+    names = [*dataset.fields, "known_at", "flaw", "digest", "filled"]
     standing = (
         select(*(table.c[name] for name in (*dataset.key, "digest")))
         .where(*_standing(dataset, table, stage))
         .cte("standing")
     )
-    new = select(
-        *(told.c[name] for name in (*dataset.fields, "known_at", "flaw", "digest")), _at(), bindparam("run")
-    ).where(~select(1).where(standing.c.digest == told.c.digest).exists())
-    adding = insert(table).from_select([*dataset.fields, "known_at", "flaw", "digest", "ingested_at", "run_id"], new)
+    new = select(*(told.c[name] for name in names), _at(), bindparam("run")).where(
+        ~select(1).where(standing.c.digest == told.c.digest).exists()
+    )
+    adding = insert(table).from_select([*names, "ingested_at", "run_id"], new)
     # A version that comes back at the very moment at which it was replaced stands again.
     inserted = (
         adding.on_conflict_do_update(
@@ -151,12 +152,15 @@ def _told(dataset: Dataset, stage: Table) -> CTE:
     ).subquery("plain")
     told = func.jsonb_strip_nulls(func.to_jsonb(literal_column('"plain".*')))
     digest = func.md5(cast(told, String)).label("digest")
-    rows = select(*(plain.c[name] for name in dataset.fields), digest).ext(distinct_on(digest)).subquery("answer")
+    # A function takes a hundred arguments at the most.
+    parts = [list(plain.c)[at : at + 100] for at in range(0, len(plain.c), 100)]
+    filled = sum((func.num_nonnulls(*part) for part in parts), start=literal(0)).label("filled")
+    rows = select(*plain.c, digest, filled).ext(distinct_on(digest)).subquery("answer")
     known = _known_on(dataset, rows)
     flaw = _flaw(dataset, rows, known)
     since = _at() if known is None else _end_of(known)
     return select(
-        *(rows.c[name] for name in (*dataset.fields, "digest")),
+        *rows.c,
         flaw.label("flaw"),
         case((flaw.is_(None), since), else_=null()).label("known_at"),
     ).cte("told")

@@ -107,7 +107,9 @@ def everything(connection: Connection, day: date) -> list[list[tuple[Any, ...]]]
         for kind in ("", "_quarter", "_ttm")
         for restated in ("false", "true")
     ]
-    calls.append("SELECT code, latest_period(code, :day) FROM unnest(array['000002.SZ', '600519.SH']) AS code ORDER BY 1")
+    calls.append(
+        "SELECT code, latest_period(code, :day) FROM unnest(array['000002.SZ', '600519.SH']) AS code ORDER BY 1"
+    )
     return [query(connection, call, day=day) for call in calls]
 
 
@@ -243,7 +245,9 @@ def test_twelve_months_are_the_year_so_far_and_the_rest_of_the_year_before(
 
 @laws
 @given(rows=histories, day=DAYS)
-def test_the_last_restatement_by_a_day_is_what_stood_then(connection: Connection, rows: list[Filing], day: date) -> None:
+def test_the_last_restatement_by_a_day_is_what_stood_then(
+    connection: Connection, rows: list[Filing], day: date
+) -> None:
     with connection.begin_nested() as savepoint:
         tell(connection, "income", *rows)
         end = "(CAST(:day AS date) + 1)::timestamp AT TIME ZONE 'Asia/Shanghai'"

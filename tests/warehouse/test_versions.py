@@ -133,6 +133,11 @@ def test_an_answer_without_a_row_changes_nothing(connection: Connection) -> None
     assert tell(connection, "income", at=LATER) == Appended()
 
 
+def test_a_version_knows_how_many_of_its_columns_say_something(connection: Connection) -> None:
+    tell(connection, "balancesheet", statement("20251231", "20260402", total_assets=5.0, total_liab=3.0))
+    assert held(connection, "balancesheet", "filled") == [8]
+
+
 def test_a_part_of_the_key_that_is_absent_is_the_same_each_time(connection: Connection) -> None:
     plan = {"ts_code": CODE, "end_date": "20251231", "ann_date": "20260402", "div_proc": "预案", "cash_div_tax": 1.5}
     assert tell(connection, "dividend", plan) == Appended(inserted=1)

@@ -12,7 +12,7 @@ as $$
 select distinct on ({key}) version.*
 from {table} as version
 where version.known_at <= (p_day + 1)::timestamp at time zone 'Asia/Shanghai'
-order by {key}, version.known_at desc, {prefer}version.ingested_at desc, version.digest
+order by {key}, version.known_at desc, {prefer}version.ingested_at desc, version.filled desc, version.digest
 $$;
 
 comment on function {function}(date) is 'What was known at the end of a day in Shanghai, by the days that Tushare tells';

@@ -14,7 +14,7 @@ from {table} as version
 where version.ingested_at <= p_moment
     and (version.replaced_at is null or version.replaced_at > p_moment)
     and version.flaw is null
-order by {key}, version.known_at desc, {prefer}version.ingested_at desc, version.digest
+order by {key}, version.known_at desc, {prefer}version.ingested_at desc, version.filled desc, version.digest
 $$;
 
 comment on function {function}(timestamptz) is 'What this database held at a moment, by when it was read';

@@ -24,6 +24,7 @@ order by
     case version.div_proc when '实施' then 1 when '预案' then 3 else 2 end,
     version.known_at desc,
     version.ingested_at desc,
+    version.filled desc,
     version.digest
 $$;
 

@@ -42,6 +42,7 @@ begin
                 version.ann_date,
                 version.ingested_at,
                 version.replaced_at,
+                version.filled,
                 version.digest
             from %1$I as version
             where version.ts_code = $1 and version.end_date = $2 and version.known_at is not null
@@ -58,6 +59,7 @@ begin
                     array_position(array['4', '1', '5'], told.report_type) desc,
                     told.update_flag nulls first,
                     told.ingested_at,
+                    told.filled,
                     told.digest desc
             )
         )

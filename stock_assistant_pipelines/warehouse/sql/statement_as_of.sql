@@ -22,6 +22,7 @@ order by
     version.known_at desc,
     array_position(array['4', '1', '5'], version.report_type),
     {prefer}version.ingested_at desc,
+    version.filled desc,
     version.digest
 $$;
 

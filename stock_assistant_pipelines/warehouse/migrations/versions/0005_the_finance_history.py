@@ -777,6 +777,7 @@ def _create_versions(api: str, columns: str, key: tuple[str, ...], row: str) -> 
         ),
         sa.Column("flaw", sa.Text(), comment="Why it is quarantined, in a sentence; null: it is not"),
         sa.Column("digest", sa.Text(), nullable=False, comment="MD5 of what Tushare's columns say"),
+        sa.Column("filled", sa.Integer(), nullable=False, comment="How many of Tushare's columns say something"),
         sa.Column("ingested_at", sa.DateTime(timezone=True), nullable=False, comment="When an answer first told it"),
         sa.Column(
             "replaced_at",
