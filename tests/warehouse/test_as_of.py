@@ -240,6 +240,13 @@ def test_an_approval_that_bears_no_day_counts_from_when_it_was_read(connection: 
     assert stages(connection, AT.date()) == [("股东大会通过",)]
 
 
+def test_a_dividend_whose_carrying_out_bears_no_day_is_known_by_its_record_date(connection: Connection) -> None:
+    paid = {**PLAN, "div_proc": "实施", "record_date": "20260625", "ex_date": "20260626"}
+    tell(connection, "dividend", {**PLAN, "div_proc": "预案"}, paid)
+    assert stages(connection, date(2026, 6, 24)) == [("预案",)]
+    assert stages(connection, date(2026, 6, 25)) == [("实施",)]
+
+
 def test_plans_of_one_company_are_told_apart(connection: Connection) -> None:
     special = {**PLAN, "ann_date": "20260512", "cash_div_tax": 3.0}
     tell(connection, "dividend", {**PLAN, "div_proc": "预案"}, {**special, "div_proc": "预案"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -143,6 +144,24 @@ def test_a_part_of_the_key_that_is_absent_is_the_same_each_time(connection: Conn
     assert tell(connection, "dividend", plan) == Appended(inserted=1)
     assert tell(connection, "dividend", plan) == Appended(unchanged=1)
     assert tell(connection, "dividend", plan | {"cash_div_tax": 1.6}, at=LATER) == Appended(inserted=1, replaced=1)
+
+
+def test_two_who_read_the_same_at_the_same_time_add_it_once(engine: Engine) -> None:
+    row = statement("20251231", "20260402", revenue=5.0)
+    results: list[Appended] = []
+
+    def read() -> None:
+        with engine.begin() as connection:
+            results.append(tell(connection, "income", row))
+
+    with engine.begin() as connection:
+        results.append(tell(connection, "income", row))
+        other = Thread(target=read)
+        other.start()
+        other.join(0.3)
+        assert other.is_alive()  # it waits
+    other.join()
+    assert results == [Appended(inserted=1), Appended(unchanged=1)]
 
 
 # Impossible days

@@ -2,8 +2,9 @@
 --
 --   select * from dividends_as_of('2023-07-17') where ts_code = '600188.SH' order by end_date;
 --
--- A plan is what was announced on one day (ann_date) for one period. Tushare tells when it was announced and when its carrying out
--- was, not when it was approved or given up: those stages count from when they were read.
+-- A plan is what was announced on one day (ann_date) for one period. Tushare tells when it was announced, and when its carrying out
+-- was; where that is missing, the record date counts, by which everybody knew. It does not tell when a plan was approved or given
+-- up: such stages count from when they were read.
 create or replace function dividends_as_of(p_day date)
 returns setof dividend
 language sql
@@ -14,7 +15,8 @@ select distinct on (version.ts_code, version.end_date, version.ann_date) version
 from dividend as version
 where version.known_at <= (p_day + 1)::timestamp at time zone 'Asia/Shanghai'
     and (
-        version.div_proc in ('预案', '实施')
+        version.div_proc = '预案'
+        or (version.div_proc = '实施' and coalesce(version.imp_ann_date, version.record_date, version.ex_date) <= p_day)
         or version.ingested_at <= (p_day + 1)::timestamp at time zone 'Asia/Shanghai'
     )
 order by
