@@ -120,6 +120,42 @@ def test_a_report_that_claims_to_be_from_before_its_period_ended_tells_nothing(c
     assert listed == [("income", "603400.SH", BEFORE_PERIOD, "2026-04-22")]
 
 
+MOUTAI = [
+    {"end_date": "20251231", "ann_date": "20260417", "cash_div_tax": 28.02423, "base_date": "20260603"},
+    {"end_date": "20251231", "ann_date": "20260417", "cash_div_tax": 27.993, "base_date": "20260417"},
+    {"end_date": "20250930", "ann_date": "20251106", "cash_div_tax": 23.957, "base_date": "20251106"},
+]
+CARRIED_OUT = {"imp_ann_date": "20251211", "record_date": "20251218", "ex_date": "20251219", "cash_div": 23.957}
+
+
+@pytest.fixture
+def moutai(connection: Connection) -> Connection:
+    """Plans of 600519.SH: one that was adjusted when there were fewer shares, and one that was carried out."""
+    plans: list[dict[str, Any]] = [{"ts_code": "600519.SH", "div_proc": "预案", **plan} for plan in MOUTAI]
+    approved = {**plans[2], "div_proc": "股东大会通过"}
+    paid = {**plans[2], **CARRIED_OUT, "div_proc": "实施", "base_date": "20251211"}
+    assert tell(connection, "dividend", *plans, approved, paid) == Appended(inserted=5)
+    return connection
+
+
+def test_a_plan_that_was_adjusted_later_is_known_later(moutai: Connection) -> None:
+    plan = "SELECT cash_div_tax FROM dividends_as_of(:day) WHERE end_date = '2025-12-31'"
+    days = [date(2026, 4, 16), date(2026, 4, 17), date(2026, 6, 2), date(2026, 6, 3)]
+    told = [query(moutai, plan, day=day) for day in days]
+    assert told == [[], [(Decimal("27.993"),)], [(Decimal("27.993"),)], [(Decimal("28.02423"),)]]
+
+
+def test_of_two_forms_of_a_plan_the_later_one_stands(moutai: Connection) -> None:
+    plan = "SELECT cash_div_tax FROM dividend_as_of('2026-06-03') WHERE end_date = '2025-12-31'"
+    assert query(moutai, plan) == [(Decimal("28.02423"),)]
+
+
+def test_a_plan_that_was_carried_out_is_one_row(moutai: Connection) -> None:
+    plan = "SELECT div_proc, cash_div FROM dividends_as_of(:day) WHERE end_date = '2025-09-30'"
+    told = [query(moutai, plan, day=day) for day in (date(2025, 12, 10), date(2025, 12, 11))]
+    assert told == [[("预案", None)], [("实施", Decimal("23.957"))]]
+
+
 YANKUANG = [
     {
         "ts_code": "600188.SH",

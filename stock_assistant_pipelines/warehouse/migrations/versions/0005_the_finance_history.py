@@ -696,6 +696,9 @@ TABLES = {
 STATEMENTS = ("balancesheet", "cashflow", "income")
 """The tables with report types."""
 
+PREFERRED = ("update_flag", "base_date")
+"""Of versions that became known at the same time, the highest in these columns stands."""
+
 YEAR_TO_DATE = ("cashflow", "income")
 """The tables with figures that count from the start of the year."""
 
@@ -740,7 +743,7 @@ def _functions() -> list[str]:
     statements = []
     for api, (columns, key, _) in TABLES.items():
         names = [name for name, _, _ in _described(columns)]
-        prefer = [name for name in names if name == "update_flag"]
+        prefer = [name for name in names if name in PREFERRED]
         if api in STATEMENTS:
             statements += [functions.statement_as_of(api, prefer), functions.statement_as_read(api, prefer)]
         else:
