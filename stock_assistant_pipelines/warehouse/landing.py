@@ -16,7 +16,9 @@ import msgspec
 import psycopg
 from psycopg import sql
 from sqlalchemy import (
+    Column,
     MetaData,
+    Table,
     and_,
     bindparam,
     delete,
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
 
-    from sqlalchemy import ColumnElement, Connection, Delete, FromClause, Insert, Select, Table, Update
+    from sqlalchemy import ColumnElement, Connection, Delete, FromClause, Insert, Select, Update
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.tushare.decode import Row
@@ -74,8 +76,9 @@ def stage_name(dataset: Dataset) -> str:
 
 @lru_cache(maxsize=256)
 def stage_table(dataset: Dataset) -> Table:
-    """The stage, as SQLAlchemy sees it."""
-    return METADATA.tables[dataset.api].to_metadata(MetaData(), name=stage_name(dataset))
+    """The stage, as SQLAlchemy sees it: Tushare's columns, and nothing else."""
+    table = METADATA.tables[dataset.api]
+    return Table(stage_name(dataset), MetaData(), *(Column(name, table.c[name].type) for name in dataset.fields))
 
 
 def partition_key(day: date | None) -> str:
@@ -107,9 +110,9 @@ def stage(connection: Connection, dataset: Dataset, rows: Sequence[Row]) -> None
     names = sql.SQL(", ").join(map(sql.Identifier, dataset.fields))
     with raw.cursor() as cursor:
         cursor.execute(
-            sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS {} (LIKE {}) ON COMMIT DELETE ROWS").format(
-                sql.Identifier(stage_name(dataset)), sql.Identifier(table.name)
-            )
+            sql.SQL(
+                "CREATE TEMPORARY TABLE IF NOT EXISTS {} ON COMMIT DELETE ROWS AS SELECT {} FROM {} WITH NO DATA"
+            ).format(sql.Identifier(stage_name(dataset)), names, sql.Identifier(table.name))
         )
         cursor.execute("SET LOCAL enable_nestloop = off")
         if not rows:

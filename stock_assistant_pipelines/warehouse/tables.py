@@ -3,6 +3,9 @@ beside them our own.
 
 Rows are stored by day, as they arrive: a trading-day dataset's key starts with `trade_date`. They are read by stock as
 well, so those whose key holds a code get a covering index the other way (`docs/decisions/0003-storage.md`).
+
+Where rows are versions, columns of ours follow those of Tushare: since when a version is known, what it says in short, when
+it was read and replaced (`docs/decisions/0010-versions.md`).
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Type
 from stock_assistant_pipelines.catalog.derived import DERIVED
+from stock_assistant_pipelines.catalog.finance import FINANCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,20 +86,22 @@ SETTLED = frozenset({Status.COMPLETE, Status.CLOSED})
 
 
 def build(datasets: Iterable[Dataset]) -> MetaData:
-    """Build the tables of these datasets, the derived ones, `coverage`, `superseded`, and those of the quota and the alerts."""
+    """Build the tables of these datasets, the derived ones, and ours: what landed, what was asked, the quota, the alerts."""
     metadata = MetaData(naming_convention=NAMING)
     for dataset in datasets:
-        _dataset_table(dataset, metadata)
+        dataset_table(dataset, metadata)
     for derived in DERIVED.values():
         _derived_table(derived, metadata)
     _coverage(metadata)
+    _asked(metadata)
     _superseded(metadata)
     _quota(metadata)
     _alerts(metadata)
     return metadata
 
 
-def _dataset_table(dataset: Dataset, metadata: MetaData) -> None:
+def dataset_table(dataset: Dataset, metadata: MetaData) -> Table:
+    """Build the table of one dataset."""
     columns = [
         Column(
             column.name,
@@ -105,13 +111,19 @@ def _dataset_table(dataset: Dataset, metadata: MetaData) -> None:
         )
         for column in dataset.columns
     ]
+    ours = _version() if dataset.versions else []
+    key = (*dataset.key, "digest", "ingested_at") if dataset.versions else dataset.key
     unique = (
-        UniqueConstraint(*dataset.key, postgresql_nulls_not_distinct=True)
+        UniqueConstraint(*key, postgresql_nulls_not_distinct=True)
         if any(dataset.by_name[name].optional for name in dataset.key)
-        else PrimaryKeyConstraint(*dataset.key)
+        else PrimaryKeyConstraint(*key)
     )
-    table = Table(dataset.api, metadata, *columns, unique, comment=dataset.row)
-    if dataset.partitioned and CODE in dataset.key:
+    table = Table(dataset.api, metadata, *columns, *ours, unique, comment=dataset.row)
+    if dataset.versions:
+        period, code = table.c[dataset.grain.value], table.c[CODE]
+        Index(f"{dataset.api}_by_period", period, code)
+        Index(f"{dataset.api}_quarantined", period, code, postgresql_where=table.c.flaw.is_not(None))
+    elif dataset.partitioned and CODE in dataset.key:
         rest = [name for name in dataset.fields if name not in {CODE, dataset.grain.value}]
         Index(
             f"{dataset.api}_by_code",
@@ -119,6 +131,20 @@ def _dataset_table(dataset: Dataset, metadata: MetaData) -> None:
             table.c[dataset.grain.value],
             postgresql_include=rest,
         )
+    return table
+
+
+def _version() -> list[Column[Any]]:
+    """What is kept of each version beside Tushare's columns."""
+    return [
+        Column("known_at", DateTime(timezone=True), comment="Since when it is known; null: nobody can say, see `flaw`"),
+        Column("flaw", Text, comment="Why it is quarantined, in a sentence; null: it is not"),
+        Column("digest", Text, nullable=False, comment="MD5 of what Tushare's columns say"),
+        Column("filled", Integer, nullable=False, comment="How many of Tushare's columns say something"),
+        Column("ingested_at", DateTime(timezone=True), nullable=False, comment="When an answer first told it"),
+        Column("replaced_at", DateTime(timezone=True), comment="When an answer told others instead; null: it stands"),
+        Column("run_id", Text, comment="The Dagster run that read it"),
+    ]
 
 
 def _derived_table(derived: Derived, metadata: MetaData) -> None:
@@ -148,7 +174,7 @@ def _coverage(metadata: MetaData) -> None:
         "coverage",
         metadata,
         Column("dataset", Text, nullable=False),
-        Column("partition", Text, nullable=False, comment="ISO date of the trading day, or 'all'"),
+        Column("partition", Text, nullable=False, comment="ISO date of the trading day or report period, or 'all'"),
         Column("status", Text, nullable=False, comment=", ".join(Status)),
         Column("expected", Integer, comment="Keys a complete partition holds; null while unknown"),
         Column("landed", Integer, nullable=False, comment="Rows in the table"),
@@ -176,6 +202,30 @@ def _coverage(metadata: MetaData) -> None:
         PrimaryKeyConstraint("dataset", "partition"),
         Index(None, "source"),
         comment="One row per dataset and partition: what is expected of it, and what landed",
+    )
+
+
+def _asked(metadata: MetaData) -> None:
+    Table(
+        "asked",
+        metadata,
+        Column("dataset", Text, nullable=False),
+        Column("ts_code", Text, nullable=False, comment="The stock; '*': the whole market"),
+        Column("part", Text, nullable=False, comment="Which of the calls that one stock takes"),
+        Column(
+            "variant", Integer, nullable=False, comment="Position of its parameters in the declaration's `variants`"
+        ),
+        Column("first_period", Date, comment="The first report period that it asked for; null: from the beginning"),
+        Column("last_period", Date, comment="The last one; null: to the newest"),
+        Column("asked_at", DateTime(timezone=True), nullable=False, comment="When it was last answered or tried"),
+        Column("status", Text, nullable=False, comment="complete, failed, deferred, disabled"),
+        Column("cause", Text, comment="What kind of thing kept it from being answered"),
+        Column("reason", Text, comment="Why it was not answered, in a sentence"),
+        Column("attempts", Integer, nullable=False, comment="Tries in vain since it was last answered"),
+        Column("rows", Integer, nullable=False, comment="Rows of the last answer"),
+        Column("run_id", Text, comment="The Dagster run that did it"),
+        PrimaryKeyConstraint("dataset", "ts_code", "part"),
+        comment="One row per call that is made for a stock, or for the market's report period: when it was last answered",
     )
 
 
@@ -264,8 +314,9 @@ def _alerts(metadata: MetaData) -> None:
     )
 
 
-METADATA = build(CATALOG.values())
+METADATA = build({**CATALOG, **{dataset.api: dataset for dataset in FINANCE}}.values())
 """The tables of the whole catalog."""
 
+ASKED = METADATA.tables["asked"]
 COVERAGE = METADATA.tables["coverage"]
 SUPERSEDED = METADATA.tables["superseded"]

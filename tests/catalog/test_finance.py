@@ -106,7 +106,8 @@ def test_a_version_is_known_by_the_days_that_the_source_tells(api: str, known: t
 
 @every_dataset
 def test_the_latest_flag_stands_where_there_is_one(dataset: Any) -> None:
-    assert dataset.versions.prefer == (("update_flag",) if "update_flag" in dataset.by_name else ())
+    flag = ("update_flag",) if "update_flag" in dataset.by_name else ()
+    assert dataset.versions.prefer == (("base_date",) if dataset.api == "dividend" else flag)
 
 
 def test_what_is_told_ahead_may_be_known_before_the_period_is_over() -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Date, Numeric, PrimaryKeyConstraint, Text, Un
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Type
+from stock_assistant_pipelines.catalog.finance import FINANCE
 from stock_assistant_pipelines.warehouse.tables import METADATA, SETTLED, Status, build
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
 
-datasets = pytest.mark.parametrize("dataset", CATALOG.values(), ids=CATALOG)
+ALL = {**CATALOG, **{dataset.api: dataset for dataset in FINANCE}}
+datasets = pytest.mark.parametrize("dataset", ALL.values(), ids=ALL)
+VERSION = ("known_at", "flaw", "digest", "filled", "ingested_at", "replaced_at", "run_id")
+"""What is kept of a version beside Tushare's columns."""
 
 
 def constraint(api: str, kind: type[Constraint]) -> list[Any]:
@@ -30,7 +34,8 @@ def constraint(api: str, kind: type[Constraint]) -> list[Any]:
 
 @datasets
 def test_a_table_has_tushares_columns_in_tushares_order(dataset: Dataset) -> None:
-    assert tuple(METADATA.tables[dataset.api].columns.keys()) == dataset.fields
+    ours = VERSION if dataset.versions else ()
+    assert tuple(METADATA.tables[dataset.api].columns.keys()) == (*dataset.fields, *ours)
 
 
 @datasets
@@ -43,6 +48,7 @@ def test_a_column_has_the_type_of_its_declaration(dataset: Dataset) -> None:
 @datasets
 def test_only_what_identifies_a_row_must_be_there(dataset: Dataset) -> None:
     required = {name for name in dataset.key if not dataset.by_name[name].optional}
+    required |= {"digest", "filled", "ingested_at"} if dataset.versions else set()
     table = METADATA.tables[dataset.api]
     assert {column.name for column in table.c if not column.nullable} == required
 
@@ -51,20 +57,29 @@ def test_only_what_identifies_a_row_must_be_there(dataset: Dataset) -> None:
 def test_a_key_identifies_one_row_and_starts_with_the_day(dataset: Dataset) -> None:
     optional = any(dataset.by_name[name].optional for name in dataset.key)
     found = constraint(dataset.api, UniqueConstraint if optional else PrimaryKeyConstraint)
-    assert [tuple(key.columns.keys()) for key in found if key.columns] == [dataset.key]
+    version = ("digest", "ingested_at") if dataset.versions else ()
+    assert [tuple(key.columns.keys()) for key in found if key.columns] == [(*dataset.key, *version)]
     assert not dataset.partitioned or dataset.key[0] == "trade_date"
+    assert not dataset.by_period or dataset.key[:2] == ("ts_code", "end_date")
 
 
 @datasets
 def test_a_day_is_read_by_stock_from_an_index_that_holds_the_whole_row(dataset: Dataset) -> None:
     indexes = METADATA.tables[dataset.api].indexes
     if not dataset.partitioned:
-        assert not indexes
+        assert not indexes or dataset.versions
         return
     (found,) = indexes
     names = [*found.columns.keys(), *found.dialect_options["postgresql"]["include"]]
     assert names[:2] == ["ts_code", "trade_date"]
     assert sorted(names) == sorted(dataset.fields)
+
+
+@pytest.mark.parametrize("dataset", FINANCE, ids=lambda dataset: dataset.api)
+def test_a_report_period_is_found_by_index_and_what_is_quarantined_too(dataset: Dataset) -> None:
+    indexes = {index.name: index for index in METADATA.tables[dataset.api].indexes}
+    assert indexes.keys() == {f"{dataset.api}_by_period", f"{dataset.api}_quarantined"}
+    assert [[*index.columns.keys()] for index in indexes.values()] == [["end_date", "ts_code"]] * 2
 
 
 @datasets

@@ -46,7 +46,7 @@ DIVIDEND = Dataset(
     calls=PerPeriod(period=None),
     expected=Answered(),
     points=2000,
-    versions=Versions(("imp_ann_date", "ann_date"), prefer=()),
+    versions=Versions(("imp_ann_date", "ann_date"), prefer=("base_date",)),
     rules=(
         Rule(
             "ann_after_period",
@@ -65,6 +65,8 @@ DIVIDEND = Dataset(
     ),
     quirks=(
         "Tushare has no key: a plan has a row per stage (预案, 股东大会通过, 实施), and old stages stay. Only 实施 is paid.",
+        "A plan that is adjusted to the shares of a later base day stands beside the first one, both announced on one day: 600519.SH told "
+        "for 2025-12-31 of 27.993 on the shares of 2026-04-17 and of 28.02423 on those of 2026-06-03. The later base day stands.",
         "One ex-date may have several rows that are carried out, of different periods: their sum is paid. "
         "600188.SH on 2023-07-17 paid 3.07 and 0.5 shares, and 1.23 more.",
         "cash_div_tax is what adjusted prices rest on; cash_div is 0 until the dividend is carried out.",

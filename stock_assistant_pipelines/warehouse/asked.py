@@ -1,0 +1,73 @@
+"""What was asked, and answered: one entry per call for a stock, or for a report period of the whole market.
+
+A stock's answer goes through all its periods, so no period's coverage can tell whether the stock was asked. Landing by stock is
+resumed from these entries, and where nothing else says which companies have rows, they say whether a period is complete.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from stock_assistant_pipelines.warehouse.tables import ASKED, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date, datetime
+
+    from sqlalchemy import Connection
+
+    from stock_assistant_pipelines.catalog.dataset import Dataset
+
+EVERYBODY = "*"
+"""The code under which a call for the whole market is booked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One call: a row of the table `asked`."""
+
+    dataset: str
+    ts_code: str
+    """The stock, or `EVERYBODY`."""
+    part: str
+    """Which of the calls for this stock (or for the market) it is."""
+    asked_at: datetime
+    status: Status
+    """`complete` when it was answered."""
+    variant: int = 0
+    """Position of its parameters in the `variants` of the declaration."""
+    first_period: date | None = None
+    """The first report period that it asked for; None: from the beginning."""
+    last_period: date | None = None
+    """The last one; None: to the newest."""
+    cause: str | None = None
+    reason: str | None = None
+    attempts: int = 0
+    """Tries in vain since it was last answered."""
+    rows: int = 0
+    run_id: str | None = None
+
+
+_upsert = insert(ASKED)
+_upsert = _upsert.on_conflict_do_update(
+    index_elements=ASKED.primary_key,
+    set_={column.name: _upsert.excluded[column.name] for column in ASKED.c if not column.primary_key},
+)
+
+
+def book(connection: Connection, entries: Iterable[Asked]) -> None:
+    """Write entries, each in the place of what was booked of the same call."""
+    values = [asdict(entry) for entry in entries]
+    if values:
+        connection.execute(_upsert, values)
+
+
+def read(connection: Connection, dataset: Dataset) -> dict[tuple[str, str], Asked]:
+    """All entries of a dataset, by code and part."""
+    found = connection.execute(select(ASKED).where(ASKED.c.dataset == dataset.api)).mappings()
+    entries = (Asked(**{**row, "status": Status(row["status"])}) for row in found)
+    return {(entry.ts_code, entry.part): entry for entry in entries}

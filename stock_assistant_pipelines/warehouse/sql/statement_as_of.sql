@@ -1,0 +1,30 @@
+-- The statement of each company and period as it was known at the end of a day in Shanghai.
+--
+--   select * from income_as_of('2026-04-30') where ts_code = '600519.SH' order by end_date;
+--
+-- p_restated  false  the company's own report (type 1), or what it was before it was adjusted (type 5): the one known later
+--             true   also the figures that the next year's report gives for comparison (type 4), once they are known
+--
+-- Conditions on ts_code and end_date reach the table, so that one company or one period is found by index.
+create or replace function {function}(p_day date, p_restated boolean default false)
+returns setof {table}
+language sql
+stable
+parallel safe
+as $$
+select distinct on (version.ts_code, version.end_date) version.*
+from {table} as version
+where version.known_at <= (p_day + 1)::timestamp at time zone 'Asia/Shanghai'
+    and (version.report_type in ('1', '5') or (p_restated and version.report_type = '4'))
+order by
+    version.ts_code,
+    version.end_date,
+    version.known_at desc,
+    array_position(array['4', '1', '5'], version.report_type),
+    {prefer}version.ingested_at desc,
+    version.filled desc,
+    version.digest
+$$;
+
+comment on function {function}(date, boolean) is
+    'Statements as they were known at the end of a day in Shanghai, by the days that Tushare tells; restated ones on request';

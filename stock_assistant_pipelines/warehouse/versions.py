@@ -1,0 +1,213 @@
+"""Versions: what an answer tells is added to what was told before, and nothing is overwritten.
+
+A row that differs in anything from those that stand under its key is a new version; those that the answer does not tell any
+more are marked as replaced. An answer that says what is known already writes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    Date,
+    DateTime,
+    String,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    null,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import distinct_on, insert
+
+from stock_assistant_pipelines.catalog.dataset import Type
+from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.warehouse.landing import hold, stage_table
+from stock_assistant_pipelines.warehouse.tables import CODE, METADATA
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import CTE, ColumnElement, Connection, Select, Table
+    from sqlalchemy.sql.selectable import FromClause
+
+    from stock_assistant_pipelines.catalog.dataset import Dataset
+
+NO_DAY = "it says no day on which it became known"
+BEFORE_PERIOD = "it was announced before its period was over"
+AFTER_READING = "it is announced for a later day than the one after it was read"
+"""The flaws: why nobody can say since when a version is known. A company publishes in the evening under the next day's date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What an answer brought: new versions, versions that it tells no more, and rows that were known or are quarantined."""
+
+    inserted: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    flawed: int = 0
+    """Of the answer's rows, new or not, those that are quarantined."""
+
+
+def append(connection: Connection, dataset: Dataset, *, at: datetime, run_id: str | None) -> Appended:
+    """Add the staged answer to the versions, in one statement. Keys that it lacks are left alone.
+
+    It holds the dataset until the end of the transaction, so whoever takes locks of periods too takes this one first.
+    """
+    lock(connection, dataset)
+    today = at.astimezone(SHANGHAI).date()
+    row = connection.execute(_statement(dataset), {"at": at, "today": today, "run": run_id}).one()
+    return Appended(inserted=row.inserted, replaced=row.replaced, unchanged=row.told - row.inserted, flawed=row.flawed)
+
+
+def lock(connection: Connection, dataset: Dataset) -> None:
+    """Keep others from adding versions to the same dataset at the same time: both would add the same one."""
+    hold(connection, f"versions {dataset.api}")
+
+
+@lru_cache(maxsize=64)
+def _statement(dataset: Dataset) -> Select[int, int, int, int]:
+    """Build the statement from the declaration, once.
+
+    `told` is the answer, one row per version; `standing` are the versions of its stocks and periods that are not replaced,
+    which an index finds.
+    """
+    table = METADATA.tables[dataset.api]
+    stage = stage_table(dataset)
+    told = _told(dataset, stage)
+    names = [*dataset.fields, "known_at", "flaw", "digest", "filled"]
+    standing = (
+        select(*(table.c[name] for name in (*dataset.key, "digest")))
+        .where(*_standing(dataset, table, stage))
+        .cte("standing")
+    )
+    new = select(*(told.c[name] for name in names), _at(), bindparam("run")).where(
+        ~select(1).where(standing.c.digest == told.c.digest).exists()
+    )
+    adding = insert(table).from_select([*names, "ingested_at", "run_id"], new)
+    # A version that comes back at the very moment at which it was replaced stands again.
+    inserted = (
+        adding.on_conflict_do_update(
+            index_elements=[table.c[name] for name in (*dataset.key, "digest", "ingested_at")],
+            set_={"replaced_at": null()},
+        )
+        .returning(literal_column("1"))
+        .cte("inserted")
+    )
+    gone = (
+        select(standing.c.digest)
+        .where(
+            select(1).where(_same_key(dataset, standing, told)).exists(),
+            ~select(1).where(standing.c.digest == told.c.digest).exists(),
+        )
+        .cte("gone")
+    )
+    replaced = (
+        update(table)
+        .values(replaced_at=_at())
+        .where(*_standing(dataset, table, stage), table.c.digest == gone.c.digest)
+        .returning(literal_column("1"))
+        .cte("replaced")
+    )
+    # What was read before its day has come is judged again when it is read again.
+    healed = (
+        update(table)
+        .values(flaw=told.c.flaw, known_at=told.c.known_at)
+        .where(
+            *_standing(dataset, table, stage),
+            table.c.digest == told.c.digest,
+            table.c.flaw.is_not(None),
+            table.c.flaw.is_distinct_from(told.c.flaw),
+        )
+        .returning(literal_column("1"))
+        .cte("healed")
+    )
+
+    def count(rows: FromClause, *where: ColumnElement[bool]) -> ColumnElement[int]:
+        return select(func.count()).select_from(rows).where(*where).scalar_subquery()
+
+    return select(
+        count(told).label("told"),
+        count(told, told.c.flaw.is_not(None)).label("flawed"),
+        count(inserted).label("inserted"),
+        count(replaced).label("replaced"),
+    ).add_cte(healed)
+
+
+def _told(dataset: Dataset, stage: Table) -> CTE:
+    """The answer: its rows, each once, with what is ours."""
+    assert dataset.versions
+    numbers = {column.name for column in dataset.columns if column.type is Type.NUMBER}
+    # The same number is written in one way: 1.0 and 1 are one.
+    plain = select(
+        *(func.trim_scale(stage.c[name]).label(name) if name in numbers else stage.c[name] for name in dataset.fields)
+    ).subquery("plain")
+    told = func.jsonb_strip_nulls(func.to_jsonb(literal_column('"plain".*')))
+    digest = func.md5(cast(told, String)).label("digest")
+    # A function takes a hundred arguments at the most.
+    parts = [list(plain.c)[at : at + 100] for at in range(0, len(plain.c), 100)]
+    filled = sum((func.num_nonnulls(*part) for part in parts), start=literal(0)).label("filled")
+    rows = select(*plain.c, digest, filled).ext(distinct_on(digest)).subquery("answer")
+    known = _known_on(dataset, rows)
+    flaw = _flaw(dataset, rows, known)
+    since = _at() if known is None else _end_of(known)
+    return select(
+        *rows.c,
+        flaw.label("flaw"),
+        case((flaw.is_(None), since), else_=null()).label("known_at"),
+    ).cte("told")
+
+
+def _known_on(dataset: Dataset, rows: FromClause) -> ColumnElement[Any] | None:
+    """The day on which a row became known; None where it is when it was read."""
+    assert dataset.versions
+    days = [rows.c[name] for name in dataset.versions.known]
+    return func.coalesce(*days) if days else None
+
+
+def _end_of(day: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The end of a day in Shanghai."""
+    midnight = cast(day + 1, DateTime)
+    return func.timezone(literal(SHANGHAI.key), midnight)
+
+
+def _flaw(dataset: Dataset, rows: FromClause, known: ColumnElement[Any] | None) -> ColumnElement[Any]:
+    """Why nobody can say since when a row is known; null where it can be said."""
+    assert dataset.versions
+    if known is None:
+        return cast(null(), String)
+    impossible: list[tuple[ColumnElement[bool], ColumnElement[str]]] = [(known.is_(None), literal(NO_DAY))]
+    if dataset.versions.after_period:
+        impossible.append((known < rows.c[dataset.grain.value], literal(BEFORE_PERIOD)))
+    impossible.append((known > bindparam("today", type_=Date) + 1, literal(AFTER_READING)))
+    return case(*impossible)
+
+
+def _standing(dataset: Dataset, table: Table, stage: Table) -> list[ColumnElement[bool]]:
+    """The versions of the staged stocks and periods that are not replaced."""
+    named = (CODE, dataset.grain.value)
+    staged = {name: func.array(select(stage.c[name]).distinct().scalar_subquery()) for name in named}
+    return [table.c.replaced_at.is_(None), *(table.c[name] == func.any(staged[name]) for name in named)]
+
+
+def _same_key(dataset: Dataset, one: FromClause, other: FromClause) -> ColumnElement[bool]:
+    return and_(
+        *(
+            one.c[name].is_not_distinct_from(other.c[name])
+            if dataset.by_name[name].optional
+            else one.c[name] == other.c[name]
+            for name in dataset.key
+        )
+    )
+
+
+def _at() -> ColumnElement[Any]:
+    return bindparam("at", type_=DateTime(timezone=True))
