@@ -27,6 +27,7 @@ from stock_assistant_pipelines.cli.up import announce_sandbox, stopped_by_signal
 from stock_assistant_pipelines.tushare.quota import Limits
 from stock_assistant_pipelines.warehouse.database import available
 from stock_assistant_pipelines.warehouse.embedded import conninfo
+from stock_assistant_pipelines.warehouse.holes import published_by_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,17 +72,19 @@ class Asked:
             raise ServiceError(f"there is no dataset {', '.join(unknown)}; there are {', '.join(CATALOG)}")
         if bool(self.names) == self.every:
             raise ServiceError("name the datasets, or say --all" + (", not both" if self.every else ""))
+        wanted = with_prerequisites(list(CATALOG.values()) if self.every else [CATALOG[name] for name in self.names])
         newest = TRADING_DAYS.get_last_partition_key()
         assert newest is not None
-        first, last = self.first or MARKET_OPENED, self.last or date.fromisoformat(newest)
+        # A run over a day that is not published fails: today's is the clock's.
+        out = min(date.fromisoformat(newest), published_by_all(wanted, calendar.now()))
+        first, last = self.first or MARKET_OPENED, self.last or out
         if first > last:
             raise ServiceError(f"--from {first} is after --to {last}: exchange them")
         if first < MARKET_OPENED:
             raise ServiceError(f"--from {first} is before {MARKET_OPENED}, the market's first day")
         if last > date.fromisoformat(newest):
             raise ServiceError(f"--to {last} is not there yet: the newest day is {newest}")
-        wanted = list(CATALOG.values()) if self.every else [CATALOG[name] for name in self.names]
-        return Target(tuple(each.api for each in with_prerequisites(wanted)), first, last, self.refetch)
+        return Target(tuple(each.api for each in wanted), first, last, self.refetch)
 
     def tags(self, target: Target) -> dict[str, str]:
         """What is kept of it in Dagster."""

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from sqlalchemy import func, or_, select
 
+from stock_assistant_pipelines.calendar import now
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.cli import services
 from stock_assistant_pipelines.cli.up import announce_sandbox, stopped_by_signal
@@ -24,6 +25,7 @@ from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.settings import Settings
 from stock_assistant_pipelines.tushare.transport import Transport
 from stock_assistant_pipelines.warehouse.database import available
+from stock_assistant_pipelines.warehouse.holes import published_by_all
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, SETTLED, SNAPSHOT
 
 if TYPE_CHECKING:
@@ -100,12 +102,8 @@ class Span:
 
 
 def _last_days(settings: Settings, engine: Engine, count: int) -> Span:
-    """The last `count` trading days whose partition is there, from a calendar that is landed first."""
-    from stock_assistant_pipelines.defs.partitions import TRADING_DAYS
-
-    last = TRADING_DAYS.get_last_partition_key()
-    assert last is not None
-    until = date.fromisoformat(last)
+    """The last `count` trading days of which everything is published, from a calendar that is landed first."""
+    until = published_by_all(CATALOG.values(), now())
     with Transport.from_settings(settings) as transport:
         dataset = next(dataset for dataset in CATALOG.values() if dataset.calendar)
         calendar, trouble = Ingest(engine, transport).find_calendar(dataset, [until])

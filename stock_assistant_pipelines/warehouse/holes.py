@@ -61,6 +61,12 @@ def published(dataset: Dataset, now: datetime) -> date:
     return here.date() if out else here.date() - timedelta(days=1)
 
 
+def published_by_all(datasets: Iterable[Dataset], now: datetime) -> date:
+    """The last day that can be a trading day whose rows are out in each of these datasets that have trading days."""
+    out = [published(dataset, now) for dataset in datasets if dataset.partitioned]
+    return min(out, default=now.astimezone(SHANGHAI).date())
+
+
 def kept_since(connection: Connection, dataset: Dataset) -> date | None:
     """The first day that was ever landed or tried."""
     first = select(func.min(COVERAGE.c.partition)).where(COVERAGE.c.dataset == dataset.api)

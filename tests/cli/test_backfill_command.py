@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -9,9 +10,11 @@ import pytest
 from click.testing import CliRunner
 from dagster._core.execution.backfill import BulkActionStatus
 
+from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.cli import main
+from stock_assistant_pipelines.cli.backfill import Asked
 from stock_assistant_pipelines.sandbox.server import TOKEN
-from stock_assistant_pipelines.settings import settings
+from stock_assistant_pipelines.settings import SHANGHAI, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +70,22 @@ def test_what_makes_no_sense_is_told_in_a_line(words: list[str], told: str) -> N
     code, output = backfill(*words)
     assert code in {1, 2}
     assert told in output.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("names", "hour", "last"),
+    [
+        (("daily", "adj_factor"), 14, date(2026, 3, 3)),
+        (("daily", "adj_factor"), 16, date(2026, 3, 4)),
+        (("adj_factor",), 14, date(2026, 3, 4)),
+        (("daily_basic",), 16, date(2026, 3, 3)),
+    ],
+)
+def test_it_ends_with_the_newest_day_of_which_everything_is_published(
+    monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], hour: int, last: date
+) -> None:
+    monkeypatch.setattr(calendar, "now", lambda: datetime(2026, 3, 4, hour, 30, tzinfo=SHANGHAI))
+    assert Asked(names).target().last == last
 
 
 def test_what_it_takes_is_told_before_it_asks_and_no_leaves_everything_as_it_is() -> None:
