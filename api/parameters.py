@@ -48,6 +48,14 @@ def read_day(value: object) -> date:
     return day
 
 
+def past(day: date) -> date:
+    """Refuse a day that is still to come: what will be known then, nobody knows."""
+    today = calendar.now().date()
+    if day > today:
+        raise ValueError(f"{day} is still to come: what is known until today ({today}) can be asked for")
+    return day
+
+
 def readable(value: str) -> str:
     """Refuse control characters, which no name or code holds (and PostgreSQL's texts cannot hold NUL)."""
     if any(category(character) in {"Cc", "Cs"} for character in value):
@@ -60,6 +68,7 @@ Day = Annotated[
     BeforeValidator(read_day),
     WithJsonSchema({"type": "string", "pattern": "^([0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2})$"}),
 ]
+PastDay = Annotated[Day, AfterValidator(past)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=50), AfterValidator(readable)]
 
 
@@ -120,6 +129,18 @@ class Bars(Range):
         "`qfq` (前复权): price × factor of the day ÷ newest factor, rounded to 4 decimals.",
         examples=["hfq"],
     )
+    adjust_as_of: PastDay | None = Field(
+        None,
+        description="qfq: divide by the newest factor of this day or before, instead of the newest there is, so that the "
+        "prices are those that were seen then.",
+        examples=["20240102"],
+    )
+
+    @model_validator(mode="after")
+    def _divided(self) -> Self:
+        if self.adjust_as_of and self.adjust != "qfq":
+            raise ValueError("adjust_as_of goes with adjust=qfq, which alone divides by a factor of a day")
+        return self
 
 
 class MarketDay(Parameters):
@@ -148,7 +169,18 @@ class CalendarDays(Range):
     )
 
 
-class Stocks(Parameters):
+class StockThen(Parameters):
+    """On which day a stock is looked at."""
+
+    as_of: PastDay | None = Field(
+        None,
+        description="Answer with the name and the status of this day, `YYYYMMDD` or `YYYY-MM-DD`; the row as the source tells "
+        "it now when absent.",
+        examples=["20240102"],
+    )
+
+
+class Stocks(StockThen):
     """Which stocks. Filters are joined by and."""
 
     list_status: Literal["L", "D", "P"] | None = Field(

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-PLAIN = ("/health", "/health/live", "/health/ready", "/datasets", "/datasets/{dataset}", "/stocks/{ts_code}")
+PLAIN = ("/health", "/health/live", "/health/ready", "/datasets", "/datasets/{dataset}")
 """Routes of which any question is a valid one."""
 ASKING = (
     "/datasets/{dataset}/coverage",
     "/datasets/{dataset}/holes",
     "/datasets/{dataset}/rows",
     "/stocks",
+    "/stocks/{ts_code}",
     "/stocks/{ts_code}/daily",
     "/daily",
     "/market",
@@ -36,6 +37,8 @@ KNOWN = {
     "trade_date": ["20240103", "2024-01-04", "20240101", "20240108", "20231229"],
     "start": ["20240101", "2024-01-04"],
     "end": ["20240103", "2024-01-08"],
+    "as_of": ["20240430", "2024-09-30", "20230101"],
+    "adjust_as_of": ["20240103", "2024-06-19"],
 }
 """Values that mean something to the small market, since a text made up from a pattern hardly ever does."""
 
