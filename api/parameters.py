@@ -56,6 +56,13 @@ def past(day: date) -> date:
     return day
 
 
+def ended(day: date) -> date:
+    """Refuse a day on which no report period ends."""
+    if not calendar.is_period(day):
+        raise ValueError(f"no report period ends on {day}: take the last day of a quarter, such as 20231231")
+    return day
+
+
 def readable(value: str) -> str:
     """Refuse control characters, which no name or code holds (and PostgreSQL's texts cannot hold NUL)."""
     if any(category(character) in {"Cc", "Cs"} for character in value):
@@ -69,6 +76,7 @@ Day = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^([0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2})$"}),
 ]
 PastDay = Annotated[Day, AfterValidator(past)]
+Period = Annotated[Day, AfterValidator(ended)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=50), AfterValidator(readable)]
 
 
@@ -143,6 +151,22 @@ class Bars(Range):
         return self
 
 
+class AsOf(Parameters):
+    """On which day something was known."""
+
+    as_of: PastDay | None = Field(
+        None,
+        description="Answer with what was known at the end of this day in Shanghai, `YYYYMMDD` or `YYYY-MM-DD`; today "
+        "when absent.",
+        examples=["20240430"],
+    )
+
+    @property
+    def day(self) -> date:
+        """The day, or today."""
+        return self.as_of or calendar.now().date()
+
+
 class MarketDay(Parameters):
     """One trading day."""
 
@@ -154,8 +178,13 @@ class Rows(Parameters):
 
     trade_date: Day | None = Field(
         None,
-        description="A trading day, `YYYYMMDD` or `YYYY-MM-DD`; absent for a dataset without a time axis.",
+        description="A trading day, `YYYYMMDD` or `YYYY-MM-DD`, of a dataset with trading days.",
         examples=["20240102"],
+    )
+    period: Period | None = Field(
+        None,
+        description="A report period, the last day of a quarter, of a dataset with report periods.",
+        examples=["20231231"],
     )
     limit: int = Field(10_000, ge=1, le=20_000, description="Rows in the answer at the most.", examples=[6000])
     offset: int = Field(0, ge=0, le=1_000_000, description="Rows to leave out before the first.", examples=[0])
