@@ -52,8 +52,8 @@ class Meta(BaseModel):
         description="Whether every partition that the answer was taken from holds all that is expected of it."
     )
     partitions: dict[str, dict[str, int | None]] = Field(
-        description="Partitions by dataset and status. `not_landed`: published trading days of which nothing is known; "
-        "null where the calendar does not reach over the range.",
+        description="Partitions by dataset and status. `not_landed`: published trading days, or report periods that have "
+        "ended, of which nothing is known; null where the calendar does not reach over the range.",
         examples=[{"daily": {"complete": 22, "not_landed": 0}}],
     )
     landed_at: str | None = Field(description="When the newest of those partitions was last landed or tried.")

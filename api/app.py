@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
-from api import calendar, daily, datasets, health, holes, market, problems, rows, stocks
+from api import bars, calendar, daily, datasets, filings, health, holes, market, problems, rows, statements, stocks
 from api.database import Database
 from api.methods import HeadMiddleware
 from api.problems import Problem, ProblemDocument
@@ -52,7 +52,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.database = database
     problems.install(app)
     routes = APIRouter(prefix=settings.api_v1_str, dependencies=[Depends(once)])
-    for noun in (health, datasets, holes, rows, stocks, daily, market, calendar):
+    for noun in (health, datasets, holes, rows, stocks, bars, statements, filings, daily, market, calendar):
         routes.include_router(noun.router)
     app.include_router(routes)
     _document_problems(app)

@@ -14,7 +14,10 @@ from api.answers import SOURCE_HEADER, Meta, TableAnswer, as_json
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
 from api.freshness import Freshness  # noqa: TC001 - Pydantic reads it
 from api.problems import Problem
+from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.catalog.dataset import FIRST_PERIOD
+from stock_assistant_pipelines.catalog.finance import FINANCE
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, SNAPSHOT, Status
 
@@ -23,7 +26,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from api.standing import Standing
     from stock_assistant_pipelines.catalog.dataset import Dataset
+
+DATASETS: Mapping[str, Dataset] = {**CATALOG, **{dataset.api: dataset for dataset in FINANCE}}
+"""Every dataset that is served."""
 
 LISTED = ("partition", "status", "expected", "landed", "missing", "missing_keys", "reason", "source", "landed_at")
 """The columns of a partition that are shown."""
@@ -51,10 +58,10 @@ class CoverageSummary(BaseModel):
     statuses: dict[str, int] = Field(description=f"Partitions by status: {', '.join(Status)}.")
     rows: int = Field(description="Rows in the table.")
     first_complete: date | None = Field(
-        description="The oldest complete trading day; null for a dataset without a time axis."
+        description="The oldest complete trading day or report period; null for a dataset without a time axis."
     )
     last_complete: date | None = Field(
-        description="The newest complete trading day; null for a dataset without a time axis."
+        description="The newest complete trading day or report period; null for a dataset without a time axis."
     )
     landed_at: datetime | None = Field(description="When one of its partitions was last landed or tried.")
     sources: list[str] = Field(description="Who told us: `tushare`, or the sandbox.")
@@ -69,10 +76,11 @@ class DatasetSummary(BaseModel):
     row: str = Field(description="What one row is.", examples=["one row per stock traded on a trading day, unadjusted"])
     family: str
     grain: str = Field(
-        description="`trade_date`: one partition per trading day; `snapshot`: one, what the source says now."
+        description="`trade_date`: one partition per trading day; `end_date`: one per report period; `snapshot`: one, what "
+        "the source says now."
     )
     coverage: CoverageSummary
-    freshness: Freshness | None = Field(description="How new it is; null for a dataset without a time axis.")
+    freshness: Freshness | None = Field(description="How new it is; null for a dataset without trading days.")
 
 
 class DatasetDescription(DatasetSummary):
@@ -113,10 +121,10 @@ async def list_datasets(
 ) -> list[dict[str, Any]]:
     """Every dataset of the catalog: what a row is, and how much of it has landed, by status."""
     async with database.read() as connection:
-        covered = await _summaries(connection, CATALOG)
+        covered = await _summaries(connection, DATASETS)
         judged = {one.dataset: one for one in await freshness.read(connection)}
     _mark(response, covered)
-    return [_summary(dataset, covered[dataset.api], judged) for dataset in CATALOG.values()]
+    return [_summary(dataset, covered[dataset.api], judged) for dataset in DATASETS.values()]
 
 
 @router.get(
@@ -159,21 +167,17 @@ async def read_coverage(
     """One row per partition that was ever landed or tried, oldest first: how many keys a complete one holds (`expected`), how
     many rows landed, which keys are missing, and why.
 
-    Trading days of which nothing is known have no row; `meta.partitions` counts them as `not_landed`. A dataset without a
-    time axis has one partition, `all`, whatever the range.
+    Trading days and report periods of which nothing is known have no row; `meta.partitions` counts them as `not_landed`. A
+    dataset without a time axis has one partition, `all`, whatever the range.
     """
     known = declared(dataset)
     where = [COVERAGE.c.dataset == dataset]
-    if known.partitioned:
+    if known.partitioned or known.by_period:
         where.append(COVERAGE.c.partition.between(asked.first.isoformat(), asked.last.isoformat()))
     shown = {**COVERAGE.c, "missing_keys": COVERAGE.c.missing_keys[1 : asked.keys]}
     page = select(*(as_json(shown[name]) for name in LISTED)).where(*where).order_by(COVERAGE.c.partition)
     async with database.read() as connection:
-        stands = (
-            await standing.of_range(connection, known, asked.first, asked.last)
-            if known.partitioned
-            else await standing.of_snapshot(connection, known)
-        )
+        stands = await stands_between(connection, known, asked.first, asked.last)
         items = await answers.copy(connection, page.limit(asked.limit).offset(asked.offset))
     more = {"total": sum(stands.statuses.values()), "limit": asked.limit, "offset": asked.offset, "keys": asked.keys}
     meta = answers.describe(known, items.rows, {dataset: stands}, **more)
@@ -182,10 +186,19 @@ async def read_coverage(
 
 def declared(name: str) -> Dataset:
     """The declaration of a dataset, or a problem that lists which there are."""
-    if name not in CATALOG:
-        detail = f"There is no dataset {name[:40]!r}. There are {', '.join(CATALOG)}."
+    if name not in DATASETS:
+        detail = f"There is no dataset {name[:40]!r}. There are {', '.join(DATASETS)}."
         raise Problem(problems.UNKNOWN_DATASET, detail)
-    return CATALOG[name]
+    return DATASETS[name]
+
+
+async def stands_between(connection: AsyncConnection, dataset: Dataset, first: date, last: date) -> Standing:
+    """Count the partitions of a dataset from one day to another; or all of it, where it has no time axis."""
+    if dataset.partitioned:
+        return await standing.of_range(connection, dataset, first, last)
+    if dataset.by_period:
+        return await standing.of_periods(connection, dataset, calendar.periods(max(first, FIRST_PERIOD), last))
+    return await standing.of_snapshot(connection, dataset)
 
 
 def _summary(dataset: Dataset, coverage: dict[str, Any], judged: Mapping[str, Freshness]) -> dict[str, Any]:

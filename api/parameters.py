@@ -48,6 +48,21 @@ def read_day(value: object) -> date:
     return day
 
 
+def past(day: date) -> date:
+    """Refuse a day that is still to come: what will be known then, nobody knows."""
+    today = calendar.now().date()
+    if day > today:
+        raise ValueError(f"{day} is still to come: what is known until today ({today}) can be asked for")
+    return day
+
+
+def ended(day: date) -> date:
+    """Refuse a day on which no report period ends."""
+    if not calendar.is_period(day):
+        raise ValueError(f"no report period ends on {day}: take the last day of a quarter, such as 20231231")
+    return day
+
+
 def readable(value: str) -> str:
     """Refuse control characters, which no name or code holds (and PostgreSQL's texts cannot hold NUL)."""
     if any(category(character) in {"Cc", "Cs"} for character in value):
@@ -60,6 +75,8 @@ Day = Annotated[
     BeforeValidator(read_day),
     WithJsonSchema({"type": "string", "pattern": "^([0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2})$"}),
 ]
+PastDay = Annotated[Day, AfterValidator(past)]
+Period = Annotated[Day, AfterValidator(ended)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=50), AfterValidator(readable)]
 
 
@@ -120,6 +137,34 @@ class Bars(Range):
         "`qfq` (前复权): price × factor of the day ÷ newest factor, rounded to 4 decimals.",
         examples=["hfq"],
     )
+    adjust_as_of: PastDay | None = Field(
+        None,
+        description="qfq: divide by the newest factor of this day or before, instead of the newest there is, so that the "
+        "prices are those that were seen then.",
+        examples=["20240102"],
+    )
+
+    @model_validator(mode="after")
+    def _divided(self) -> Self:
+        if self.adjust_as_of and self.adjust != "qfq":
+            raise ValueError("adjust_as_of goes with adjust=qfq, which alone divides by a factor of a day")
+        return self
+
+
+class AsOf(Parameters):
+    """On which day something was known."""
+
+    as_of: PastDay | None = Field(
+        None,
+        description="Answer with what was known at the end of this day in Shanghai, `YYYYMMDD` or `YYYY-MM-DD`; today "
+        "when absent.",
+        examples=["20240430"],
+    )
+
+    @property
+    def day(self) -> date:
+        """The day, or today."""
+        return self.as_of or calendar.now().date()
 
 
 class MarketDay(Parameters):
@@ -133,8 +178,13 @@ class Rows(Parameters):
 
     trade_date: Day | None = Field(
         None,
-        description="A trading day, `YYYYMMDD` or `YYYY-MM-DD`; absent for a dataset without a time axis.",
+        description="A trading day, `YYYYMMDD` or `YYYY-MM-DD`, of a dataset with trading days.",
         examples=["20240102"],
+    )
+    period: Period | None = Field(
+        None,
+        description="A report period, the last day of a quarter, of a dataset with report periods.",
+        examples=["20231231"],
     )
     limit: int = Field(10_000, ge=1, le=20_000, description="Rows in the answer at the most.", examples=[6000])
     offset: int = Field(0, ge=0, le=1_000_000, description="Rows to leave out before the first.", examples=[0])
@@ -148,7 +198,18 @@ class CalendarDays(Range):
     )
 
 
-class Stocks(Parameters):
+class StockThen(Parameters):
+    """On which day a stock is looked at."""
+
+    as_of: PastDay | None = Field(
+        None,
+        description="Answer with the name and the status of this day, `YYYYMMDD` or `YYYY-MM-DD`; the row as the source tells "
+        "it now when absent.",
+        examples=["20240102"],
+    )
+
+
+class Stocks(StockThen):
     """Which stocks. Filters are joined by and."""
 
     list_status: Literal["L", "D", "P"] | None = Field(

@@ -7,13 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Date, DateTime, Text, bindparam, text
+from sqlalchemy import BigInteger, Date, DateTime, Text, any_, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.warehouse.tables import SETTLED, SNAPSHOT
+from stock_assistant_pipelines.warehouse.tables import COVERAGE, SETTLED, SNAPSHOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -46,6 +46,20 @@ QUERY = (
     )
 )
 
+PERIODS = (
+    select(
+        COVERAGE.c.status,
+        func.count().label("partitions"),
+        func.array_agg(COVERAGE.c.source.distinct()).filter(COVERAGE.c.source.is_not(None)).label("sources"),
+        func.max(COVERAGE.c.landed_at).label("landed_at"),
+    )
+    .where(
+        COVERAGE.c.dataset == bindparam("dataset"), COVERAGE.c.partition == any_(bindparam("keys", type_=ARRAY(Text)))
+    )
+    .group_by(COVERAGE.c.status)
+)
+"""Report periods by status, who answered, and when."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -58,7 +72,7 @@ class Standing:
     landed_at: datetime | None
     """When one of them was last landed or tried."""
     not_landed: int | None
-    """Published trading days of which nothing is known; None where the calendar does not reach over the range."""
+    """Published trading days, or ended report periods, of which nothing is known; None where the calendar does not reach."""
 
     @property
     def complete(self) -> bool:
@@ -87,6 +101,19 @@ async def of_range(connection: AsyncConnection, dataset: Dataset, first: date, l
         row.calendar_since is not None and row.calendar_since <= first and row.calendar_until >= until
     )
     return Standing(row.statuses, tuple(row.sources or ()), row.landed_at, row.not_landed if told else None)
+
+
+async def of_periods(connection: AsyncConnection, dataset: Dataset, periods: Iterable[date]) -> Standing:
+    """Count the partitions of these report periods. Those that have not ended yet are not waited for."""
+    over = calendar.over(calendar.now())
+    keys = [period.isoformat() for period in periods if period <= over]
+    rows = (await connection.execute(PERIODS, {"dataset": dataset.api, "keys": keys})).all()
+    return Standing(
+        {row.status: row.partitions for row in rows},
+        tuple(sorted({source for row in rows for source in row.sources or ()})),
+        max((row.landed_at for row in rows), default=None),
+        len(keys) - sum(row.partitions for row in rows),
+    )
 
 
 async def of_snapshot(connection: AsyncConnection, dataset: Dataset) -> Standing:

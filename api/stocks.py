@@ -1,4 +1,4 @@
-"""Stocks: which there are, and the bars of one of them, adjusted or not."""
+"""Stocks: which there are and were, under which name; now, or as of a day."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import Date, Text, bindparam, column, func, or_, select
+from sqlalchemy import Date, Text, bindparam, case, func, or_, select
 
 from api import answers, parameters, problems, standing
 from api.answers import SOURCE_HEADER, Meta, TableAnswer, as_json
@@ -18,23 +18,43 @@ from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.warehouse.tables import METADATA
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Select
+    from datetime import date
+
+    from sqlalchemy import ColumnElement, FromClause
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from api.parameters import Adjust
+    from stock_assistant_pipelines.catalog.dataset import Dataset
 
-STOCK_BASIC, DAILY, ADJ_FACTOR = CATALOG["stock_basic"], CATALOG["daily"], CATALOG["adj_factor"]
-STOCK, BAR, FACTOR = (METADATA.tables[dataset.api] for dataset in (STOCK_BASIC, DAILY, ADJ_FACTOR))
+STOCK_BASIC, NAMECHANGE = CATALOG["stock_basic"], CATALOG["namechange"]
+STOCK, NAME, BAR = (METADATA.tables[name] for name in ("stock_basic", "namechange", "daily"))
 
 Code = Annotated[
     str,
     Path(description="Tushare code: six digits and the exchange.", examples=["600519.SH", "000001.SZ", "920819.BJ"]),
 ]
 
+DAY = bindparam("day", type_=Date)
+
+KNOWN_NOW = ["area", "industry", "fullname", "enname", "cnspell", "market", "is_hs", "act_name", "act_ent_type"]
+"""The columns that change, and of which the source tells only what they are now."""
+
 router = APIRouter(tags=["stocks"])
 
 
-class Page(Meta):
+class ThenMeta(Meta):
+    """Where stocks stand."""
+
+    known_as_of: str | None = Field(
+        description="The day (ISO) whose names and statuses are told; null: the rows are those that the source tells now.",
+        examples=["2024-01-02"],
+    )
+    known_now: list[str] = Field(
+        description="With `as_of`: the columns that are known as they are now only, such as the industry.",
+        examples=[["area", "industry"]],
+    )
+
+
+class Page(ThenMeta):
     """Where a page of a longer table stands."""
 
     total: int = Field(description="Rows that match, on all pages together.")
@@ -52,30 +72,11 @@ class StockAnswer(BaseModel):
     """One stock."""
 
     dataset: str
-    meta: Meta
+    meta: ThenMeta
     stock: dict[str, str | None] = Field(
         description="The columns of `stock_basic`; days are `YYYYMMDD`.",
         examples=[{"ts_code": "600519.SH", "name": "贵州茅台", "list_date": "20010827", "delist_date": None}],
     )
-
-
-class BarsMeta(Meta):
-    """Where bars stand."""
-
-    adjust: str = Field(description="`none`, `qfq` or `hfq`.")
-    adjust_as_of: str | None = Field(
-        description="qfq: the day of the newest known factor (ISO), whose prices are as traded."
-    )
-    adjust_factor: str | None = Field(description="qfq: that factor, by which prices are divided; a decimal, as text.")
-    days_without_factor: int = Field(description="Rows whose prices are null because the factor of the day is unknown.")
-    start: str | None = Field(description="The first day asked for (ISO); null when not limited.")
-    end: str | None = Field(description="The last day asked for (ISO); null when not limited.")
-
-
-class BarsAnswer(TableAnswer):
-    """Bars of one stock."""
-
-    meta: BarsMeta
 
 
 @router.get(
@@ -89,16 +90,21 @@ async def list_stocks(database: ReadOnly, asked: Annotated[parameters.Stocks, Qu
 
     Delisted stocks are included: leave them out with `list_status=L`. `meta.total` counts what matches; ask for the next
     page with `offset`.
+
+    `as_of` answers with the stocks that were listed by the day, each with the name that it bore then, with `list_status` `L` or
+    `D` as it was then, and no `delist_date` that was still to come; filters go by those. `meta.known_now` names the columns of
+    which only that is known what they are now, the industry among them.
     """
-    where = _chosen(asked)
-    page = select(*(as_json(column) for column in STOCK.c)).where(*where).order_by(STOCK.c.ts_code)
+    rows = _then(asked.as_of)
+    where = _chosen(asked, rows)
+    page = select(*(as_json(column) for column in rows.c)).where(*where).order_by(rows.c.ts_code)
+    values = {"day": asked.as_of}
     async with database.read() as connection:
-        stands = await standing.of_snapshot(connection, STOCK_BASIC)
-        _require_landed(stands)
-        total = await connection.scalar(select(func.count()).select_from(STOCK).where(*where))
-        items = await answers.copy(connection, page.limit(asked.limit).offset(asked.offset))
+        stands = await _standing(connection, asked.as_of)
+        total = await connection.scalar(select(func.count()).select_from(rows).where(*where), values)
+        items = await answers.copy(connection, page.limit(asked.limit).offset(asked.offset), values)
     more = {"total": total, "limit": asked.limit, "offset": asked.offset}
-    meta = answers.describe(STOCK_BASIC, items.rows, {STOCK_BASIC.api: stands}, **more)
+    meta = answers.describe(STOCK_BASIC, items.rows, stands, **_when(asked.as_of), **more)
     return answers.table(STOCK_BASIC.api, STOCK_BASIC.fields, items, meta)
 
 
@@ -111,98 +117,72 @@ async def list_stocks(database: ReadOnly, asked: Annotated[parameters.Stocks, Qu
         **problems.documented(*problems.READING, problems.UNKNOWN_CODE, problems.NOT_LANDED),
     },
 )
-async def read_stock(database: ReadOnly, ts_code: Code, asked: Annotated[parameters.Parameters, Query()]) -> Response:
-    """One stock by its Tushare code: name, board, industry, day of listing and of delisting, controller."""
-    query = select(*(as_json(column) for column in STOCK.c)).where(STOCK.c.ts_code == bindparam("code", type_=Text))
+async def read_stock(database: ReadOnly, ts_code: Code, asked: Annotated[parameters.StockThen, Query()]) -> Response:
+    """One stock by its Tushare code: name, board, industry, day of listing and of delisting, controller.
+
+    `as_of` answers with its name and status on a day, as `/stocks` does; before its day of listing there is no such stock.
+    """
+    rows = _then(asked.as_of)
+    query = select(*(as_json(column) for column in rows.c)).where(rows.c.ts_code == bindparam("code", type_=Text))
     async with database.read() as connection:
-        stands = await standing.of_snapshot(connection, STOCK_BASIC)
-        _require_landed(stands)
-        items = await answers.copy(connection, query, {"code": _well_formed(ts_code)})
+        stands = await _standing(connection, asked.as_of)
+        items = await answers.copy(connection, query, {"code": well_formed(ts_code), "day": asked.as_of})
+        if not items.rows and asked.as_of:
+            await _require_listed(connection, ts_code, asked.as_of)
     if not items.rows:
         raise _unknown(ts_code)
-    meta = answers.describe(STOCK_BASIC, items.rows, {STOCK_BASIC.api: stands})
+    meta = answers.describe(STOCK_BASIC, items.rows, stands, **_when(asked.as_of))
     stock = dict(zip(STOCK_BASIC.fields, orjson.loads(items.json)[0], strict=True))
     body = orjson.dumps({"dataset": STOCK_BASIC.api, "meta": meta, "stock": stock})
     return Response(body, headers=answers.marked(meta["source"]), media_type="application/json")
 
 
-@router.get(
-    "/stocks/{ts_code}/daily",
-    summary="Daily bars of one stock",
-    response_model=BarsAnswer,
-    responses={
-        200: {"headers": SOURCE_HEADER},
-        **problems.documented(*problems.READING, problems.UNKNOWN_CODE, problems.NOT_LANDED),
-    },
-)
-async def read_bars(database: ReadOnly, ts_code: Code, asked: Annotated[parameters.Bars, Query()]) -> Response:
-    """Daily bars of one stock between two days, oldest first: prices in CNY, `vol` in lots of 100 shares, `amount` in 1000 CNY.
-
-    `adjust=none` gives the columns of `daily` as Tushare sends them. `hfq` and `qfq` adjust open, high, low, close, pre_close
-    and change, and add `adj_factor`, the factor of the day; `pct_chg`, `vol` and `amount` are the day's own. A day whose
-    factor is unknown has null prices, and `meta.days_without_factor` counts them. A day on which the stock was suspended has
-    no row. `meta.complete` tells whether every trading day of the range has landed whole.
-    """
-    adjusted = asked.adjust != "none"
-    used = (DAILY, ADJ_FACTOR) if adjusted else (DAILY,)
-    async with database.read() as connection:
-        stands = {one.api: await standing.of_range(connection, one, asked.first, asked.last) for one in used}
-        values = {"code": _well_formed(ts_code), "first": asked.first, "last": asked.last}
-        items = await answers.copy(connection, _bars(asked.adjust), values)
-        if not items.rows:
-            await _require_known(connection, ts_code)
-        newest = await _newest_factor(connection, ts_code) if asked.adjust == "qfq" else None
-    meta = answers.describe(
-        DAILY,
-        items.rows,
-        stands,
-        adjust=asked.adjust,
-        adjust_as_of=newest.trade_date.isoformat() if newest else None,
-        adjust_factor=str(newest.adj_factor) if newest else None,
-        days_without_factor=items.without_last if adjusted else 0,
-        start=asked.start,
-        end=asked.end,
-    )
-    fields = (*DAILY.fields, FACTOR.c.adj_factor.name) if adjusted else DAILY.fields
-    return answers.table(DAILY.api, fields, items, meta)
+def _then(day: date | None) -> FromClause:
+    """The stocks as they were on a day (`:day`), or as the source tells them now."""
+    return STOCK if day is None else _listed_then()
 
 
 @lru_cache
-def _bars(adjust: Adjust) -> Select[Any]:
-    """The query for the bars of one stock: from the table itself, or through the SQL function that adjusts them."""
-    code, first, last = bindparam("code", type_=Text), bindparam("first", type_=Date), bindparam("last", type_=Date)
-    if adjust == "none":
-        columns = (as_json(column) for column in BAR.c)
-        query = select(*columns).where(BAR.c.ts_code == code, BAR.c.trade_date.between(first, last))
-        return query.order_by(BAR.c.trade_date)
-    columns = (column(one.name, one.type) for one in (*BAR.c, FACTOR.c.adj_factor))
-    function = func.daily_adjusted(code, first, last, adjust).table_valued(*columns)
-    return select(*(as_json(column) for column in function.c)).order_by(function.c.trade_date)
+def _listed_then() -> FromClause:
+    """The stocks that were listed by the day, with name and status of the day."""
+    borne = (
+        select(NAME.c.name)
+        .where(NAME.c.ts_code == STOCK.c.ts_code, NAME.c.start_date <= DAY)
+        .order_by(NAME.c.start_date.desc(), NAME.c.end_date.desc().nulls_first(), NAME.c.name)
+        .limit(1)
+        .scalar_subquery()
+    )
+    renamed = select(NAME).where(NAME.c.ts_code == STOCK.c.ts_code).exists()
+    gone = STOCK.c.delist_date <= DAY
+    then = {
+        "name": func.coalesce(borne, case((~renamed, STOCK.c.name))),
+        "list_status": case((gone, "D"), else_="L"),
+        "delist_date": case((gone, STOCK.c.delist_date)),
+    }
+    columns = (then.get(column.name, column).label(column.name) for column in STOCK.c)
+    return select(*columns).where(STOCK.c.list_date <= DAY).subquery("then")
 
 
-def _chosen(asked: parameters.Stocks) -> list[ColumnElement[bool]]:
+def _when(day: date | None) -> dict[str, Any]:
+    """Say of which day names and statuses are, and of which columns nobody knows what they were."""
+    return {"known_as_of": day, "known_now": KNOWN_NOW if day else []}
+
+
+def _chosen(asked: parameters.Stocks, rows: FromClause) -> list[ColumnElement[bool]]:
     """The conditions that the filters make."""
     exact = ("list_status", "exchange", "market", "industry")
-    where = [STOCK.c[name] == value for name in exact if (value := getattr(asked, name)) is not None]
+    where = [rows.c[name] == value for name in exact if (value := getattr(asked, name)) is not None]
     if asked.q is not None:
         where.append(
             or_(
-                STOCK.c.ts_code.istartswith(asked.q, autoescape=True),
-                *(STOCK.c[name].icontains(asked.q, autoescape=True) for name in ("name", "fullname", "cnspell")),
+                rows.c.ts_code.istartswith(asked.q, autoescape=True),
+                *(rows.c[name].icontains(asked.q, autoescape=True) for name in ("name", "fullname", "cnspell")),
             )
         )
     return where
 
 
-async def _newest_factor(connection: AsyncConnection, ts_code: str) -> Any:
-    """The newest known factor of a stock, by which qfq divides, with its day."""
-    query = select(FACTOR.c.trade_date, FACTOR.c.adj_factor).where(
-        FACTOR.c.ts_code == ts_code, FACTOR.c.adj_factor.is_not(None)
-    )
-    return (await connection.execute(query.order_by(FACTOR.c.trade_date.desc()).limit(1))).one_or_none()
-
-
-async def _require_known(connection: AsyncConnection, ts_code: str) -> None:
+async def require_known(connection: AsyncConnection, ts_code: str) -> None:
     """Refuse a code that neither `stock_basic` nor a bar knows."""
     known = select(
         or_(
@@ -215,16 +195,36 @@ async def _require_known(connection: AsyncConnection, ts_code: str) -> None:
         raise _unknown(ts_code)
 
 
-def _require_landed(stands: standing.Standing) -> None:
+async def _require_listed(connection: AsyncConnection, ts_code: str, day: date) -> None:
+    """Refuse a day before a stock was listed, in words."""
+    found = (await connection.execute(select(STOCK.c.list_date).where(STOCK.c.ts_code == ts_code))).one_or_none()
+    if found:
+        listed = f"it was listed on {found.list_date}" if found.list_date else "nobody knows when it was listed"
+        detail = f"No stock had the code {ts_code} on {day}: {listed}."
+        raise Problem(problems.UNKNOWN_CODE, detail, ts_code=ts_code)
+
+
+async def _standing(connection: AsyncConnection, day: date | None) -> dict[str, standing.Standing]:
+    """Where the stocks stand and, as of a day, their names. Raises a problem when one of them has not landed."""
+    used = (
+        {STOCK_BASIC: "list of stocks"} if day is None else {STOCK_BASIC: "list of stocks", NAMECHANGE: "list of names"}
+    )
+    stands = {one: await standing.of_snapshot(connection, one) for one in used}
+    for one, what in used.items():
+        _require_landed(stands[one], one, what)
+    return {one.api: stands[one] for one in used}
+
+
+def _require_landed(stands: standing.Standing, dataset: Dataset = STOCK_BASIC, what: str = "list of stocks") -> None:
     if not stands.statuses:
         raise Problem(
             problems.NOT_LANDED,
-            "The list of stocks (stock_basic) has not landed yet: materialise it, then ask again.",
-            dataset=STOCK_BASIC.api,
+            f"The {what} ({dataset.api}) has not landed yet: materialise it, then ask again.",
+            dataset=dataset.api,
         )
 
 
-def _well_formed(ts_code: str) -> str:
+def well_formed(ts_code: str) -> str:
     """Refuse what cannot be a code before the database is asked."""
     if not (ts_code.isascii() and ts_code.isprintable()):
         raise _unknown(ts_code)

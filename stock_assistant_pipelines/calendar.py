@@ -1,10 +1,10 @@
-"""Trading days, in Asia/Shanghai. Pure questions about a set of days; where they are stored is not known here."""
+"""Trading days and report periods, in Asia/Shanghai. Pure questions about days; where they are stored is not known here."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.settings import SHANGHAI
@@ -69,3 +69,23 @@ def weekdays(first: date, last: date) -> list[date]:
     """The weekdays from `first` to `last`, both included: the exchange has never met on a weekend."""
     days = (date.fromordinal(at) for at in range(first.toordinal(), last.toordinal() + 1))
     return [day for day in days if day.weekday() < 5]
+
+
+QUARTERS = ((3, 31), (6, 30), (9, 30), (12, 31))
+"""Month and day on which report periods end."""
+
+
+def periods(first: date, last: date) -> list[date]:
+    """The report periods that end from `first` to `last`, both included, oldest first."""
+    ends = (date(year, *end) for year in range(first.year, last.year + 1) for end in QUARTERS)
+    return [end for end in ends if first <= end <= last]
+
+
+def is_period(day: date) -> bool:
+    """Whether a report period ends on this day."""
+    return (day.month, day.day) in QUARTERS
+
+
+def over(moment: datetime) -> date:
+    """The last day that is over at this moment: a report period that ends later has not ended yet."""
+    return moment.astimezone(SHANGHAI).date() - timedelta(days=1)

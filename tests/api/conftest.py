@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import small_reports
 from small_market import application, fill, make_database, served
 
 if TYPE_CHECKING:
@@ -23,6 +24,13 @@ def market(database: str) -> str:
     """A database that holds a few days of a market of three stocks, one of them delisted."""
     fill(database)
     return database
+
+
+@pytest.fixture(scope="module")
+def reports(market: str) -> str:
+    """The small market, with what its companies report."""
+    small_reports.fill(market)
+    return market
 
 
 @pytest.fixture(scope="module")

@@ -58,6 +58,14 @@ STOCKS: list[dict[str, Any]] = [
     {"ts_code": "000003.SZ", "symbol": "000003", "name": "PT金田A(退)", "cnspell": "ptjta", "market": "主板",
      "exchange": "SZSE", "list_status": "D", "list_date": date(1991, 7, 3), "delist_date": date(2002, 6, 14)},
 ]  # fmt: skip
+NAMES = [
+    ("000001.SZ", "深发展A", date(1991, 4, 3), date(2012, 8, 1)),
+    ("000001.SZ", "平安银行", date(2012, 8, 2), None),
+    ("000003.SZ", "深金田A", date(1991, 7, 3), date(2000, 5, 10)),
+    ("000003.SZ", "PT金田A", date(2000, 5, 11), date(2002, 6, 13)),
+    # none of 600519.SH, which was never renamed
+]
+"""Names of stocks: ts_code, name, start_date, end_date."""
 OPEN = {date(2023, 12, 29), *(date(2024, 1, day) for day in (2, 3, 4, 5, 8))}
 
 
@@ -94,11 +102,13 @@ def fill(url: str) -> None:
             for day in days
         ],
         "stock_basic": [{column: stock.get(column) for column in CATALOG["stock_basic"].fields} for stock in STOCKS],
+        "namechange": [dict(zip(("ts_code", "name", "start_date", "end_date"), row, strict=True)) for row in NAMES],
         "daily": [dict(zip(names, bar, strict=True)) for bar in BARS],
         "adj_factor": [dict(zip(("ts_code", "trade_date", "adj_factor"), row, strict=True)) for row in FACTORS],
         "coverage": [
             covered("trade_cal", "all"),
             covered("stock_basic", "all", landed=3),
+            covered("namechange", "all", landed=4),
             *(covered("daily", f"2024-01-0{day}", landed=2, expected=2) for day in (2, 3)),
             covered(
                 "daily",

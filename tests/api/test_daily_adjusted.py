@@ -29,6 +29,7 @@ DAY = st.fixed_dictionaries(
     {**dict.fromkeys(PRICES, PRICE), **dict.fromkeys(UNTOUCHED, PRICE), "factor": st.none() | FACTOR}
 )
 ADJUSTED = text("select * from daily_adjusted(:code, :first, :last, :adjust) order by trade_date")
+AS_OF = text("select * from daily_adjusted_as_of(:code, :first, :last, :day) order by trade_date")
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +38,13 @@ def engine(database: str) -> Iterator[Engine]:
         yield engine
 
 
-def adjusted(engine: Engine, days: list[dict[str, Any]], after: Decimal | None, adjust: str) -> list[Any]:
-    """Hold these days and, after them, one more factor; adjust all but the last of them; keep nothing."""
+def adjusted(
+    engine: Engine, days: list[dict[str, Any]], after: Decimal | None, adjust: str, as_of: int | None = None
+) -> list[Any]:
+    """Hold these days and, after them, one more factor; adjust all but the last of them; keep nothing.
+
+    `as_of` is the position of the day whose factor is the newest that counts.
+    """
     first = date(2024, 1, 1)
     bars = [
         {"ts_code": CODE, "trade_date": first + timedelta(n), **{k: v for k, v in day.items() if k != "factor"}}
@@ -56,7 +62,9 @@ def adjusted(engine: Engine, days: list[dict[str, Any]], after: Decimal | None, 
         if rows:
             connection.execute(METADATA.tables["adj_factor"].insert(), rows + strangers)
         query = {"code": CODE, "first": first, "last": first + timedelta(len(days) - 2), "adjust": adjust}
-        found = list(connection.execute(ADJUSTED, query).mappings())
+        if as_of is not None:
+            query["day"] = first + timedelta(as_of)
+        found = list(connection.execute(ADJUSTED if as_of is None else AS_OF, query).mappings())
         connection.rollback()
     return found
 
@@ -90,6 +98,24 @@ def test_adjusted_prices_follow_the_law(
         assert [row[name] for name in PRICES] == [law(day[name], day["factor"]) for name in PRICES]
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(days=st.lists(DAY, min_size=2, max_size=4), after=st.none() | FACTOR, as_of=st.integers(-1, 5))
+def test_as_of_a_day_only_the_factors_up_to_it_divide(
+    engine: Engine, days: list[dict[str, Any]], after: Decimal | None, as_of: int
+) -> None:
+    seen = [*(day["factor"] for day in days), after][: as_of + 1]
+    known = [factor for factor in seen if factor is not None]
+    found = adjusted(engine, days, after, "qfq", as_of)
+    if known:  # as if those that came later had never come
+        then = [day | {"factor": day["factor"] if at <= as_of else None} for at, day in enumerate(days)]
+        expected = adjusted(engine, then, after if as_of >= len(days) else None, "qfq")
+        assert found[: as_of + 1] == expected[: as_of + 1]
+    else:
+        assert all(row[name] is None for row in found for name in PRICES)
+    if as_of >= len(days):
+        assert found == adjusted(engine, days, after, "qfq")
+
+
 def test_a_quotient_just_below_a_half_is_not_rounded_twice(engine: Engine) -> None:
     thousandths, newest_millionths = 99999999, 99999999989
     # Of all factors, the one that puts the quotient as near below a half of the fourth decimal as it can be: 5e-16.
@@ -114,8 +140,15 @@ def test_an_unknown_adjustment_is_an_error_that_says_what_is_taken(engine: Engin
             connection.execute(ADJUSTED, query)
 
 
-def test_one_stock_is_found_by_its_code_in_the_covering_indexes(engine: Engine) -> None:
-    explain = "explain select * from daily_adjusted('600519.SH', '2024-01-01', '2024-12-31', 'qfq') order by trade_date"
+@pytest.mark.parametrize(
+    "function",
+    [
+        "daily_adjusted('600519.SH', '2024-01-01', '2024-12-31', 'qfq')",
+        "daily_adjusted_as_of('600519.SH', '2024-01-01', '2024-12-31', '2024-06-30')",
+    ],
+)
+def test_one_stock_is_found_by_its_code_in_the_covering_indexes(engine: Engine, function: str) -> None:
+    explain = f"explain select * from {function} order by trade_date"
     with engine.connect() as connection:
         connection.execute(text("set local enable_seqscan = off"))
         connection.execute(text("set local enable_bitmapscan = off"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stock_assistant_pipelines.catalog import CATALOG
+from api.datasets import DATASETS
 
 if TYPE_CHECKING:
     import httpx2
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def test_every_dataset_of_the_catalog_is_listed(client: httpx2.Client) -> None:
     response = client.get("/api/v1/datasets")
-    assert [one["dataset"] for one in response.json()] == list(CATALOG)
+    assert [one["dataset"] for one in response.json()] == list(DATASETS)
     assert response.headers["X-Data-Source"] == "sandbox: synthetic"
 
 
@@ -67,3 +67,16 @@ def test_an_unknown_dataset_is_a_problem_that_lists_the_known_ones(client: httpx
         response = client.get(path)
         assert (response.status_code, response.json()["type"]) == (404, "/problems/unknown-dataset")
         assert "daily, adj_factor" in response.json()["detail"]
+
+
+def test_report_periods_are_partitions_too(client: httpx2.Client, reports: str) -> None:
+    asked = {"start": "20230630", "end": "20240331"}
+    answer = client.get("/api/v1/datasets/income/coverage", params=asked).json()
+    assert [item[:2] for item in answer["items"]] == [
+        ["2023-09-30", "failed"],
+        ["2023-12-31", "complete"],
+        ["2024-03-31", "complete"],
+    ]
+    assert answer["meta"]["partitions"]["income"] == {"complete": 2, "failed": 1, "not_landed": 1}
+    told = client.get("/api/v1/datasets/income").json()
+    assert (told["grain"], told["coverage"]["last_complete"], told["freshness"]) == ("end_date", "2024-03-31", None)

@@ -17,25 +17,36 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-PLAIN = ("/health", "/health/live", "/health/ready", "/datasets", "/datasets/{dataset}", "/stocks/{ts_code}")
+PLAIN = ("/health", "/health/live", "/health/ready", "/datasets", "/datasets/{dataset}")
 """Routes of which any question is a valid one."""
 ASKING = (
     "/datasets/{dataset}/coverage",
     "/datasets/{dataset}/holes",
     "/datasets/{dataset}/rows",
     "/stocks",
+    "/stocks/{ts_code}",
     "/stocks/{ts_code}/daily",
+    "/stocks/{ts_code}/statements/{statement}",
+    "/stocks/{ts_code}/dividends",
+    "/stocks/{ts_code}/forecasts",
+    "/stocks/{ts_code}/disclosures",
+    "/statements/{statement}",
     "/daily",
     "/market",
     "/calendar",
 )
 """Routes that take query parameters, of which some values are wrong."""
 KNOWN = {
-    "dataset": ["daily", "stock_basic"],
+    "dataset": ["daily", "stock_basic", "income"],
     "ts_code": ["600519.SH", "000003.SZ"],
     "trade_date": ["20240103", "2024-01-04", "20240101", "20240108", "20231229"],
     "start": ["20240101", "2024-01-04"],
     "end": ["20240103", "2024-01-08"],
+    "period": ["20231231", "2024-03-31", "20230930", "20221231", "20231230"],
+    "periods": ["1", "2", "20231231", "20221231..20231231", "20231231..", "0"],
+    "as_of": ["20240430", "2024-09-30", "20230101"],
+    "adjust_as_of": ["20240103", "2024-06-19"],
+    "fields": ["ts_code,end_date,known_at", "revenue"],
 }
 """Values that mean something to the small market, since a text made up from a pattern hardly ever does."""
 
@@ -45,8 +56,8 @@ CHECKED = [check for check in CHECKS.get_all() if check.__name__ != "positive_da
 
 
 @pytest.fixture(scope="module")
-def app(market: str) -> FastAPI:
-    return application(market)
+def app(reports: str) -> FastAPI:
+    return application(reports)
 
 
 @pytest.fixture(scope="module")

@@ -1,23 +1,17 @@
-"""Stocks, and the bars of one of them."""
+"""Stocks, as they are now and as they were on a day."""
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from small_market import BARS, FACTORS
+from small_market import connected, covered
+from sqlalchemy import text
+
+from stock_assistant_pipelines.warehouse.tables import COVERAGE
 
 if TYPE_CHECKING:
     import httpx2
-
-MAOTAI = [bar for bar in BARS if bar[0] == "600519.SH"]
-FACTOR = {day: Decimal(factor) for code, day, factor in FACTORS if code == "600519.SH"}
-
-
-def exact(response: httpx2.Response) -> Any:
-    assert response.status_code == 200, response.text
-    return response.json(parse_float=Decimal, parse_int=Decimal)
 
 
 def column(answer: Any, name: str) -> list[Any]:
@@ -71,54 +65,54 @@ def test_one_stock_is_an_object_of_its_columns(client: httpx2.Client) -> None:
     assert stock["act_name"] is None
 
 
-def test_raw_bars_are_tushare_s_own_digits(client: httpx2.Client) -> None:
-    response = client.get("/api/v1/stocks/600519.SH/daily", params={"start": "20240101", "end": "20240105"})
-    expected = ",".join(
-        "[" + ",".join([f'"{code}"', f'"{day.replace("-", "")}"', *rest]) + "]" for code, day, *rest in MAOTAI
-    )
-    assert response.text.endswith(f'"items":[{expected}]}}')
-    assert response.headers["X-Data-Source"] == response.json()["meta"]["source"] == "sandbox: synthetic"
+def known(client: httpx2.Client, as_of: str, **asked: str) -> list[Any]:
+    answer = client.get("/api/v1/stocks", params={"as_of": as_of, **asked}).json()
+    names = ("ts_code", "name", "list_status", "delist_date")
+    return [tuple(item[answer["fields"].index(name)] for name in names) for item in answer["items"]]
 
 
-def test_hfq_is_price_times_the_factor_of_the_day(client: httpx2.Client) -> None:
-    answer = exact(client.get("/api/v1/stocks/600519.SH/daily", params={"adjust": "hfq", "end": "2024-01-04"}))
-    assert column(answer, "close") == [Decimal(bar[5]) * FACTOR[bar[1]] for bar in MAOTAI[:3]]
-    assert column(answer, "vol") == [Decimal(bar[9]) for bar in MAOTAI[:3]]
-    assert answer["meta"]["adjust"] == "hfq"
-
-
-def test_qfq_divides_by_the_newest_factor_outside_of_the_range_too(client: httpx2.Client) -> None:
-    answer = exact(client.get("/api/v1/stocks/600519.SH/daily", params={"adjust": "qfq", "end": "2024-01-02"}))
-    assert column(answer, "close") == [
-        (Decimal("1685.01") * Decimal("7.7") / Decimal("8.1")).quantize(Decimal("0.0001"))
+def test_as_of_a_day_a_stock_bears_the_name_and_the_status_of_the_day(client: httpx2.Client) -> None:
+    assert known(client, "20000101") == [("000001.SZ", "深发展A", "L", None), ("000003.SZ", "深金田A", "L", None)]
+    assert known(client, "20020613")[1] == ("000003.SZ", "PT金田A", "L", None)
+    assert known(client, "20020614") == [
+        ("000001.SZ", "深发展A", "L", None),
+        ("000003.SZ", "PT金田A", "D", "20020614"),
+        ("600519.SH", "贵州茅台", "L", None),
     ]
-    assert (answer["meta"]["adjust_as_of"], answer["meta"]["adjust_factor"]) == ("2024-06-19", "8.1")
+    assert known(client, "20120802")[0][1] == "平安银行"
 
 
-def test_a_day_without_a_factor_has_null_prices_and_is_counted(client: httpx2.Client) -> None:
-    answer = exact(
-        client.get("/api/v1/stocks/600519.SH/daily", params={"adjust": "hfq", "start": "20240105", "end": "20240105"})
-    )
-    assert answer["items"] == [["600519.SH", "20240105", *[None] * 6, *map(Decimal, MAOTAI[3][8:]), None]]
-    assert answer["meta"]["days_without_factor"] == 1
-    assert answer["meta"]["partitions"]["adj_factor"] == {"not_landed": 1}
-    assert not answer["meta"]["complete"]
+def test_filters_go_by_the_names_and_the_status_of_the_day(client: httpx2.Client) -> None:
+    assert [row[0] for row in known(client, "20000101", q="深发展")] == ["000001.SZ"]
+    assert known(client, "20240101", q="深发展") == []
+    assert len(known(client, "20000101", list_status="L")) == 2
+    assert [row[0] for row in known(client, "20240101", list_status="D")] == ["000003.SZ"]
 
 
-@pytest.mark.parametrize(
-    ("start", "end", "complete"), [("20240101", "20240103", True), ("20240101", "20240104", False)]
-)
-def test_a_range_is_complete_when_all_of_its_days_are(
-    client: httpx2.Client, start: str, end: str, complete: bool
-) -> None:
-    meta = client.get("/api/v1/stocks/000001.SZ/daily", params={"start": start, "end": end}).json()["meta"]
-    assert meta["complete"] is complete
+def test_as_of_a_day_the_answer_names_what_is_known_as_it_is_now_only(client: httpx2.Client) -> None:
+    meta = client.get("/api/v1/stocks/000001.SZ", params={"as_of": "20000101"}).json()["meta"]
+    assert meta["known_as_of"] == "2000-01-01"
+    assert {"industry", "area", "market"} < set(meta["known_now"])
+    assert meta["partitions"] == {name: {"complete": 1, "not_landed": 0} for name in ("stock_basic", "namechange")}
+    now = client.get("/api/v1/stocks/000001.SZ").json()["meta"]
+    assert (now["known_as_of"], now["known_now"]) == (None, [])
 
 
-def test_a_stock_without_bars_in_the_range_answers_with_none(client: httpx2.Client) -> None:
-    answer = client.get("/api/v1/stocks/000003.SZ/daily", params={"start": "20240101", "end": "20240105"}).json()
-    assert answer["items"] == []
-    assert answer["meta"]["rows"] == 0
+def test_one_stock_as_of_a_day_is_what_it_was(client: httpx2.Client) -> None:
+    stock = client.get("/api/v1/stocks/000001.SZ", params={"as_of": "2012-08-01"}).json()["stock"]
+    assert (stock["name"], stock["industry"]) == ("深发展A", "银行")
+    before = client.get("/api/v1/stocks/600519.SH", params={"as_of": "20010826"})
+    assert (before.status_code, before.json()["type"]) == (404, "/problems/unknown-code")
+    assert "on 2001-08-26: it was listed on 2001-08-27" in before.json()["detail"]
+
+
+def test_without_names_nobody_can_say_what_a_stock_was_called(database: str, client: httpx2.Client) -> None:
+    with connected(database) as engine, engine.begin() as connection:
+        connection.execute(text("delete from coverage where dataset = 'namechange'"))
+    answer = client.get("/api/v1/stocks", params={"as_of": "20240102"}).json()
+    with connected(database) as engine, engine.begin() as connection:
+        connection.execute(COVERAGE.insert(), covered("namechange", "all", landed=4))
+    assert (answer["type"], answer["dataset"]) == ("/problems/not-landed", "namechange")
 
 
 @pytest.mark.parametrize(
