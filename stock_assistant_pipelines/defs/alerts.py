@@ -15,6 +15,7 @@ from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.alerts.causes import Crash
 from stock_assistant_pipelines.alerts.delivery import deliver
 from stock_assistant_pipelines.defs.resources import Platform
+from stock_assistant_pipelines.settings import SettingsError
 from stock_assistant_pipelines.warehouse.database import available
 
 LASTS = timedelta(days=1)
@@ -50,11 +51,15 @@ def build_sensor(platform: Platform, now: Callable[[], datetime] = calendar.now)
         with available(platform.settings) as database:
             engine = database.engine()
             try:
-                delivery = deliver(engine, platform.settings, moment, runs.final(context.instance))
+                told = str(deliver(engine, platform.settings, moment, runs.final(context.instance)))
+            except SettingsError as wrong:  # an address, of which the other channels must not suffer
+                if context.cursor == runs.written():
+                    raise
+                told = str(wrong)  # a tick that fails keeps no cursor: the next one fails
             finally:
                 engine.dispose()
         context.update_cursor(runs.written())
-        return dg.SkipReason(str(delivery))
+        return dg.SkipReason(told)
 
     return alerts
 

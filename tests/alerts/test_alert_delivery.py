@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,8 +14,10 @@ from sqlalchemy import select, text
 from stock_assistant_pipelines.alerts import outbox
 from stock_assistant_pipelines.alerts.causes import Crash
 from stock_assistant_pipelines.alerts.delivery import Delivery, deliver
+from stock_assistant_pipelines.alerts.wording import Message
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.settings import Settings, SettingsError
+from stock_assistant_pipelines.warehouse.landing import hold
 from stock_assistant_pipelines.warehouse.tables import METADATA, Status
 
 if TYPE_CHECKING:
@@ -50,6 +54,14 @@ def opened(engine: Engine) -> dict[str, Alert]:
 def first_lines(robots: Robots, token: str) -> list[str]:
     """What a channel heard, without the name of the project."""
     return [message.splitlines()[0].partition(" · ")[2] for message in robots.texts(token)]
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 # --- one alert per cause
@@ -280,6 +292,84 @@ def test_a_message_that_is_refused_does_not_hold_up_the_others(book: Book, tell:
     robots.behaviour.clear()
     tell(at(10, 0) + timedelta(seconds=30))
     assert [line.partition(" ")[0] for line in first_lines(robots, "first")] == ["权限"]
+
+
+def test_that_it_passed_is_not_heard_after_that_it_is_back(book: Book, tell: Tell, robots: Robots) -> None:
+    book.put("daily", OLD, Status.FAILED, "TransportError")
+    tell(at(10))
+    book.forget()
+    robots.behaviour["first"] = "refuse"
+    tell(at(10, 1))
+    robots.behaviour.clear()
+    book.put("daily", OLD, Status.FAILED, "TransportError")
+    tell(at(10, 2))
+    tell(at(10, 3))
+    assert [line.partition(" ")[0] for line in first_lines(robots, "first")] == ["失败", "失败"]
+
+
+def test_an_address_that_is_none_keeps_nothing_from_the_other_channels(
+    book: Book, robots: Robots, engine: Engine
+) -> None:
+    book.put("daily", OLD, Status.FAILED, "TransportError")
+    settings = Settings(alert_urls=["nonsense://x", f"dingtalk://first?base={robots.url}", "nonsense://y"])
+    with pytest.raises(SettingsError, match=r"number 1 \(nonsense://…\), number 3 \(nonsense://…\) are not addresses"):
+        deliver(engine, settings, at(10))
+    assert len(robots.texts("first")) == 1
+    assert opened(engine)["failed:TransportError"].told_at == at(10)
+
+
+def test_what_breaks_for_several_channels_is_raised_once(book: Book, tell: Tell, engine: Engine) -> None:
+    book.put("daily", OLD, Status.FAILED, "TransportError")
+    with engine.begin() as connection:
+        connection.execute(text("alter table alert_channel add constraint shut check (false)"))
+    with pytest.raises(ExceptionGroup) as caught:
+        tell(at(10))
+    assert len(caught.value.exceptions) == 2
+
+
+# --- two looks at once
+
+
+def test_a_channel_that_is_just_being_told_is_left_alone(book: Book, tell: Tell, robots: Robots) -> None:
+    book.put("daily", OLD, Status.FAILED, "TransportError")
+    robots.behaviour["first"] = "wait"
+    with ThreadPoolExecutor(1) as other:
+        slow = other.submit(tell, at(10))
+        until(lambda: len(robots.texts("second")) == 1)
+        assert tell(at(10, 1)).accepted == 0
+        robots.released.set()
+        assert slow.result().accepted == 2
+    tell(at(10, 2))
+    assert len(robots.texts("first")) == 1
+
+
+def test_a_look_that_waits_for_another_sees_what_changed_meanwhile(book: Book, tell: Tell, engine: Engine) -> None:
+    book.put("daily", OLD, Status.FAILED, "TransportError")
+    waiting = text("select count(*) from pg_locks where locktype = 'advisory' and not granted")
+
+    def waits() -> bool:
+        with engine.connect() as look:
+            return bool(look.execute(waiting).scalar())
+
+    with ThreadPoolExecutor(1) as other:
+        with engine.begin() as connection:
+            hold(connection, "alerts")
+            late = other.submit(tell, at(10))
+            until(waits)
+            book.forget()
+        assert late.result().open == 0
+
+
+def test_what_a_channel_has_accepted_is_never_taken_back(book: Book, tell: Tell, engine: Engine) -> None:
+    book.put("daily", OLD, Status.FAILED, "TransportError")
+    tell(at(10))
+    (alert,) = opened(engine).values()
+    with engine.begin() as connection:
+        number = connection.execute(select(METADATA.tables["alert"].c.id)).scalar_one()
+        for telling in (3, 2):
+            outbox.accepted(connection, outbox.Due(number, telling, Message("", "", "warning")), "a", at(11))
+    (alert,) = opened(engine).values()
+    assert alert.channels["a"].telling == 3
 
 
 def test_one_go_sends_a_few_messages_and_the_next_the_rest(book: Book, tell: Tell, robots: Robots) -> None:

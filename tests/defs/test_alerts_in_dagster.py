@@ -126,8 +126,14 @@ def test_no_secret_reaches_dagster(location: CodeLocation, engine: Engine) -> No
     assert CANARY not in f"{told} {watch.cursor} {kept}"
 
 
-def test_an_address_that_is_none_ends_the_tick_with_one_line(location: CodeLocation, engine: Engine) -> None:
+def test_an_address_that_is_none_ends_the_ticks_with_one_line_and_runs_are_followed_all_the_same(
+    location: CodeLocation, engine: Engine
+) -> None:
     watch = Watch(location, engine, alert_urls=[f"nonsense://{CANARY}"])
+    assert watch.tick().startswith("ALERT_URLS: number 1 (nonsense://…)")
+    assert not watch.fill(unknown=[]).success
+    assert watch.tick().startswith("ALERT_URLS: number 1 (nonsense://…)")
+    assert "failed:run of fill" in watch.opened()
     with pytest.raises(SettingsError, match=r"ALERT_URLS: number 1 \(nonsense://…\)") as caught:
         watch.tick()
     assert CANARY not in "".join(traceback.format_exception(caught.value))
