@@ -7,7 +7,7 @@ being whole. Days that came and lack something are one cause per dataset: `late`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from stock_assistant_pipelines.warehouse.freshness import Age
 from stock_assistant_pipelines.warehouse.tables import SNAPSHOT, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from stock_assistant_pipelines.alerts.standing import Recent, Standing, Unsettled
 
@@ -84,6 +84,10 @@ class Crash:
     error: str
     """The first line of its error."""
     at: datetime
+    root_run_id: str = ""
+    """The first of the runs that were started in each other's place."""
+    work: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By dataset, the first and the last of the partitions that it was for; nothing of a run that is for no dataset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +231,16 @@ def _calendars(standing: Standing) -> Iterator[Cause]:
 
 
 def _crashes(crashes: Sequence[Crash]) -> Iterator[Cause]:
-    """Runs without a partition to blame, the newest of each job."""
-    newest = {crash.job: crash for crash in sorted(crashes, key=lambda crash: crash.at)}
+    """Runs without a partition to blame: the newest of each job, and the datasets of all of them."""
+    newest: dict[str, Crash] = {}
+    names: dict[str, set[str]] = {}
+    for crash in sorted(crashes, key=lambda crash: crash.at):
+        newest[crash.job] = crash
+        names.setdefault(crash.job, set()).update(crash.work)
     for job, crash in newest.items():
+        affected = tuple(Affected(name, 0, SNAPSHOT, SNAPSHOT) for name in sorted(names[job]))
         key = f"{Kind.FAILED}:run of {job}"
-        yield Cause(key, Kind.FAILED, Severity.CRITICAL, job, crash.error, run_id=crash.run_id)
+        yield Cause(key, Kind.FAILED, Severity.CRITICAL, job, crash.error, affected, run_id=crash.run_id)
 
 
 def _newest_reason(group: Sequence[Unsettled]) -> str:

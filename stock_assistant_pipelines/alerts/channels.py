@@ -15,7 +15,7 @@ from apprise.exception import AppriseException
 
 from stock_assistant_pipelines.alerts.robots import ROBOTS, Robot
 from stock_assistant_pipelines.alerts.wording import clip
-from stock_assistant_pipelines.settings import SettingsError
+from stock_assistant_pipelines.settings import SECRET_LENGTH, SettingsError
 
 if TYPE_CHECKING:
     from apprise.logger import NotifyLogEntry
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 TIMEOUT = 15.0
 """Seconds after which a channel that has not answered counts as one that refused."""
-
-SECRET_LENGTH = 4
-"""From how many characters on a part of an address is taken out of what its channel answers."""
 
 DETAILS = ("Socket Exception", "Response Details")
 """So begin the lines of apprise's log, of the level DEBUG, that hold an answer."""
