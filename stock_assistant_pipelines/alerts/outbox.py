@@ -97,17 +97,23 @@ def _opened(cause: Cause, now: datetime) -> dict[str, Any]:
 def _renewed(row: Any, cause: Cause, now: datetime) -> dict[str, Any]:
     """What changes of an open alert. It is told again for another dataset, when it is worse, or a day later.
 
+    Days that come to lack something come one after the other: they are told, and counted, when no more have come for a while.
+
     Its datasets are all that it ever concerned, and its severity the worst that it ever had, so that nothing which comes
     and goes is told each time.
     """
     datasets = {each.dataset for each in cause.affected}
     worse = WORSE[cause.severity] > WORSE[row.severity]
+    ripe = cause.ripe(row.first_seen, now)
+    further = cause.moved_at is not None and cause.partitions > row.partitions
     if row.telling == 0:
-        tell = cause.ripe(row.first_seen, now)
+        tell = ripe
     else:
         reminded = cause.reminded and now - row.due_at >= REMINDED_AFTER
-        tell = worse or not datasets <= set(row.datasets) or reminded
+        tell = worse or not datasets <= set(row.datasets) or reminded or (further and ripe)
     values: dict[str, Any] = {"datasets": sorted({*row.datasets, *datasets})}
+    if further and not tell:
+        values["partitions"] = row.partitions
     if worse:
         values["severity"] = cause.severity.value
     return values | (_told_again(row, now) if tell else {})
