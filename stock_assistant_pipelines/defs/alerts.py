@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
@@ -109,10 +109,11 @@ class Runs:
             root, work = run.tags.get(ROOT, run.run_id), _work(run)
             error = None if run.status is DagsterRunStatus.SUCCESS else _error(instance, run.run_id)
             if error is None:
-                crashes = [crash for crash in crashes if not _did(crash, run.job_name, root, work)]
+                crashes = [left for crash in crashes if (left := _left(crash, run.job_name, root, work))]
             elif now - changed < LASTS:
                 line = settings.hide(error)[:LINE]
-                crashes.append(Crash(run.run_id, run.job_name, line, changed, root, work))
+                undone = _work(run, _reported(instance, run.run_id))
+                crashes.append(Crash(run.run_id, run.job_name, line, changed, root, undone))
         kept = {run_id: at for run_id, at in seen.items() if at >= (until - BACK).timestamp()}
         return type(self)(until, kept, crashes[-MOST:])
 
@@ -133,23 +134,36 @@ def _retried(run: dg.DagsterRun | None) -> bool:
     return run is not None and run.tags.get(WILL_RETRY) == "true"
 
 
-def _work(run: dg.DagsterRun) -> dict[str, list[str]]:
-    """What a run is for: by dataset, the first and the last of its partitions."""
+def _work(run: dg.DagsterRun, done: Container[tuple[str, str]] = ()) -> dict[str, list[str]]:
+    """What a run is for, but for what is done: by dataset, the first and the last of its partitions."""
     if days := asked(run.run_config):
-        return {name: [min(keys, default=SNAPSHOT), max(keys, default=SNAPSHOT)] for name, keys in days.items()}
+        left = {name: [key for key in keys or [SNAPSHOT] if (name, key) not in done] for name, keys in days.items()}
+        return {name: [min(keys), max(keys)] for name, keys in left.items() if keys}
     one = run.tags.get(PARTITION, SNAPSHOT)
     span = [run.tags.get(RANGE_START, one), run.tags.get(RANGE_END, one)]
     return {key.to_user_string(): span for key in sorted(run.asset_selection or ())}
 
 
-def _did(crash: Crash, job: str, root: str, work: Mapping[str, Sequence[str]]) -> bool:
-    """Whether a run that ended well did what one that crashed was to do, or stands in its place."""
-    if crash.root_run_id == root:
-        return True
-    if not crash.work:
-        return crash.job == job
-    spans = [(span, work.get(name)) for name, span in crash.work.items()]
-    return all(done is not None and done[0] <= span[0] and span[1] <= done[1] for span, done in spans)
+def _reported(instance: dg.DagsterInstance, run_id: str) -> set[tuple[str, str]]:
+    """The partitions that a run reported before it crashed: nobody asks for them again."""
+    events = [each.dagster_event for each in instance.all_logs(run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION)]
+    return {
+        (event.asset_key.to_user_string(), event.partition or SNAPSHOT)
+        for event in events
+        if event is not None and event.asset_key
+    }
+
+
+def _left(crash: Crash, job: str, root: str, work: Mapping[str, Sequence[str]]) -> Crash | None:
+    """What is left of a crash when a run has ended well: what that did, or stands in its place for, is done."""
+    if crash.root_run_id == root or (not crash.work and crash.job == job):
+        return None
+    left = {name: span for name, span in crash.work.items() if not _within(span, work.get(name))}
+    return replace(crash, work=left) if left or not crash.work else None
+
+
+def _within(span: Sequence[str], other: Sequence[str] | None) -> bool:
+    return other is not None and other[0] <= span[0] and span[1] <= other[1]
 
 
 def _error(instance: dg.DagsterInstance, run_id: str) -> str | None:

@@ -149,6 +149,20 @@ def test_a_run_of_the_ui_is_told_until_its_assets_partition_is_landed(watch: Wat
     assert watch.crashes() == []
 
 
+def test_a_crash_ends_when_what_it_left_is_done_by_whichever_runs(watch: Watch, engine: Engine) -> None:
+    with gone(engine, "stk_limit"):
+        assert not watch.fill(daily=[DAY], stk_limit=[DAY], index_daily=[DAY]).success
+    watch.tick()
+    (alert,) = watch.crashes()
+    assert alert.body.startswith("index_daily\nstk_limit\n"), "of daily, the run had reported what landed"
+    watch.fill(stk_limit=[DAY])
+    watch.tick()
+    assert watch.crashes()[0].body.startswith("index_daily\n")
+    watch.fill(index_daily=[DAY])
+    watch.tick()
+    assert watch.crashes() == []
+
+
 def test_a_crash_that_another_dataset_joins_is_told_again(watch: Watch, engine: Engine) -> None:
     for name, telling in (("daily", 1), ("adj_factor", 2)):
         with gone(engine, name):
