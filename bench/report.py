@@ -35,6 +35,8 @@ class Report:
     question: str
     tables: Sequence[Table]
     notes: Sequence[str] = field(default=())
+    broken: Sequence[str] = field(default=())
+    """What is said of us, and was not so this time."""
 
 
 def show(report: Report, console: Console) -> None:
@@ -49,6 +51,8 @@ def show(report: Report, console: Console) -> None:
         console.print(shown)
     for note in report.notes:
         console.print(f"- {note}", markup=False)
+    for each in report.broken:
+        console.print(f"BROKEN {each}", style="bold red", markup=False)
     console.print()
 
 

@@ -105,6 +105,11 @@ def due_snapshot(entry: Booked | None, now: datetime) -> Due:
     return Due(snapshot=now - AFTER >= _last_evening(now) > entry.landed_at)
 
 
+def outdated(landed_at: datetime, now: datetime) -> bool:
+    """Whether two evenings went by without a whole answer for a snapshot: by then it was asked for again and again."""
+    return landed_at < _last_evening(_last_evening(now) - timedelta(seconds=1))
+
+
 def again_at(entry: Booked) -> datetime:
     """When a partition that is not settled may be asked for again."""
     match entry.status, entry.cause:

@@ -34,6 +34,9 @@ SANDBOX_TOKEN = "sandbox"  # noqa: S105 - not a secret: the sandbox's own, print
 """The token that the sandbox takes when none is set."""
 
 
+SECRET_LENGTH = 4
+"""From how many characters on a secret is taken out of a text: shorter ones would take words apart."""
+
 SANDBOX_POINTS = "5000"
 """The points that the sandbox takes its callers to have."""
 
@@ -260,6 +263,16 @@ class Settings(BaseSettings):
         return URL.create(
             "postgresql", self.postgres_user, password, self.postgres_server, self.postgres_port, self.database_name
         )
+
+    def hide(self, text: str) -> str:
+        """A text without any secret of these settings, for where others read it."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        secrets = {each.get_secret_value() for each in [*values, *self.alert_urls] if isinstance(each, SecretStr)}
+        secrets |= {secret.partition("://")[2] for secret in secrets}
+        secrets.add((self.server_url.password if self.server_url else None) or "")
+        for secret in sorted(secrets - {SANDBOX_TOKEN}, key=len, reverse=True):
+            text = text.replace(secret, "***") if len(secret) >= SECRET_LENGTH else text
+        return text
 
     @classmethod
     def settings_customise_sources(

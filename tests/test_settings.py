@@ -484,3 +484,13 @@ def test_loopback_is_this_machine(host: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.1", "localhost.example", "127.0.0.1.example", "example"])
 def test_other_addresses_are_not(host: str) -> None:
     assert not on_loopback(f"http://{host}:8000/x")
+
+
+def test_a_text_is_told_without_any_secret() -> None:
+    found = Settings(
+        tushare_token="token-1",
+        database_url="postgresql://me:pass%40word@host/name",
+        alert_urls=["wecombot://key-2?base=https://x.example", "dingtalk://key-3"],
+    )
+    told = "token-1, pass@word at host, postgresql://me:pass%40word@host/name, wecombot://key-2?base=https://x.example; key-3"
+    assert found.hide(told) == "***, *** at host, ***, ***; ***"

@@ -1,24 +1,26 @@
 """The causes of what is wrong now: one for all that an operator would mend in one go. Pure; what is told is in `wording`.
 
-A refused token, a server that answers 502, a used-up quota are one cause each, whichever datasets and days they keep from
+A refused token, a server that does not answer, a used-up quota are one cause each, whichever datasets and days they keep from
 being whole. Days that came and lack something are one cause per dataset: `late` while the source may still complete them,
 `partial` afterwards.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from stock_assistant_pipelines.clock import REACH
+from stock_assistant_pipelines.clock import REACH, outdated
+from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.coverage import DOUBTS
 from stock_assistant_pipelines.warehouse.freshness import Age
 from stock_assistant_pipelines.warehouse.tables import SNAPSHOT, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from stock_assistant_pipelines.alerts.standing import Recent, Standing, Unsettled
 
@@ -57,6 +59,12 @@ UNASKED = timedelta(minutes=30)
 QUIET = timedelta(minutes=15)
 """How long no further partial day may come before they are told: during a backfill there is always one more."""
 
+UNANSWERED = "unanswered"
+"""The word for all ways in which the source does not answer: while it is down, it changes from one to the other."""
+
+NO_ANSWER = re.compile(r"TransportError|HttpStatusError (5\d\d|408)")
+"""What the coverage calls them."""
+
 REFUSALS = frozenset({"BadToken", "IpLimit", "PermissionDenied"})
 
 INCOMPLETE = frozenset({Status.PARTIAL, Status.LATE, Status.EMPTY})
@@ -84,6 +92,10 @@ class Crash:
     error: str
     """The first line of its error."""
     at: datetime
+    root_run_id: str = ""
+    """The first of the runs that were started in each other's place."""
+    work: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By dataset, the first and the last of the partitions that it was for; nothing of a run that is for no dataset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +107,7 @@ class Cause:
     kind: Kind
     severity: Severity
     word: str
-    """What the coverage calls it: the class of an error; a status; of a run, its job."""
+    """What the coverage calls it: the class of an error; a status; of a run, its job. Or a word for several of them."""
     reason: str
     affected: tuple[Affected, ...] = ()
     moved_at: datetime | None = None
@@ -121,8 +133,10 @@ class Cause:
 
 def find(standing: Standing, crashes: Sequence[Crash] = ()) -> list[Cause]:
     """Find every cause that holds, each once."""
-    found = [*_errors(standing), *_incomplete(standing), *_late(standing), *_calendars(standing), *_crashes(crashes)]
-    return sorted(found, key=lambda cause: cause.key)
+    days = [*_errors(standing), *_incomplete(standing), *_late(standing)]
+    found = [*days, *_snapshots(standing), *_calendars(standing), *_crashes(crashes)]
+    once = {cause.key: cause for cause in found}  # a calendar that ends too early says more than that it is an old one
+    return sorted(once.values(), key=lambda cause: cause.key)
 
 
 def kind_of_error(unsettled: Unsettled) -> Kind | None:
@@ -143,6 +157,7 @@ def _errors(standing: Standing) -> Iterator[Cause]:
     for each in standing.unsettled:
         if kind := kind_of_error(each):
             word = each.cause or each.status.value
+            word = UNANSWERED if NO_ANSWER.fullmatch(word) else word
             groups.setdefault(f"{kind}:{word}", (kind, word, []))[2].append(each)
     for key, (kind, word, group) in groups.items():
         stubborn = kind is Kind.FAILED and max(each.attempts for each in group) >= TRIES
@@ -212,6 +227,19 @@ def _nobody_asked(recent: Recent, days: Sequence[date]) -> str:
     return f"{days[-1]} was never asked for; the last complete day is {recent.freshness.last_complete}"
 
 
+def _snapshots(standing: Standing) -> Iterator[Cause]:
+    """Snapshots that are whole, and old: their refresh fails evening by evening, and what is held stays."""
+    for name, landed_at in standing.snapshots.items():
+        if outdated(landed_at, standing.now):
+            reason = (
+                f"the last whole answer came on {landed_at.astimezone(SHANGHAI):%Y-%m-%d}: each one since then failed"
+            )
+            affected = (Affected(name, 1, SNAPSHOT, SNAPSHOT),)
+            yield Cause(
+                f"{Kind.LATE}:{name}", Kind.LATE, Severity.WARNING, "snapshot", reason, affected, patience=UNASKED
+            )
+
+
 def _calendars(standing: Standing) -> Iterator[Cause]:
     """Calendars that end before today, so that nobody can tell which day is due."""
     short = {
@@ -227,11 +255,16 @@ def _calendars(standing: Standing) -> Iterator[Cause]:
 
 
 def _crashes(crashes: Sequence[Crash]) -> Iterator[Cause]:
-    """Runs without a partition to blame, the newest of each job."""
-    newest = {crash.job: crash for crash in sorted(crashes, key=lambda crash: crash.at)}
+    """Runs without a partition to blame: the newest of each job, and the datasets of all of them."""
+    newest: dict[str, Crash] = {}
+    names: dict[str, set[str]] = {}
+    for crash in sorted(crashes, key=lambda crash: crash.at):
+        newest[crash.job] = crash
+        names.setdefault(crash.job, set()).update(crash.work)
     for job, crash in newest.items():
+        affected = tuple(Affected(name, 0, SNAPSHOT, SNAPSHOT) for name in sorted(names[job]))
         key = f"{Kind.FAILED}:run of {job}"
-        yield Cause(key, Kind.FAILED, Severity.CRITICAL, job, crash.error, run_id=crash.run_id)
+        yield Cause(key, Kind.FAILED, Severity.CRITICAL, job, crash.error, affected, run_id=crash.run_id)
 
 
 def _newest_reason(group: Sequence[Unsettled]) -> str:

@@ -6,20 +6,18 @@ import hashlib
 import logging
 import re
 from dataclasses import dataclass, field
-from itertools import count
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from apprise import Apprise, AppriseAsset, NotifyType
+from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 from apprise.exception import AppriseException
 
 from stock_assistant_pipelines.alerts.robots import ROBOTS, Robot
 from stock_assistant_pipelines.alerts.wording import clip
-from stock_assistant_pipelines.settings import SettingsError
+from stock_assistant_pipelines.settings import SECRET_LENGTH, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Container
-
     from apprise.logger import NotifyLogEntry
     from apprise.plugins.base import NotifyBase
 
@@ -28,9 +26,6 @@ if TYPE_CHECKING:
 
 TIMEOUT = 15.0
 """Seconds after which a channel that has not answered counts as one that refused."""
-
-SECRET_LENGTH = 4
-"""From how many characters on a part of an address is taken out of what its channel answers."""
 
 DETAILS = ("Socket Exception", "Response Details")
 """So begin the lines of apprise's log, of the level DEBUG, that hold an answer."""
@@ -42,6 +37,7 @@ _LOG = logging.getLogger("apprise")
 _LOG.setLevel(logging.DEBUG)
 _LOG.propagate = False
 _LOG.addHandler(logging.NullHandler())
+logging.getLogger("urllib3").setLevel(logging.INFO)  # below that it logs the paths of what apprise's own channels ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +64,7 @@ class Channel:
         result = sender.notify(
             body=message.body,
             title=message.title,
+            body_format=NotifyFormat.TEXT,  # else mail and Telegram take its signs for HTML, and lose its lines
             notify_type=TYPES[message.severity],
             log_level=logging.DEBUG,
         )
@@ -91,19 +88,31 @@ def _tells(entry: NotifyLogEntry, *, accepted: bool) -> bool:
 
 def channels(settings: Settings) -> list[Channel]:
     """The channels of an installation. Raises `SettingsError`, which names an address by its place, as they are secrets."""
+    found, wrong = usable(settings)
+    if wrong:
+        raise wrong
+    return found
+
+
+def usable(settings: Settings) -> tuple[list[Channel], SettingsError | None]:
+    """The channels whose addresses are some, and what there is to say of the others. An address that is there twice is one."""
     asset = AppriseAsset(app_id="stock-assistant", app_desc="Stock Assistant", service_timeout=TIMEOUT)
     found: dict[str, Channel] = {}
+    wrong = []
     for at, secret in enumerate(settings.alert_urls, start=1):
         url = secret.get_secret_value()
         service = _service(url, asset)
         if service is None:
-            scheme = url.partition("://")[0].lower()
-            raise SettingsError(
-                f"ALERT_URLS: number {at} ({scheme}://…) is not an address that apprise takes: see docs/alerts.md"
-            )
-        name = _name(url, service, found)
-        found[name] = Channel(name, service, tuple(_secrets(url, service)))
-    return list(found.values())
+            wrong.append(f"number {at} ({url.partition('://')[0].lower()}://…)")
+        else:
+            name = f"{service.url(privacy=True).partition('://')[0]}-{_fingerprint(url)}"
+            found[name] = Channel(name, service, tuple(_secrets(url, service)))
+    if not wrong:
+        return list(found.values()), None
+    none = "is not an address" if len(wrong) == 1 else "are not addresses"
+    return list(found.values()), SettingsError(
+        f"ALERT_URLS: {', '.join(wrong)} {none} that apprise takes: see docs/alerts.md"
+    )
 
 
 def _service(url: str, asset: AppriseAsset) -> NotifyBase | None:
@@ -122,13 +131,10 @@ def _robot(robot: type[NotifyBase], words: dict[str, Any], asset: AppriseAsset) 
         return None  # what it says names the token
 
 
-def _name(url: str, service: NotifyBase, taken: Container[str]) -> str:
-    """A name for a channel, the same at every start. It is made of the masked address, in which no secret is left."""
-    masked = service.url(privacy=True).partition("?")[0]
-    fingerprint = hashlib.sha256(masked.encode()).hexdigest()[:6]
-    name = f"{masked.partition('://')[0]}-{fingerprint}"
-    numbered = (f"{name}-{number}" for number in count(2))
-    return name if name not in taken else next(each for each in numbered if each not in taken)
+@lru_cache(maxsize=64)
+def _fingerprint(url: str) -> str:
+    """What tells an address from any other, at every start and wherever it stands. Slow: passwords are not guessed from it."""
+    return hashlib.scrypt(url.encode(), salt=b"stock-assistant", n=2**14, r=8, p=1, dklen=4).hex()
 
 
 def _secrets(url: str, service: NotifyBase) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.alerts import causes, outbox, standing
+from stock_assistant_pipelines.warehouse.landing import hold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,38 +48,49 @@ def deliver(
 ) -> Delivery:
     """Find what is wrong now, and `crashes`; keep the table `alert` in step; tell each channel what it has not accepted yet.
 
-    Raises `SettingsError` when an address of a channel is none. What a channel refuses is kept, and told again later.
+    What a channel refuses is kept, and told again later. Raises, when all others have been told, `SettingsError` where an
+    address is none, and an `ExceptionGroup` of what broke in telling a channel.
     """
     with engine.begin() as connection:
+        hold(connection, "alerts")  # before it is looked: what another look sees must not be older than what it writes
         stands = standing.read(connection, now)
         count = outbox.record(connection, causes.find(stands, crashes), now, settings.dagster_url)
     if not settings.alert_urls:
         return Delivery(count, 0)
     from stock_assistant_pipelines.alerts import channels  # where nobody is told, apprise is not loaded
 
-    known = channels.channels(settings)
+    known, wrong = channels.usable(settings)
     until = time.monotonic() + seconds
-    with ThreadPoolExecutor(len(known), thread_name_prefix="alerts") as workers:
+    with ThreadPoolExecutor(len(known) or 1, thread_name_prefix="alerts") as workers:
         told = [workers.submit(_tell, engine, channel, now, until, sandboxed=stands.sandboxed) for channel in known]
-        answers = [future.result() for future in told]
     with engine.begin() as connection:
         outbox.mark_told(connection, [channel.name for channel in known], now)
+    if broken := [error for each in told if isinstance(error := each.exception(), Exception)]:
+        raise ExceptionGroup("what the channels were told could not be kept", broken)
+    if wrong:
+        raise wrong
+    answers = [each.result() for each in told]
     return Delivery(count, len(known), sum(good for good, _ in answers), sum(bad for _, bad in answers))
 
 
 def _tell(engine: Engine, channel: Channel, now: datetime, until: float, *, sandboxed: bool) -> tuple[int, int]:
-    """Tell one channel, up to the first message that it refuses; the next time another one goes first."""
-    with engine.connect() as connection:
-        waiting = outbox.due(connection, channel.name, now, AT_ONCE, sandboxed=sandboxed)
+    """Tell one channel, up to the first message that it refuses; the next time another one goes first.
+
+    While another tells it, which takes longer than a minute where it hangs, it is left to that one.
+    """
     accepted = 0
-    for told in waiting:
-        if time.monotonic() >= until:
-            break
-        answer = channel.send(told.message)
-        with engine.begin() as connection:
+    with (
+        engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
+        outbox.alone(connection, channel.name) as mine,
+    ):
+        waiting = outbox.due(connection, channel.name, now, AT_ONCE, sandboxed=sandboxed) if mine else []
+        for told in waiting:
+            if time.monotonic() >= until:
+                break
+            answer = channel.send(told.message)
             if not answer.accepted:
                 outbox.refused(connection, told, channel.name, answer.text, now)
                 return accepted, 1
             outbox.accepted(connection, told, channel.name, now)
-        accepted += 1
+            accepted += 1
     return accepted, 0

@@ -6,20 +6,20 @@ So a channel that refuses is told again without the others hearing it twice, and
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, and_, cast, column, delete, exists, func, or_, select, update
+from sqlalchemy import Text, and_, cast, column, delete, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from stock_assistant_pipelines.alerts import wording
 from stock_assistant_pipelines.alerts.causes import Severity
-from stock_assistant_pipelines.warehouse.landing import hold
 from stock_assistant_pipelines.warehouse.tables import METADATA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Connection
 
@@ -54,8 +54,10 @@ class Due:
 
 
 def record(connection: Connection, causes: Iterable[Cause], now: datetime, dagster_url: str | None = None) -> int:
-    """Keep the table in step with the causes that hold now: open, renew, clear. Returns how many are open."""
-    hold(connection, "alerts")
+    """Keep the table in step with the causes that hold now: open, renew, clear. Returns how many are open.
+
+    Whoever calls holds `alerts`, since before the causes were looked for.
+    """
     known = {row.cause: row for row in connection.execute(select(ALERT).where(ALERT.c.cleared_at.is_(None)))}
     holding = {cause.key: cause for cause in causes}
     for key, cause in holding.items():
@@ -95,17 +97,23 @@ def _opened(cause: Cause, now: datetime) -> dict[str, Any]:
 def _renewed(row: Any, cause: Cause, now: datetime) -> dict[str, Any]:
     """What changes of an open alert. It is told again for another dataset, when it is worse, or a day later.
 
+    Days that come to lack something come one after the other: they are told, and counted, when no more have come for a while.
+
     Its datasets are all that it ever concerned, and its severity the worst that it ever had, so that nothing which comes
     and goes is told each time.
     """
     datasets = {each.dataset for each in cause.affected}
     worse = WORSE[cause.severity] > WORSE[row.severity]
+    ripe = cause.ripe(row.first_seen, now)
+    further = cause.moved_at is not None and cause.partitions > row.partitions
     if row.telling == 0:
-        tell = cause.ripe(row.first_seen, now)
+        tell = ripe
     else:
         reminded = cause.reminded and now - row.due_at >= REMINDED_AFTER
-        tell = worse or not datasets <= set(row.datasets) or reminded
+        tell = worse or not datasets <= set(row.datasets) or reminded or (further and ripe)
     values: dict[str, Any] = {"datasets": sorted({*row.datasets, *datasets})}
+    if further and not tell:
+        values["partitions"] = row.partitions
     if worse:
         values["severity"] = cause.severity.value
     return values | (_told_again(row, now) if tell else {})
@@ -113,6 +121,18 @@ def _renewed(row: Any, cause: Cause, now: datetime) -> dict[str, Any]:
 
 def _told_again(row: Any, now: datetime) -> dict[str, Any]:
     return {"telling": row.telling + 1, "due_at": now, "told_at": None}
+
+
+@contextmanager
+def alone(connection: Connection, channel: str) -> Iterator[bool]:
+    """Whether nobody else tells a channel; until the end of the block nobody will. The connection commits by itself."""
+    lock = {"name": f"telling {channel}"}
+    mine = connection.execute(text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), lock).scalar_one()
+    try:
+        yield bool(mine)
+    finally:
+        if mine:
+            connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), lock)
 
 
 def due(connection: Connection, channel: str, now: datetime, limit: int, *, sandboxed: bool) -> list[Due]:
@@ -125,7 +145,7 @@ def due(connection: Connection, channel: str, now: datetime, limit: int, *, sand
         .where(
             ALERT.c.telling > heard,
             _worth_telling(heard),
-            or_(ALERT.c.cleared_at.is_(None), ALERT.c.cleared_at > now - STALE),
+            or_(ALERT.c.cleared_at.is_(None), and_(ALERT.c.cleared_at > now - STALE, ~_is_back())),
             or_(CHANNEL.c.next_at.is_(None), CHANNEL.c.next_at <= now),
         )
         .order_by(func.coalesce(CHANNEL.c.attempts, 0), ALERT.c.due_at, ALERT.c.id)
@@ -137,6 +157,12 @@ def due(connection: Connection, channel: str, now: datetime, limit: int, *, sand
 def _worth_telling(heard: ColumnElement[Any]) -> ColumnElement[bool]:
     """That something no longer holds is told only where it was heard that it did."""
     return or_(ALERT.c.cleared_at.is_(None), heard > 0)
+
+
+def _is_back() -> ColumnElement[bool]:
+    """That something no longer holds is not told once it holds again: that may have been heard already."""
+    again = ALERT.alias("again")
+    return exists(select(1).where(again.c.cause == ALERT.c.cause, again.c.cleared_at.is_(None)).correlate(ALERT))
 
 
 def _message(row: Any, *, sandboxed: bool) -> Message:
@@ -166,7 +192,8 @@ def refused(connection: Connection, told: Due, channel: str, reason: str, now: d
 def _note(connection: Connection, told: Due, channel: str, values: dict[str, Any]) -> None:
     fresh = {"alert_id": told.id, "channel": channel, "telling": 0, "attempts": 0} | values
     noted = insert(CHANNEL).values(fresh)
-    connection.execute(noted.on_conflict_do_update(index_elements=[CHANNEL.c.alert_id, CHANNEL.c.channel], set_=values))
+    kept = values | {"telling": func.greatest(CHANNEL.c.telling, noted.excluded.telling)}
+    connection.execute(noted.on_conflict_do_update(index_elements=[CHANNEL.c.alert_id, CHANNEL.c.channel], set_=kept))
 
 
 def mark_told(connection: Connection, channels: Sequence[str], now: datetime) -> None:

@@ -67,6 +67,8 @@ class Robot(NotifyBase):
         self.base = str(asked.get("base") or "").rstrip("/")
         if self.base and not (self.base.lower().startswith("https://") or on_loopback(self.base)):
             raise ValueError("`base` takes an https:// address: the token travels in it")
+        if "@" in urlsplit(self.base).netloc:
+            raise ValueError("`base` takes an address without user and password: neither would be sent")
         super().__init__(**words)  # type: ignore[no-untyped-call]  # apprise has no types there
 
     @classmethod
@@ -125,7 +127,7 @@ class Robot(NotifyBase):
             except urllib.error.HTTPError as error:
                 with error:
                     return error.code, error.read(ANSWER_BYTES)
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, ValueError) as error:  # a host that no address can be looked up of is the last
             reason = str(getattr(error, "reason", error)) or type(error).__name__
         raise Unreachable(reason)
 

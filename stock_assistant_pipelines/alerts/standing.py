@@ -1,4 +1,7 @@
-"""How it stands: the unsettled partitions of the coverage, and how fresh each dataset is. Read at one moment, then judged."""
+"""How it stands: the unsettled partitions of the coverage, how fresh each dataset is, how old each snapshot.
+
+Read at one moment, then judged.
+"""
 
 from __future__ import annotations
 
@@ -74,6 +77,8 @@ class Standing:
     unsettled: Sequence[Unsettled]
     recent: Mapping[str, Recent] = field(default_factory=dict)
     """By dataset, of those with trading days."""
+    snapshots: Mapping[str, datetime] = field(default_factory=dict)
+    """When the whole ones last landed, by dataset."""
     sandboxed: bool = False
     """Whether the rows are the sandbox's."""
 
@@ -95,7 +100,8 @@ def read(connection: Connection, now: datetime) -> Standing:
             calendars[dataset.calendar] = read_calendar(connection, dataset.calendar)
         calendar, booked = calendars[dataset.calendar], _booked(connection, dataset, since)
         recent[dataset.api] = Recent(dataset, calendar, booked, judge(dataset, booked, calendar, now))
-    return Standing(now, _unsettled(connection, since), recent, bool(sources(connection) - {TUSHARE}))
+    sandboxed = bool(sources(connection) - {TUSHARE})
+    return Standing(now, _unsettled(connection, since), recent, _snapshots(connection), sandboxed)
 
 
 def _unsettled(connection: Connection, since: date) -> list[Unsettled]:
@@ -120,6 +126,14 @@ def _unsettled(connection: Connection, since: date) -> list[Unsettled]:
         .order_by(table.dataset, func.min(table.partition))
     )
     return [Unsettled(name, Status(status), *rest) for name, status, *rest in connection.execute(query)]
+
+
+def _snapshots(connection: Connection) -> dict[str, datetime]:
+    """When the snapshots landed that are whole: of a refresh that fails the coverage says nothing."""
+    table = COVERAGE.c
+    names = [dataset.api for dataset in CATALOG.values() if dataset.calendar is None]
+    whole = (table.partition == SNAPSHOT, table.status == Status.COMPLETE, table.dataset.in_(names))
+    return dict(connection.execute(select(table.dataset, table.landed_at).where(*whole)).tuples().all())
 
 
 def _booked(connection: Connection, dataset: Dataset, since: date) -> dict[date, Booked]:

@@ -34,12 +34,13 @@ KINDS = {
 }
 
 SUBJECTS = {
-    "TransportError": "Tushare 连不上 Tushare cannot be reached",
+    "unanswered": "Tushare 不应答 Tushare does not answer",
     "HttpStatusError": "Tushare 网关报错 Tushare's gateway answers with an error",
     "MalformedAnswer": "应答不合协议 answers are cut off or no JSON",
     "SchemaDrift": "接口字段有变 an interface has changed",
     "QuotaUnavailable": "配额读不到 the quota cannot be asked",
-    "calendar": "交易日历不全 the calendar does not reach",
+    "calendar": "交易日历不到今天 the calendar does not reach today",
+    "snapshot": "多日未能更新 it could not be fetched anew for days",
     "BadToken": "令牌无效 the token is refused",
     "IpLimit": "IP 数量超限 the token is used from too many addresses",
     "PermissionDenied": "积分不足 the token's points do not open it",
@@ -53,17 +54,18 @@ AGAIN = (
     "wait: it is asked again after half an hour, then an hour, two …",
 )
 ADVICE = {
-    "TransportError": (
-        f"{AGAIN[0]}；仍不通则查网络、代理与 TUSHARE_BASE_URL",
-        f"{AGAIN[1]}; then check network and proxy",
+    "unanswered": (
+        f"{AGAIN[0]}；仍不通则查网络、代理与 TUSHARE_BASE_URL，看 Tushare 是否在维护",
+        f"{AGAIN[1]}; then check network and proxy, and whether Tushare is being maintained",
     ),
-    "HttpStatusError": (f"{AGAIN[0]}；看 Tushare 是否在维护", f"{AGAIN[1]}; see whether Tushare is being maintained"),
+    "HttpStatusError": ("核对 TUSHARE_BASE_URL", "check TUSHARE_BASE_URL"),
     "SchemaDrift": (
         "对照 Tushare 文档改 catalog 里的声明，再 `stock-assistant holes --fix`",
         "compare the declaration in the catalog with Tushare's documentation, then `stock-assistant holes --fix`",
     ),
     "QuotaUnavailable": ("查 PostgreSQL 是否在运行", "check that PostgreSQL runs"),
     "calendar": ("在 Dagster 里重跑 trade_cal", "materialise trade_cal in Dagster"),
+    "snapshot": ("在 Dagster 里看它最近一次运行的日志", "read the log of its last run in Dagster"),
     "BadToken": ("核对 TUSHARE_TOKEN，改后重启", "check TUSHARE_TOKEN, then restart"),
     "IpLimit": ("让平台只用一个固定出口 IP", "give the platform one fixed outgoing address"),
     "PermissionDenied": (
@@ -87,7 +89,7 @@ ADVICE = {
 }
 
 CLEARED = {
-    Kind.LATE: "最近各日已齐，或已转为“不完整” It is whole now, or told as partial by now",
+    Kind.LATE: "已齐，或已转为“不完整” It is whole now, or told as partial by now",
     Kind.PARTIAL: "已补齐 Nothing is missing any more",
 }
 GONE = "已不再出现 It no longer holds"
@@ -164,9 +166,9 @@ def _subject(cause: Cause) -> str:
         return f"{cause.word} 运行中断 a run of {cause.word} ended without a result"
     names = ", ".join(each.dataset for each in cause.affected[:NAMED])
     names += f" + {len(cause.affected) - NAMED}" if len(cause.affected) > NAMED else ""
-    if cause.kind in {Kind.LATE, Kind.PARTIAL}:
-        return f"{names}, {_count(cause.partitions)}" if cause.affected[0].first != SNAPSHOT else names
     known = SUBJECTS.get(cause.word) or SUBJECTS.get(cause.word.split()[0])
+    if known is None and cause.kind in {Kind.LATE, Kind.PARTIAL}:
+        return f"{names}, {_count(cause.partitions)}" if cause.affected[0].first != SNAPSHOT else names
     status = cause.word.partition(" ")[2] if cause.word not in SUBJECTS else ""
     return f"{known or cause.word}{f' ({status})' if known and status else ''}: {names}"
 

@@ -35,6 +35,14 @@ def fill_config(days: Mapping[str, Sequence[date]], *, refetch: bool = False) ->
     return {"ops": {OP: {"config": {"days": named, "refetch": refetch}}}}
 
 
+def asked(run_config: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
+    """The days by dataset that a run config of the job `fill` names; none where it names them otherwise than it should."""
+    try:
+        return dict(run_config["ops"][OP]["config"]["days"])
+    except (KeyError, TypeError, ValueError):
+        return {}
+
+
 @dg.op(name=OP, out={})
 def land_days(context: dg.OpExecutionContext, config: Filling, platform: dg.ResourceParam[Platform]) -> Iterator[Any]:
     """Land the days of each dataset, in the order of the catalog, and report each partition as its asset would."""

@@ -31,7 +31,10 @@ REFUSED = {
 
 
 class Robots(ThreadingHTTPServer):
-    """What the robots were sent, by address; and how each is to answer: `refuse`, `500`, `hang`, or a text of its own."""
+    """What the robots were sent, by address; and how each is to answer: `refuse`, `500`, `hang`, `wait`, or a text of its own.
+
+    What hangs never answers, what waits takes the message when it is `released`.
+    """
 
     daemon_threads = True
 
@@ -64,6 +67,9 @@ class _Handler(BaseHTTPRequestHandler):
         if behaviour == "hang":
             self.server.released.wait(60)
             return
+        if behaviour == "wait":
+            self.server.released.wait(60)
+            behaviour = "take"
         if behaviour == "500":
             self._answer(500, b"<html>Bad Gateway</html>")
         elif isinstance(behaviour, dict):

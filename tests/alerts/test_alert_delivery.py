@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,8 +14,10 @@ from sqlalchemy import select, text
 from stock_assistant_pipelines.alerts import outbox
 from stock_assistant_pipelines.alerts.causes import Crash
 from stock_assistant_pipelines.alerts.delivery import Delivery, deliver
+from stock_assistant_pipelines.alerts.wording import Message
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.settings import Settings, SettingsError
+from stock_assistant_pipelines.warehouse.landing import hold
 from stock_assistant_pipelines.warehouse.tables import METADATA, Status
 
 if TYPE_CHECKING:
@@ -52,6 +56,14 @@ def first_lines(robots: Robots, token: str) -> list[str]:
     return [message.splitlines()[0].partition(" · ")[2] for message in robots.texts(token)]
 
 
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 # --- one alert per cause
 
 
@@ -82,16 +94,29 @@ def test_a_server_that_fails_for_all_datasets_is_one_alert_and_so_is_each_other_
     book.put("index_daily", OLD, Status.PARTIAL, "TransportError", landed=4)  # rows are there, and a re-fetch failed
     tell(at(18, 30))
     assert opened(engine).keys() == {
-        "failed:HttpStatusError 502",
-        "failed:TransportError",
+        "failed:unanswered",
         "permission:BadToken",
         "quota:Throttled day",
         "partial:index_daily",
     }
-    assert any("(502): adj_factor, daily, stk_limit" in line for line in first_lines(robots, "first"))
-    assert opened(engine)["failed:HttpStatusError 502"].body.startswith(
-        "adj_factor: 2 天 days, 2025-06-02 … 2026-03-04"
-    )
+    assert any("does not answer: adj_factor, daily, index_daily + 1" in line for line in first_lines(robots, "first"))
+    assert opened(engine)["failed:unanswered"].body.startswith("adj_factor: 2 天 days, 2025-06-02 … 2026-03-04")
+
+
+def test_an_outage_is_one_alert_from_its_first_word_to_its_last(book: Book, tell: Tell, robots: Robots) -> None:
+    for minute, word in enumerate(["TransportError", "HttpStatusError 502", "HttpStatusError 504", "TransportError"]):
+        book.put("daily", OLD, Status.FAILED, word)
+        tell(at(10, minute))
+    book.put("daily", OLD, Status.COMPLETE)
+    tell(at(11))
+    assert [line.partition(" ")[0] for line in first_lines(robots, "first")] == ["失败", "已恢复"]
+    assert "because of TransportError" in robots.texts("first")[0]
+
+
+def test_a_gateway_that_answers_that_it_is_the_wrong_one_is_no_outage(book: Book, tell: Tell, engine: Engine) -> None:
+    book.put("daily", OLD, Status.FAILED, "HttpStatusError 404")
+    tell(at(10))
+    assert "check TUSHARE_BASE_URL" in opened(engine)["failed:HttpStatusError 404"].body
 
 
 def test_a_day_that_is_partial_before_it_is_due_is_no_alert_and_late_afterwards(
@@ -143,9 +168,25 @@ def test_a_backfill_of_old_years_does_not_shout(book: Book, tell: Tell, robots: 
     tell(at(9, 55))
     assert first_lines(robots, "first") == ["不完整 PARTIAL: daily, 5 天 days"]
     book.put("daily", OLD, Status.PARTIAL, "doubted", landed_at=at(11))
+    tell(at(11, 10))
+    assert len(robots.texts("first")) == 1
+    tell(at(11, 15))
+    assert first_lines(robots, "first")[1:] == ["仍未恢复 STILL · 不完整 PARTIAL: daily, 6 天 days"]
     for day in range(1, 4):
         tell(at(12, days=day))
-    assert len(robots.texts("first")) == 1, "older partial days that were told once are not told again"
+    assert len(robots.texts("first")) == 2, "days that were told are not told again"
+
+
+def test_partial_days_that_come_in_the_place_of_mended_ones_are_told(book: Book, tell: Tell, robots: Robots) -> None:
+    book.put_many([("daily", day) for day in DAYS[:3]], Status.PARTIAL, "partial", landed_at=at(9))
+    tell(at(10))
+    book.put_many([("daily", day) for day in DAYS[1:3]], Status.COMPLETE)
+    tell(at(11))
+    book.put("daily", DAYS[3], Status.PARTIAL, "partial", landed_at=at(11, 30))
+    for minute in (35, 50, 55):
+        tell(at(11, minute))
+    told = [line.partition("PARTIAL: ")[2] for line in first_lines(robots, "first") if "PARTIAL" in line]
+    assert told == ["daily, 3 天 days", "daily, 2 天 days"]
 
 
 def test_a_dataset_that_nobody_keeps_and_a_holiday_are_no_alert(book: Book, tell: Tell) -> None:
@@ -161,7 +202,26 @@ def test_a_calendar_that_has_ended_is_told(book: Book, tell: Tell, engine: Engin
         connection.execute(text("delete from trade_cal where cal_date > '2026-03-04'"))
     tell(at(20, days=1))
     tell(at(21, days=1))
-    assert opened(engine)["late:trade_cal"].telling == 1
+    alert = opened(engine)["late:trade_cal"]
+    assert (alert.telling, alert.title) == (
+        1,
+        "迟到 LATE: 交易日历不到今天 the calendar does not reach today: trade_cal",
+    )
+
+
+def test_a_snapshot_whose_refresh_fails_is_told_after_two_evenings(
+    book: Book, tell: Tell, robots: Robots, engine: Engine
+) -> None:
+    book.put("stock_basic", "all", Status.COMPLETE, landed_at=at(20, 1))
+    assert tell(at(20, days=2) - timedelta(seconds=1)).open == 0
+    assert tell(at(20, days=2)).open == 1
+    assert robots.sent == [], "after downtime it is caught up within minutes"
+    tell(at(20, 30, days=2))
+    assert "迟到 LATE: 多日未能更新" in first_lines(robots, "first")[0]
+    assert "the last whole answer came on 2026-03-04" in robots.texts("first")[0]
+    book.put("stock_basic", "all", Status.COMPLETE, landed_at=at(20, 40, days=2))
+    assert tell(at(20, 41, days=2)).open == 0
+    assert tell(at(12, days=5)).open == 0, "no evening is on a weekend: Friday's, and Monday's is still to come"
 
 
 # --- runs
@@ -216,7 +276,7 @@ def test_what_comes_back_is_a_new_alert(book: Book, tell: Tell, robots: Robots, 
         tell(at(hour + 1))
     assert [line.partition(" ")[0] for line in first_lines(robots, "first")] == ["失败", "已恢复", "失败", "已恢复"]
     with engine.connect() as connection:
-        assert [alert.cause for alert in outbox.alerts(connection, 9)] == ["failed:TransportError"] * 2
+        assert [alert.cause for alert in outbox.alerts(connection, 9)] == ["failed:unanswered"] * 2
 
 
 def test_what_no_longer_holds_is_forgotten_after_a_quarter(book: Book, tell: Tell, engine: Engine) -> None:
@@ -282,6 +342,84 @@ def test_a_message_that_is_refused_does_not_hold_up_the_others(book: Book, tell:
     assert [line.partition(" ")[0] for line in first_lines(robots, "first")] == ["权限"]
 
 
+def test_that_it_passed_is_not_heard_after_that_it_is_back(book: Book, tell: Tell, robots: Robots) -> None:
+    book.put("daily", OLD, Status.FAILED, "TransportError")
+    tell(at(10))
+    book.forget()
+    robots.behaviour["first"] = "refuse"
+    tell(at(10, 1))
+    robots.behaviour.clear()
+    book.put("daily", OLD, Status.FAILED, "TransportError")
+    tell(at(10, 2))
+    tell(at(10, 3))
+    assert [line.partition(" ")[0] for line in first_lines(robots, "first")] == ["失败", "失败"]
+
+
+def test_an_address_that_is_none_keeps_nothing_from_the_other_channels(
+    book: Book, robots: Robots, engine: Engine
+) -> None:
+    book.put("daily", OLD, Status.FAILED, "TransportError")
+    settings = Settings(alert_urls=["nonsense://x", f"dingtalk://first?base={robots.url}", "nonsense://y"])
+    with pytest.raises(SettingsError, match=r"number 1 \(nonsense://…\), number 3 \(nonsense://…\) are not addresses"):
+        deliver(engine, settings, at(10))
+    assert len(robots.texts("first")) == 1
+    assert opened(engine)["failed:unanswered"].told_at == at(10)
+
+
+def test_what_breaks_for_several_channels_is_raised_once(book: Book, tell: Tell, engine: Engine) -> None:
+    book.put("daily", OLD, Status.FAILED, "TransportError")
+    with engine.begin() as connection:
+        connection.execute(text("alter table alert_channel add constraint shut check (false)"))
+    with pytest.raises(ExceptionGroup) as caught:
+        tell(at(10))
+    assert len(caught.value.exceptions) == 2
+
+
+# --- two looks at once
+
+
+def test_a_channel_that_is_just_being_told_is_left_alone(book: Book, tell: Tell, robots: Robots) -> None:
+    book.put("daily", OLD, Status.FAILED, "TransportError")
+    robots.behaviour["first"] = "wait"
+    with ThreadPoolExecutor(1) as other:
+        slow = other.submit(tell, at(10))
+        until(lambda: len(robots.texts("second")) == 1)
+        assert tell(at(10, 1)).accepted == 0
+        robots.released.set()
+        assert slow.result().accepted == 2
+    tell(at(10, 2))
+    assert len(robots.texts("first")) == 1
+
+
+def test_a_look_that_waits_for_another_sees_what_changed_meanwhile(book: Book, tell: Tell, engine: Engine) -> None:
+    book.put("daily", OLD, Status.FAILED, "TransportError")
+    waiting = text("select count(*) from pg_locks where locktype = 'advisory' and not granted")
+
+    def waits() -> bool:
+        with engine.connect() as look:
+            return bool(look.execute(waiting).scalar())
+
+    with ThreadPoolExecutor(1) as other:
+        with engine.begin() as connection:
+            hold(connection, "alerts")
+            late = other.submit(tell, at(10))
+            until(waits)
+            book.forget()
+        assert late.result().open == 0
+
+
+def test_what_a_channel_has_accepted_is_never_taken_back(book: Book, tell: Tell, engine: Engine) -> None:
+    book.put("daily", OLD, Status.FAILED, "TransportError")
+    tell(at(10))
+    (alert,) = opened(engine).values()
+    with engine.begin() as connection:
+        number = connection.execute(select(METADATA.tables["alert"].c.id)).scalar_one()
+        for telling in (3, 2):
+            outbox.accepted(connection, outbox.Due(number, telling, Message("", "", "warning")), "a", at(11))
+    (alert,) = opened(engine).values()
+    assert alert.channels["a"].telling == 3
+
+
 def test_one_go_sends_a_few_messages_and_the_next_the_rest(book: Book, tell: Tell, robots: Robots) -> None:
     for name in CATALOG:
         book.put(name, "all" if not CATALOG[name].partitioned else OLD, Status.PARTIAL, "partial", landed_at=at(1))
@@ -293,7 +431,7 @@ def test_one_go_sends_a_few_messages_and_the_next_the_rest(book: Book, tell: Tel
 def test_without_a_channel_the_table_is_kept_up_to_date_and_nobody_is_told(book: Book, engine: Engine) -> None:
     book.put("daily", OLD, Status.FAILED, "TransportError")
     assert str(deliver(engine, Settings(), at(10))) == "1 alert is open; ALERT_URLS is not set, so nobody is told"
-    assert opened(engine).keys() == {"failed:TransportError"}
+    assert opened(engine).keys() == {"failed:unanswered"}
 
 
 def test_rows_of_the_sandbox_are_called_so(book: Book, tell: Tell, robots: Robots) -> None:

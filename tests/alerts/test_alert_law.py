@@ -29,6 +29,7 @@ STATES: list[tuple[Status, str | None]] = [
     (Status.LATE, "late"),
     (Status.EMPTY, "empty"),
     (Status.FAILED, "HttpStatusError 502"),
+    (Status.FAILED, "TransportError"),
     (Status.FAILED, "BadToken"),
     (Status.DEFERRED, "Throttled day"),
     (Status.DISABLED, "PermissionDenied"),
@@ -42,16 +43,17 @@ moments = st.sampled_from([at(10), at(19, 29), at(19, 30), at(23), at(10, days=1
 
 
 ERRORS = {
-    "HttpStatusError 502": "failed",
-    "BadToken": "permission",
-    "Throttled day": "quota",
-    "PermissionDenied": "permission",
+    "HttpStatusError 502": "failed:unanswered",
+    "TransportError": "failed:unanswered",
+    "BadToken": "permission:BadToken",
+    "Throttled day": "quota:Throttled day",
+    "PermissionDenied": "permission:PermissionDenied",
 }
 
 
 def holding(booked: Booked, now: datetime) -> set[str]:
     """The causes that hold, told partition by partition."""
-    found = {f"{ERRORS[cause]}:{cause}" for _, cause in booked.values() if cause in ERRORS}
+    found = {ERRORS[cause] for _, cause in booked.values() if cause in ERRORS}
     for (name, partition), (status, _) in booked.items():
         if status in {Status.PARTIAL, Status.LATE, Status.EMPTY}:
             if partition == "all" or date.fromisoformat(partition) < window(now)[0]:

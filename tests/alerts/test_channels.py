@@ -8,6 +8,7 @@ import socketserver
 import threading
 import traceback
 from contextlib import contextmanager
+from email import message_from_string
 from typing import TYPE_CHECKING
 
 import pytest
@@ -124,11 +125,17 @@ def test_a_webhooks_own_address_is_taken_as_well_as_apprises(url: str, service: 
         assert sender._url().startswith(url.partition("&")[0])  # type: ignore[attr-defined]
 
 
-def test_two_channels_of_one_kind_have_two_names_and_the_same_ones_at_every_start() -> None:
-    urls = ["feishu://a11z", "feishu://a22z", "wecombot://abc"]
+def test_channels_of_one_kind_have_names_of_their_own_and_keep_them_wherever_they_stand() -> None:
+    urls = [f"dingtalk://{SECRET}@a1111z", f"dingtalk://{SECRET}@a2222z", "wecombot://abc"]  # alike, when masked
     names = [each.name for each in channels(Settings(alert_urls=urls))]
     assert len(set(names)) == 3
-    assert names == [each.name for each in channels(Settings(alert_urls=urls))]
+    assert [channel(url).name for url in reversed(urls)] == names[::-1]
+    assert [each.name for each in channels(Settings(alert_urls=[*urls, urls[0]]))] == names, "twice is once"
+
+
+def test_a_base_that_nothing_can_be_sent_to_is_a_refusal() -> None:
+    answer = channel(f"wecombot://{CANARY}?base=https://{'a' * 64}.example").send(MESSAGE)
+    assert (answer.accepted, answer.text.startswith("no answer")) == (False, True)
 
 
 # --- e-mail
@@ -169,6 +176,17 @@ def test_an_e_mail_arrives() -> None:
     assert "To: " in mails[0]
 
 
+def test_an_e_mail_in_html_keeps_its_lines_and_its_signs() -> None:
+    message = Message("FAILED", "Why: <class 'X'> & more\nWhat to do: wait", "warning")
+    with mail_server() as (port, mails):
+        to = f"mailto://127.0.0.1:{port}?from=a@b.example&to=c@d.example&mode=insecure&format=html"
+        channel(to).send(message)
+    parts = [part.get_payload(decode=True) for part in message_from_string(mails[0]).walk()]
+    text = "".join(part.decode() for part in parts if isinstance(part, bytes)).replace("&nbsp;", " ")
+    assert "Why: <class 'X'> & more\r\nWhat to do: wait" in text
+    assert "Why: &lt;class &apos;X&apos;&gt; &amp; more<br/>What to do: wait" in text
+
+
 def test_an_e_mail_that_the_server_refuses_is_not_accepted() -> None:
     with mail_server(refuse=True) as (port, mails):
         answer = channel(f"mailto://127.0.0.1:{port}?from=a@b.example&to=c@d.example&mode=insecure").send(MESSAGE)
@@ -198,6 +216,7 @@ BAD = [
     f"nonsense://{CANARY}",
     f"feishu://{CANARY}!x",
     f"wecombot://{CANARY}?base=http://evil.example",
+    f"wecombot://{CANARY}?base=https://user:{CANARY}@gateway.example",
 ]
 
 
@@ -225,6 +244,15 @@ def test_no_secret_shows_in_an_answer_a_name_or_a_log(
     robots.behaviour[CANARY] = behaviour
     found = channel(address)
     told = f"{found} {found!r} {found.name} {found.send(MESSAGE)} {logged.getvalue()} {''.join(capfd.readouterr())}"
+    assert CANARY not in told
+
+
+def test_no_path_of_another_channel_that_answers_shows(robots: Robots, logged: io.StringIO) -> None:
+    robots.behaviour[CANARY] = "500"
+    port = robots.server_address[1]
+    found = channel(f"json://127.0.0.1:{port}/open-apis/bot/v2/hook/{CANARY}")
+    told = f"{found.send(MESSAGE)} {logged.getvalue()}"
+    assert "500" in told
     assert CANARY not in told
 
 

@@ -10,8 +10,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from bench.__main__ import NAMES
+from bench import quota
+from bench.__main__ import NAMES, main
 from bench.measure import Figures, figure, in_turns, ratio
 from bench.report import Report, Table, write
 
@@ -78,3 +80,35 @@ def test_a_page_without_markers_is_refused(tmp_path: Path) -> None:
     page.write_text("nothing", encoding="utf-8")
     with pytest.raises(ValueError, match="has no section"):
         write(Report("x", "?", []), page, "make bench")
+
+
+def test_a_quota_that_is_exceeded_or_left_unused_is_broken() -> None:
+    outcome = quota.Outcome(served=29_999, rejected=1, killed=0, worker_cpu=0.0, postgres_cpu=0.0)
+    idle = quota.Outcome(served=29_000, rejected=0, killed=9, worker_cpu=0.0, postgres_cpu=0.0)
+    killed = "ours, a worker killed every few seconds"
+    found = quota.broken({"ours": outcome, killed: idle, "no limiter": outcome}, quota.FULL, least=quota.SHARE)
+    assert found == [
+        "ours: calls refused: 1",
+        f"{killed}: 96.67% of what is allowed was used, not 99%",
+    ]
+
+
+def test_every_refusal_counts() -> None:
+    class Sandbox:
+        def stats(self) -> dict[str, dict[str, object]]:
+            return {"calls": {"daily": 10}, "rejections": {"daily": {"throttle": 1, "permission": 2}}}
+
+    outcome = quota._outcome(Sandbox(), [(10, 1.0)], 0, 1.0)  # type: ignore[arg-type]
+    assert (outcome.served, outcome.rejected) == (7, 3)
+
+
+def test_a_report_that_is_broken_ends_with_one_and_is_not_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = tmp_path / "performance.md"
+    page.write_text("<!-- bench:quota --><!-- /bench:quota -->")
+    monkeypatch.setattr(quota, "run", lambda *, quick: Report("quota", "?", [], broken=["ours: calls refused: 1"]))
+    result = CliRunner().invoke(main, ["quota", "--write", str(page)])
+    assert result.exit_code == 1
+    assert "BROKEN ours: calls refused: 1" in result.output
+    assert page.read_text() == "<!-- bench:quota --><!-- /bench:quota -->"
