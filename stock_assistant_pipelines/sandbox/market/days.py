@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stock_assistant_pipelines.catalog.dataset import PerCode, Type
+from stock_assistant_pipelines.sandbox.market.filings.ledger import Ledger
 from stock_assistant_pipelines.sandbox.market.indices import IndexBars
 from stock_assistant_pipelines.sandbox.market.listing import build
 from stock_assistant_pipelines.sandbox.market.noise import Floats, Ints, Stream, uniform
@@ -64,6 +65,11 @@ class Days:
             "index_daily": Family(indices.codes, indices.table),
         }
 
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What the companies earn and own; laid out when it is first asked for."""
+        return Ledger(self.prices, self.sessions)
+
     def family(self, dataset: Dataset) -> Family:
         """The securities and rows of a dataset; made up from its columns when nothing better is known."""
         return self._families.get(dataset.api) or self._made_up(dataset)
@@ -95,7 +101,7 @@ class Days:
     def daily_basic(self, stock: Ints, session: Ints) -> Table:
         """Valuation of the stocks that traded."""
         stock, session = self._traded(stock, session)
-        return Table(self._keys(stock, session) | daily_basic(self.prices, stock, session))
+        return Table(self._keys(stock, session) | daily_basic(self.prices, self.ledger, stock, session))
 
     def suspend_d(self, stock: Ints, session: Ints) -> Table:
         """Suspensions for the whole day, the day after each (R), and halts inside a session."""
