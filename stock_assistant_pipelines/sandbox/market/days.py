@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stock_assistant_pipelines.catalog.dataset import PerCode, Type
+from stock_assistant_pipelines.catalog.dataset import PerCode
 from stock_assistant_pipelines.sandbox.market.filings.ledger import Ledger
 from stock_assistant_pipelines.sandbox.market.indices import IndexBars
+from stock_assistant_pipelines.sandbox.market.invention import invent
 from stock_assistant_pipelines.sandbox.market.listing import build
-from stock_assistant_pipelines.sandbox.market.noise import Floats, Ints, Stream, uniform
+from stock_assistant_pipelines.sandbox.market.noise import Ints, Stream, uniform
 from stock_assistant_pipelines.sandbox.market.others import Others
 from stock_assistant_pipelines.sandbox.market.prices import Prices
 from stock_assistant_pipelines.sandbox.market.valuation import daily_basic
 from stock_assistant_pipelines.sandbox.table import Table, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from stock_assistant_pipelines.catalog.dataset import Column, Dataset
+    from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.sandbox.market.sessions import Sessions
 
 HALT = "09:30-10:00"
@@ -169,27 +170,3 @@ class Days:
             member, session = self._listed(member, session)
         fixed = {"ts_code": texts(sorted(codes))[member], "trade_date": self._days[session]}
         return Table(invent(self.seed, dataset, member, session, fixed))
-
-
-def invent(
-    seed: int, dataset: Dataset, member: Ints, moment: Ints, fixed: Mapping[str, NDArray[Any]]
-) -> dict[str, NDArray[Any]]:
-    """Columns of a dataset from their types alone; those in `fixed` are given."""
-    return {
-        column.name: fixed[column.name] if column.name in fixed else _values(seed, n, column, member, moment)
-        for n, column in enumerate(dataset.columns)
-    }
-
-
-def _values(seed: int, number: int, column: Column, member: Ints, moment: Ints) -> NDArray[Any]:
-    draw: Floats = uniform(seed, Stream.GENERIC + number, member, moment)
-    match column.type:
-        case Type.NUMBER:
-            return np.round(draw * 1000, 2)
-        case Type.INTEGER:
-            return (draw * 1000).astype(np.int64)
-        case Type.DATE:
-            return texts([f"{2000 + int(value * 25)}0101" for value in draw])
-        case Type.TEXT:
-            known = "SSE" if "exchange" in column.name else None
-            return texts([known or f"{column.name}-{value * 10:.0f}" for value in draw])

@@ -1,4 +1,4 @@
-"""What a stock costs against what it earns, owns, sells and pays: the figures of `daily_basic`, from the filings out by then."""
+"""What a stock costs against what it earns, owns, sells and pays: the figures of `daily_basic`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def daily_basic(prices: Prices, ledger: Ledger, stock: Ints, session: Ints) -> d
 
 
 def _multiples(ledger: Ledger, stock: Ints, session: Ints, value: Floats) -> dict[str, Floats]:
-    """Market value, in cents, by profit, equity and sales of the last reports, as these stood then; null where not above zero."""
+    """Market value, in cents, by what the last reports told, as they stood then; null where that is not above zero."""
     last, annual = ledger.latest(stock, session)
     slip = ledger.slipped(stock, annual, session)
     slip_lately = ledger.slipped_lately(stock, last, session)

@@ -64,7 +64,8 @@ def _owed(course: Course, equity: Ints) -> Ints:
     leverage = low + (high - low) * uniform(seed, Stream.LEVERAGE, ids) ** 1.5
     leverage = leverage * np.exp(0.15 * wave(seed, Stream.LEVERAGE_WAVE, ids, course.at, 8))
     base = np.maximum(equity, 0.3 * course.ledger.paid_in[course.who, course.at])
-    return np.rint(base * leverage).astype(np.int64) + np.maximum(-equity, 0)
+    owed: Ints = np.rint(base * leverage).astype(np.int64) + np.maximum(-equity, 0)
+    return owed
 
 
 def _spread(course: Course, whole: Ints, positions: Sequence[Position], first: int) -> Lines:
@@ -85,4 +86,5 @@ def _reserve(course: Course, retained: Ints, capital: Ints) -> Ints:
     """The statutory reserve: a tenth of the profits of whole years, up to half of the share capital."""
     closed = np.where(course.at % 4 == YEAR_END, course.at, course.at - place_of(course.at))
     tenth = np.rint(0.1 * course.ledger.earned[course.who, closed]).astype(np.int64)
-    return np.clip(tenth, 0, np.minimum(capital // 2, np.maximum(retained, 0)))
+    reserve: Ints = np.clip(tenth, 0, np.minimum(capital // 2, np.maximum(retained, 0)))
+    return reserve

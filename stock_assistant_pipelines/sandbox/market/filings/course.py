@@ -95,9 +95,11 @@ def _minority(ledger: Ledger, who: Ints, at: Ints) -> Ints:
     share = np.maximum(0.12 * uniform(ledger.seed, Stream.MINORITY, ledger.stocks.ids[who]) - 0.06, 0.0)
     share = np.where(ledger.financial[who], share / 3, share)
     base = np.maximum(ledger.equity[who, 0], 0)
-    return np.rint(share / (1 - share) * (base + ledger.earned[who, at])).astype(np.int64)
+    minority: Ints = np.rint(share / (1 - share) * (base + ledger.earned[who, at])).astype(np.int64)
+    return minority
 
 
 def total(lines: Mapping[str, Ints], *names: str) -> Ints:
     """The sum of some lines, those that are not there left out."""
-    return np.sum([lines[name] for name in names if name in lines], axis=0, dtype=np.int64)
+    summed: Ints = np.sum([lines[name] for name in names if name in lines], axis=0, dtype=np.int64)
+    return summed

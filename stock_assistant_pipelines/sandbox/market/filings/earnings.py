@@ -67,9 +67,7 @@ def _tax_rate(course: Course) -> Floats:
 def _industry(revenue: Ints, operating: Ints, lines: Lines) -> Lines:
     """What goods and services cost is what the other lines leave."""
     finance = lines["fin_exp_int_exp"] - lines["fin_exp_int_inc"]
-    others = total(
-        lines, "biz_tax_surchg", "sell_exp", "admin_exp", "rd_exp", "assets_impair_loss", "credit_impa_loss"
-    )
+    others = total(lines, "biz_tax_surchg", "sell_exp", "admin_exp", "rd_exp", "assets_impair_loss", "credit_impa_loss")
     cost = revenue + total(lines, *GAINS) - others - finance - operating
     whole = cost + others + finance
     return {"oper_cost": cost, "fin_exp": finance, "total_cogs": whole, "total_opcost": whole}

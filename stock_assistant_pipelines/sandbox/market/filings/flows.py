@@ -8,10 +8,11 @@ import numpy as np
 
 from stock_assistant_pipelines.sandbox.market.filings.accounts import SHEETS, Kind, Use
 from stock_assistant_pipelines.sandbox.market.filings.course import Course, Lines, total
-from stock_assistant_pipelines.sandbox.market.noise import Ints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from stock_assistant_pipelines.sandbox.market.noise import Ints
 
 DEPRECIATION, AMORTISATION = 0.02, 0.0125
 """Of what there was at the start of the year, per quarter."""
@@ -117,9 +118,7 @@ def _noncash(course: Course, income: Lines, sheet: Lines) -> Lines:
     }
 
 
-def _indirect(
-    course: Course, income: Lines, sheet: Lines, book: Lines, working: Ints, interest: Ints
-) -> Lines:
+def _indirect(course: Course, income: Lines, sheet: Lines, book: Lines, working: Ints, interest: Ints) -> Lines:
     """From the profit to the operating cash flow: without what is no cash, less what was tied up."""
     written = book["prov_depr_assets"] + book["credit_impa_loss"]
     tax_asset, tax_owed, stocked = (

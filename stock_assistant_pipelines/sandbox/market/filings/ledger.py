@@ -1,4 +1,4 @@
-"""The figures that hang together over the years: revenue, profit, equity and what was paid out. Laid out once, then looked up."""
+"""The figures that hang together over the years: revenue, profit, equity and payouts. Laid out once, then looked up."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ import numpy as np
 
 from stock_assistant_pipelines.sandbox.market.filings.accounts import Kind, kinds
 from stock_assistant_pipelines.sandbox.market.filings.payouts import payouts
-from stock_assistant_pipelines.sandbox.market.filings.periods import COUNT, FIRST_YEAR, YEAR_END, YEARS, Periods, place_of
+from stock_assistant_pipelines.sandbox.market.filings.periods import (
+    COUNT,
+    FIRST_YEAR,
+    YEAR_END,
+    YEARS,
+    Periods,
+    place_of,
+)
 from stock_assistant_pipelines.sandbox.market.filings.timetable import timetable
 from stock_assistant_pipelines.sandbox.market.listing import NEVER
-from stock_assistant_pipelines.sandbox.market.noise import Bools, Floats, Ints, Stream, symmetric, uniform, wave
+from stock_assistant_pipelines.sandbox.market.noise import Floats, Ints, Stream, symmetric, uniform, wave
 
 if TYPE_CHECKING:
     from stock_assistant_pipelines.sandbox.market.prices import Prices
@@ -128,7 +135,9 @@ class Ledger:
         profit = size / (12 + 120 * dear**2)
         payers = self.payouts.payers(len(self.stocks), self.sessions)
         listed = (self.sessions.numbers[self.stocks.first] // 10_000)[:, None] < year
-        special = (self.sessions.numbers[np.minimum(self.stocks.special_from, len(self.sessions) - 1)] // 10_000)[:, None]
+        special = (self.sessions.numbers[np.minimum(self.stocks.special_from, len(self.sessions) - 1)] // 10_000)[
+            :, None
+        ]
         treated = (self.stocks.special_from[:, None] < NEVER) & (year < special) & (year >= special - 2)
         loss = ~payers & listed & ((uniform(seed, Stream.LOSS, ids, year) < LOSS) | treated)
         profit = np.where(loss, -size * (0.004 + 0.06 * uniform(seed, Stream.LOSS_SIZE, ids, year) ** 2), profit)

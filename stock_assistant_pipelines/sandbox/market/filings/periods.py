@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stock_assistant_pipelines.catalog.dataset import FIRST_PERIOD
-from stock_assistant_pipelines.sandbox.market.noise import Ints
 from stock_assistant_pipelines.sandbox.table import texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from stock_assistant_pipelines.sandbox.market.noise import Ints
     from stock_assistant_pipelines.sandbox.market.sessions import Sessions
 
 FIRST_YEAR, LAST_YEAR = 1986, 2030
@@ -29,7 +29,9 @@ class Periods:
     """The quarters from 1986 to 2030, long before the market: companies look back when they are listed."""
 
     def __init__(self, sessions: Sessions) -> None:
-        self.ends = [f"{year}{day}" for year in range(FIRST_YEAR, LAST_YEAR + 1) for day in ("0331", "0630", "0930", "1231")]
+        self.ends = [
+            f"{year}{day}" for year in range(FIRST_YEAR, LAST_YEAR + 1) for day in ("0331", "0630", "0930", "1231")
+        ]
         self.days = texts(self.ends)
         self.numbers = np.array(self.ends, dtype=np.int64)
         self.closing = np.searchsorted(sessions.numbers, self.numbers, side="right").astype(np.int64) - 1
@@ -37,8 +39,12 @@ class Periods:
         windows = [(self.ends[n][:4], *WINDOWS[n % 4]) for n in range(COUNT)]
         self.opens = np.array([sessions.at_or_after(f"{int(year) + later}{day}") for year, day, _, later in windows])
         """The first session on which a report may be filed."""
-        self.deadline = np.array([sessions.at_or_before(f"{int(year) + later}{day}") for year, _, day, later in windows])
+        self.deadline = np.array(
+            [sessions.at_or_before(f"{int(year) + later}{day}") for year, _, day, later in windows]
+        )
         """The last session on which it is in time."""
+        self.published = self.closing - 1
+        """The session on which the exchanges publish who plans to file when."""
         self.first = self.ends.index(FIRST_PERIOD.strftime("%Y%m%d"))
         """The first quarter that anything is told of."""
         self._number = {end: n for n, end in enumerate(self.ends)}

@@ -13,10 +13,10 @@ from stock_assistant_pipelines.sandbox.market.filings.course import Course, Line
 from stock_assistant_pipelines.sandbox.market.filings.earnings import earnings
 from stock_assistant_pipelines.sandbox.market.filings.flows import flows
 from stock_assistant_pipelines.sandbox.market.filings.periods import year_of
-from stock_assistant_pipelines.sandbox.market.noise import Floats, Ints
 
 if TYPE_CHECKING:
     from stock_assistant_pipelines.sandbox.market.filings.ledger import Ledger
+    from stock_assistant_pipelines.sandbox.market.noise import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)

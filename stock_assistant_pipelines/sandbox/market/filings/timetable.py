@@ -54,7 +54,14 @@ class Fate(IntEnum):
     """A second row says that it was announced before the period was over."""
 
 
-SHARES = {Fate.TWIN: 0.30, Fate.ZERO: 0.06, Fate.BESIDE: 0.03, Fate.KEPT: 0.02, Fate.SILENT: 0.005, Fate.IMPOSSIBLE: 0.0015}
+SHARES = {
+    Fate.TWIN: 0.30,
+    Fate.ZERO: 0.06,
+    Fate.BESIDE: 0.03,
+    Fate.KEPT: 0.02,
+    Fate.SILENT: 0.005,
+    Fate.IMPOSSIBLE: 0.0015,
+}
 """How many reports meet which fate; the others are plain."""
 
 
@@ -76,7 +83,8 @@ class Timetable:
     def restated(self, stock: Ints, quarter: Ints) -> Bools:
         """Whether the same report of the year after tells other figures for comparison."""
         draw = uniform(self.seed, Stream.RESTATED, self.stocks.ids[stock], year_of(quarter))
-        return (draw < RESTATED) & (self.filed[stock, quarter] < NEVER) & (quarter + 4 < COUNT)
+        restated: Bools = (draw < RESTATED) & (self.filed[stock, quarter] < NEVER) & (quarter + 4 < COUNT)
+        return restated
 
     def plans(self, stock: Ints, quarter: Ints) -> tuple[Ints, Ints]:
         """The days planned, and when the second and the third plan are made, on a last axis.
@@ -91,7 +99,7 @@ class Timetable:
         first, second = (
             np.clip(last + (24 * by).astype(np.int64) - 12, opens, np.maximum(deadline, opens)) for by in shifts
         )
-        published = self.periods.closing[quarter] + 1
+        published = self.periods.published[quarter]
         twice = (draw < MOVED_AGAIN) & (first != second) & (second != last)
         once = (draw < MOVED) & (first != last) & ~twice
         start = np.where(once | twice, first, last)
@@ -125,16 +133,14 @@ def _ordinary(seed: int, ids: Ints, quarter: Ints, periods: Periods) -> Ints:
     """The day on which each report is filed by a listed company."""
     opens, deadline = periods.opens[quarter], periods.deadline[quarter]
     distance = uniform(seed, Stream.FILED, ids, quarter) ** CROWDING[quarter % 4]
-    filed = deadline - (distance * (deadline - opens + 1)).astype(np.int64)
+    filed: Ints = deadline - (distance * (deadline - opens + 1)).astype(np.int64)
     late = np.flatnonzero(uniform(seed, Stream.LATE, ids, quarter) < LATE)
     by = uniform(seed, Stream.LATE_BY, ids.ravel()[late // COUNT], late % COUNT)
     filed.ravel()[late] = deadline.ravel()[late % COUNT] + 1 + (LATEST * by).astype(np.int64)
     return filed
 
 
-def _with_listing(
-    seed: int, stocks: Universe, sessions: Sessions, periods: Periods, ordinary: Ints
-) -> Ints:
+def _with_listing(seed: int, stocks: Universe, sessions: Sessions, periods: Periods, ordinary: Ints) -> Ints:
     """The days of filing when a prospectus tells the years before the listing, and nobody files after a delisting."""
     first = stocks.first[:, None]
     listed_in = sessions.numbers[stocks.first][:, None] // 10_000
