@@ -59,6 +59,7 @@ def client(shared_client: Client) -> Iterator[Client]:
     shared_client.sandbox.forget()
     yield shared_client
     shared_client.sandbox.heal()
+    shared_client.sandbox.set_clock(NOW)
 
 
 @pytest.fixture(scope="session")

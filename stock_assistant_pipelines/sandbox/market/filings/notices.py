@@ -126,17 +126,14 @@ def express(desk: Desk, asked: Asked) -> Table:
     now = reports(ledger, stock, quarter, ledger.slip[stock, quarter])
     past = reports(ledger, stock, quarter - 4, np.zeros(len(at), dtype=np.int64))
     figures = {
-        name: np.round((now.income | now.balance)[name][:, -1] * off / 100, 2)
+        name: np.round(now.told(name) * off, 2)
         for name in ("revenue", "operate_profit", "total_profit", "total_assets", "total_hldr_eqy_exc_min_int")
     }
-    profit = np.round(now.income["n_income_attr_p"][:, -1] * off / 100, 2)
-    shares, shares_before = (each.balance["total_share"][:, -1] / 100 for each in (now, past))
-    last = {
-        name: past.income[name][:, -1] / 100
-        for name in ("revenue", "operate_profit", "total_profit", "n_income_attr_p")
-    }
-    equity, opened = figures["total_hldr_eqy_exc_min_int"], now.balance["total_hldr_eqy_exc_min_int"][:, 0] / 100
-    opened_assets, opened_shares = (now.balance[name][:, 0] / 100 for name in ("total_assets", "total_share"))
+    profit = np.round(now.told("n_income_attr_p") * off, 2)
+    shares, shares_before = now.told("total_share"), past.told("total_share")
+    last = {name: past.told(name) for name in ("revenue", "operate_profit", "total_profit", "n_income_attr_p")}
+    equity, opened = figures["total_hldr_eqy_exc_min_int"], now.opened("total_hldr_eqy_exc_min_int")
+    opened_assets, opened_shares = now.opened("total_assets"), now.opened("total_share")
     roe = profit / equity * 100
     growth = {
         "yoy_sales": (figures["revenue"], last["revenue"]),

@@ -124,7 +124,7 @@ def _reports(desk: Desk, asked: Asked, told: Rows) -> tuple[Report, Ints]:
 
 def _per_share(report: Report) -> dict[str, Floats]:
     """Earnings per share at the end of the period."""
-    eps = np.round(report.income["n_income_attr_p"][:, -1] / report.balance["total_share"][:, -1], 4)
+    eps = np.round(report.told("n_income_attr_p") / report.told("total_share"), 4)
     return {"basic_eps": eps, "diluted_eps": eps}
 
 

@@ -35,9 +35,9 @@ def fina_mainbz(desk: Desk, asked: Asked) -> Table:
     asked = asked.take(np.flatnonzero(out & (asked.quarter % 2 == 1)))
     stock, quarter, ids = asked.stock, asked.quarter, desk.ids(asked)
     slip = ledger.slipped(stock, quarter, np.full(len(stock), asked.now))
-    income = reports(ledger, stock, quarter, slip).income
-    revenue = np.rint(income["revenue"][:, -1]).astype(np.int64)
-    spent = np.nan_to_num(income["oper_cost"][:, -1]) if "oper_cost" in income else np.zeros(len(stock))
+    report = reports(ledger, stock, quarter, slip)
+    revenue = np.rint(report.told("revenue") * 100).astype(np.int64)
+    spent = np.nan_to_num(report.told("oper_cost")) * 100
     sales, there = (np.concatenate(each, axis=1) for each in zip(*_divided(desk, ids, quarter, revenue), strict=True))
     number = np.concatenate([n * PLACES + np.arange(len(items)) for n, items in enumerate(ITEMS.values())])
     dear = 0.85 + 0.3 * uniform(desk.seed, Stream.SEGMENT_COST, ids[:, None], number)

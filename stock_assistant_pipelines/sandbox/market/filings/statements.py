@@ -33,6 +33,18 @@ class Report:
     balance: dict[str, Floats]
     cash: dict[str, Floats]
 
+    def told(self, name: str) -> Floats:
+        """A line of the income statement or the balance sheet, CNY, as the report tells it."""
+        return self._at(name, -1)
+
+    def opened(self, name: str) -> Floats:
+        """The same at the start of the year."""
+        return self._at(name, 0)
+
+    def _at(self, name: str, moment: int) -> Floats:
+        lines = self.income if name in self.income else self.balance
+        return lines[name][:, moment] / 100 if name in lines else np.full(len(self.stock), np.nan)
+
 
 def reports(ledger: Ledger, stock: Ints, quarter: Ints, slip: Ints) -> Report:
     """The reports of companies about quarters, pair by pair, as they read when they have `slip` too much."""

@@ -100,7 +100,7 @@ class Timetable:
             np.clip(last + (24 * by).astype(np.int64) - 12, opens, np.maximum(deadline, opens)) for by in shifts
         )
         published = self.periods.published[quarter]
-        twice = (draw < MOVED_AGAIN) & (first != second) & (second != last)
+        twice = (draw < MOVED_AGAIN) & (first != second) & (second != last) & (first != last)
         once = (draw < MOVED) & (first != last) & ~twice
         start = np.where(once | twice, first, last)
         between = np.where(twice, second, np.where(once, last, NEVER))
