@@ -148,7 +148,8 @@ def parse_fields(dataset: Dataset, fields: Any) -> tuple[str, ...]:
     asked = [name.strip() for name in str(fields or "").split(",") if name.strip()]
     if not asked:
         return tuple(name for name in dataset.asked if dataset.by_name[name].default)
-    return tuple(dict.fromkeys(name for name in asked if name in dataset.asked))
+    known = frozenset(dataset.asked)
+    return tuple(dict.fromkeys(name for name in asked if name in known))
 
 
 def _values(text: str) -> frozenset[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from stock_assistant_pipelines.sandbox.table import texts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -40,7 +40,12 @@ class Desk:
         self.ledger = ledger
         self.seed = ledger.seed
         self._codes = texts(ledger.stocks.codes)
+        self._numbers = {code: number for number, code in enumerate(ledger.stocks.codes)}
         self._days = texts([*ledger.sessions.days, None])
+
+    def stocks(self, codes: Iterable[str]) -> Ints:
+        """The stocks with these codes, in the order of all codes; those that are not there left out."""
+        return np.array(sorted(self._numbers[code] for code in codes if code in self._numbers), dtype=np.int64)
 
     def ids(self, asked: Asked) -> Ints:
         """What chance is drawn for."""

@@ -94,7 +94,7 @@ class Filings:
         ledger = self._desk.ledger
         stocks = np.arange(len(ledger.stocks), dtype=np.int64)
         if query.codes is not None:
-            stocks = np.flatnonzero(np.isin(np.array(ledger.stocks.codes), query.codes))
+            stocks = self._desk.stocks(query.codes)
         days = _days(dataset, query)
         quarters = self._quarters(dataset, query, now, days)
         stock, quarter = np.tile(stocks, len(quarters)), np.repeat(quarters, len(stocks))
