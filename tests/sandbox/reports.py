@@ -31,10 +31,15 @@ def whole(client: Client, api: str, **params: str) -> list[Row]:
 
 
 def by_stock(client: Client, api: str, code: str, **params: str) -> list[Row]:
-    """All rows of one stock, all columns, page after page."""
+    """All rows of one stock, all columns."""
+    return paged(client, api, asked(api), ts_code=code, **params)
+
+
+def paged(client: Client, api: str, fields: str, **params: str) -> list[Row]:
+    """All rows of a call, page after page."""
     rows: list[Row] = []
     while True:
-        data = client.data(api, asked(api), ts_code=code, offset=str(len(rows)), **params)
+        data = client.data(api, fields, offset=str(len(rows)), **params)
         rows += [dict(zip(data["fields"], item, strict=True)) for item in data["items"]]
         if not data["has_more"]:
             return rows

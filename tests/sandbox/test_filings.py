@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx2
 import numpy as np
@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stock_assistant_pipelines.catalog.finance import FINANCE
 from stock_assistant_pipelines.sandbox.market.filings.periods import COUNT
 from stock_assistant_pipelines.sandbox.market.listing import NEVER
 from stock_assistant_pipelines.sandbox.server import running
@@ -211,13 +210,6 @@ def test_plans_are_overwritten_as_time_passes(client: Client) -> None:
 
 
 # --- the protocol -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("dataset", FINANCE, ids=lambda dataset: dataset.api)
-def test_the_default_answer_has_the_default_columns(shared_client: Client, dataset: Any) -> None:
-    data = shared_client.data(dataset.api, ts_code="600000.SH")
-    assert data["fields"] == [column.name for column in dataset.columns if column.default and not column.ours]
-    assert data["items"]
 
 
 @pytest.mark.parametrize(
