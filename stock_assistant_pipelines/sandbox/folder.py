@@ -110,7 +110,7 @@ def read(directory: Path, dataset: Dataset) -> Rows:
         frame = pd.concat(frames, ignore_index=True).fillna("")
         frame = frame.drop_duplicates([name for name in dataset.key if name in frame], ignore_index=True)
     elif dataset.by_period:
-        frame = pd.concat(frames, ignore_index=True).fillna("").drop_duplicates(ignore_index=True)
+        frame = pd.concat(frames, ignore_index=True).fillna("")
     else:
         frame = reduce(lambda newer, older: completed(newer, older, dataset), frames)
     newest = (dataset.grain.value,) if dataset.by_period else day_columns(dataset)
