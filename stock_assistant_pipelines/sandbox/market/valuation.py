@@ -12,12 +12,6 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.sandbox.market.filings.ledger import Ledger
     from stock_assistant_pipelines.sandbox.market.prices import Prices
 
-YEAR = 243
-"""Sessions in a year."""
-
-FORGOTTEN = 2 * YEAR
-"""After so many sessions a dividend says nothing of a stock any more."""
-
 
 def daily_basic(prices: Prices, ledger: Ledger, stock: Ints, session: Ints) -> dict[str, Floats]:
     """Shares, market value, turnover and multiples of traded stocks. Shares in 10,000, values in 10,000 CNY."""
@@ -63,12 +57,11 @@ def _multiples(ledger: Ledger, stock: Ints, session: Ints, value: Floats) -> dic
 
 
 def _yields(ledger: Ledger, stock: Ints, session: Ints, close: Floats) -> dict[str, Floats]:
-    """The last dividend, and the dividends of the last year, per cent of the price; null where there is none."""
+    """The last dividend, per cent of the price; null a year later (the trailing one) and two years later (the other)."""
     payouts = ledger.payouts
     paid = payouts.last_cash[ledger.prices.ex.last(stock, session)]
-    age = session - payouts.session[paid]
     rate = np.round(payouts.cash[paid] / close * 100, 4)
     return {
-        "dv_ratio": np.where((paid >= 0) & (age < FORGOTTEN), rate, np.nan),
-        "dv_ttm": np.where((paid >= 0) & (age < YEAR), rate, np.nan),
+        "dv_ratio": np.where((paid >= 0) & (session < payouts.forgotten[paid]), rate, np.nan),
+        "dv_ttm": np.where((paid >= 0) & (session < payouts.stale[paid]), rate, np.nan),
     }

@@ -46,7 +46,7 @@ class Ledger:
         self.prices = prices
         self.sessions = sessions
         self.periods = Periods(sessions)
-        self.payouts = payouts(prices)
+        self.payouts = payouts(prices, sessions)
         self.timetable = timetable(self.seed, self.stocks, sessions, self.periods, self.payouts)
         self.kinds = kinds(self.seed, self.stocks.ids)
         self.financial = self.kinds != Kind.INDUSTRY

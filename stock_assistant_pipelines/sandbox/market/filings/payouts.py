@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stock_assistant_pipelines.sandbox.market.events import WIDTH
+from stock_assistant_pipelines.sandbox.market.events import WIDTH, ex_day
 from stock_assistant_pipelines.sandbox.market.filings.periods import FIRST_YEAR, YEARS
 from stock_assistant_pipelines.sandbox.market.noise import Bools, Floats, Ints, Stream, uniform
 
@@ -39,6 +39,9 @@ class Payouts:
     """Of this, cash."""
     last_cash: Ints
     """The place of the last ex-date, this one included, that paid cash; -1 when there was none."""
+    stale: Ints
+    forgotten: Ints
+    """The sessions a year and two years later on which the company would pay again."""
 
     @property
     def real(self) -> Bools:
@@ -55,7 +58,7 @@ class Payouts:
         return payers
 
 
-def payouts(prices: Prices) -> Payouts:
+def payouts(prices: Prices, sessions: Sessions) -> Payouts:
     """What each ex-date pays, such that last close, less the cash, per share then held, is the reference price."""
     ex = prices.ex
     stock = ex.keys // WIDTH
@@ -82,6 +85,8 @@ def payouts(prices: Prices) -> Payouts:
         paid=_running(in_cash + np.rint(base * bonus * 100).astype(np.int64), stock),
         paid_cash=_running(in_cash, stock),
         last_cash=_last_where(cash > 0, stock),
+        stale=_again(prices, sessions, stock, ex.session, 1),
+        forgotten=_again(prices, sessions, stock, ex.session, 2),
     )
 
 
@@ -91,6 +96,13 @@ def _running(values: Ints, stock: Ints) -> Ints:
     begins = np.searchsorted(stock, stock)
     running: Ints = total - total[begins] + values[begins]
     return running
+
+
+def _again(prices: Prices, sessions: Sessions, stock: Ints, session: Ints, later: int) -> Ints:
+    """The session so many years later on which each company would pay again."""
+    year = np.searchsorted(sessions.starts, session, side="right") - 1 + later
+    year = np.minimum(year, len(sessions.years) - 1)
+    return ex_day(prices.seed, sessions, prices.stocks.ids[stock], year)
 
 
 def _last_where(mask: Bools, stock: Ints) -> Ints:
