@@ -33,6 +33,9 @@ UNLISTED_GROWTH = 0.14
 MARGIN, FINANCIAL_MARGIN = 4.0, 2.6
 """Revenue per profit or loss, at the least."""
 
+BROKERS_SALES = 0.3
+"""What a broker's revenue is of another company's of its size."""
+
 DEEP = 0.03
 """How many companies owe more than they own at their lowest."""
 
@@ -143,6 +146,7 @@ class Ledger:
         profit = np.where(loss, -size * (0.004 + 0.06 * uniform(seed, Stream.LOSS_SIZE, ids, year) ** 2), profit)
         profit = np.maximum(profit, self._paid_from() * (1.3 + 0.7 * uniform(seed, Stream.PAYOUT, ids, year)))
         sales = 0.15 + 1.4 * uniform(seed, Stream.SALES, ids) ** 2
+        sales = sales * np.where(self.kinds == Kind.BROKER, BROKERS_SALES, 1.0)[:, None]
         sales = sales * np.exp(0.35 * wave(seed, Stream.SALES_WAVE, ids, year, 5))
         revenue = size * sales * np.exp(0.06 * symmetric(seed, Stream.SALES_YEAR, ids, year))
         margin = np.where(self.financial, FINANCIAL_MARGIN, MARGIN)[:, None]
