@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.sandbox.interfaces import HOMES, INTERFACES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +48,7 @@ class Fault:
 
     kind: str
     api: str | None = None
-    """Only calls of this interface."""
+    """Only calls of this interface, or of the one that asks it for the whole market."""
     day: str | None = None
     """Only calls whose parameters cover this day, `YYYYMMDD`."""
     times: int | None = None
@@ -79,7 +79,7 @@ class Fault:
 
     def matches(self, api: str, query: Query) -> bool:
         """Whether a call is one of those it befalls, leaving `every` and `times` aside."""
-        return (self.api is None or self.api == api) and (self.day is None or query.covers(self.day))
+        return self.api in {None, api, HOMES.get(api)} and (self.day is None or query.covers(self.day))
 
     def __str__(self) -> str:
         """The specification it was read from, in one fixed order."""
@@ -90,8 +90,8 @@ class Fault:
 
 
 def _api(text: str) -> str:
-    if text not in CATALOG:
-        raise ValueError(f"not in the catalog, which has {', '.join(CATALOG)}")
+    if text not in INTERFACES:
+        raise ValueError(f"not in the catalog, which has {', '.join(INTERFACES)}")
     return text
 
 

@@ -18,6 +18,7 @@ import orjson
 import pandas as pd
 
 from stock_assistant_pipelines.catalog.dataset import Type
+from stock_assistant_pipelines.sandbox.interfaces import home
 from stock_assistant_pipelines.sandbox.query import CODE, day_columns
 from stock_assistant_pipelines.sandbox.table import Table, texts
 
@@ -93,23 +94,29 @@ class Folder:
     def _rows(self, dataset: Dataset) -> Rows:
         with self._lock:
             if dataset.api not in self._read:
-                self._read[dataset.api] = read(self._directory / dataset.api, dataset)
+                self._read[dataset.api] = read(self._directory / home(dataset), dataset)
             return self._read[dataset.api]
 
 
 def read(directory: Path, dataset: Dataset) -> Rows:
-    """Read a dataset's files: united by key where there is a time axis, otherwise the newest one, completed by the others."""
+    """Read a dataset's files: united where there is a time axis, otherwise the newest one, completed by the others.
+
+    Of rows by trading day the newest file's stands; by report period, rows with one key are versions, and all of them stand.
+    """
     frames = [read_file(path, dataset) for path in sorted(directory.glob("*.csv"), key=newness, reverse=True)]
     if not frames:
         frame = pd.DataFrame({name: pd.Series(dtype=str) for name in dataset.fields})
     elif dataset.partitioned:
         frame = pd.concat(frames, ignore_index=True).fillna("")
         frame = frame.drop_duplicates([name for name in dataset.key if name in frame], ignore_index=True)
+    elif dataset.by_period:
+        frame = pd.concat(frames, ignore_index=True).fillna("")
     else:
         frame = reduce(lambda newer, older: completed(newer, older, dataset), frames)
-    order = [name for name in (*day_columns(dataset)[:1], *dataset.key) if name in frame]
+    newest = (dataset.grain.value,) if dataset.by_period else day_columns(dataset)
+    order = [name for name in (*newest[:1], *dataset.key) if name in frame]
     if order:
-        descending = [name not in day_columns(dataset) for name in order]
+        descending = [name not in newest for name in order]
         frame = frame.sort_values(order, ascending=descending, kind="stable", ignore_index=True)
     by_day = {}
     if dataset.partitioned and len(frame):

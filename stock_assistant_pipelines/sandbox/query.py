@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stock_assistant_pipelines.catalog.dataset import EveryDay, PerCode, PerDay, PerPeriod, PerRange, Whole
 from stock_assistant_pipelines.sandbox.errors import MISSING, OFFSET, PARAMETERS, Refusal
+from stock_assistant_pipelines.sandbox.interfaces import for_the_market, home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,8 @@ class Words:
     """Filters that hold unless the call sets them."""
     days: tuple[str, ...] = ()
     """The columns that `start_date` and `end_date` bound: the first that is not null."""
+    needs: tuple[str, ...] = ()
+    """The parameters of which a call needs at least one, where they are other ones than the code."""
 
 
 WORDS: Mapping[str, Words] = MappingProxyType(
@@ -38,8 +41,17 @@ WORDS: Mapping[str, Words] = MappingProxyType(
         "trade_cal": Words(defaults={"exchange": "SSE"}),
         "index_basic": Words(defaults={"market": "SSE"}),
         "namechange": Words(days=("ann_date", "start_date")),
+        "income": Words(defaults={"report_type": "1"}, days=("ann_date",)),
+        "balancesheet": Words(defaults={"report_type": "1"}, days=("ann_date",)),
+        "cashflow": Words(defaults={"report_type": "1"}, days=("ann_date",)),
+        "forecast": Words(days=("ann_date",), needs=("ts_code", "ann_date")),
+        "express": Words(days=("ann_date",)),
+        "fina_audit": Words(days=("ann_date",)),
+        "dividend": Words(needs=("ts_code", "ann_date", "record_date", "ex_date", "imp_ann_date")),
     }
 )
+PERIOD = "period"
+"""The parameter that takes a report period, in most interfaces."""
 ORDINARY = Words()
 
 
@@ -60,8 +72,8 @@ class Query:
     offset: int = 0
 
     def covers(self, day: str) -> bool:
-        """Whether that day is among those asked for."""
-        return self.dated and self.first <= day <= self.last
+        """Whether that day, or the report period that ends on it, is among those asked for."""
+        return (self.dated and self.first <= day <= self.last) or any(day in allowed for _, allowed in self.filters)
 
     def between(self, first: str, last: str) -> Query:
         """The same question about other days."""
@@ -70,7 +82,7 @@ class Query:
 
 def words(dataset: Dataset) -> Words:
     """What the protocol says of this interface beyond the catalog."""
-    return WORDS.get(dataset.api, ORDINARY)
+    return WORDS.get(home(dataset), ORDINARY)
 
 
 def day_columns(dataset: Dataset) -> tuple[str, ...]:
@@ -79,6 +91,8 @@ def day_columns(dataset: Dataset) -> tuple[str, ...]:
         return (dataset.grain.value,)
     if isinstance(dataset.expected, EveryDay):
         return (dataset.expected.column,)
+    if isinstance(dataset.calls, PerPeriod) and dataset.calls.periods_per_call:
+        return (dataset.grain.value,)
     return words(dataset).days
 
 
@@ -91,8 +105,10 @@ def required(dataset: Dataset) -> tuple[str, ...]:
             return (day, CODE, "start_date", "end_date")
         case PerRange(start=start, end=end):
             return (dataset.grain.value, CODE, start, end)
-        case PerPeriod(code=code, period=period):
-            return (code, period) if period else (code,)
+        case PerPeriod(whole=None, period=str()):
+            return ()
+        case PerPeriod(code=code):
+            return () if for_the_market(dataset) else words(dataset).needs or (code,)
         case Whole():
             return ()
 
@@ -112,6 +128,8 @@ def parse(dataset: Dataset, params: Mapping[str, Any]) -> Query:
     )
     if dataset.partitioned and (day := given.pop(days[0], None)):
         first = last = _day(day)
+    if dataset.by_period and (period := given.pop(PERIOD, None)):
+        given[dataset.grain.value] = period
     codes = given.pop(CODE, None) if CODE in dataset.by_name else None
     given = {**words(dataset).defaults, **given}
     return Query(
@@ -130,7 +148,8 @@ def parse_fields(dataset: Dataset, fields: Any) -> tuple[str, ...]:
     asked = [name.strip() for name in str(fields or "").split(",") if name.strip()]
     if not asked:
         return tuple(name for name in dataset.asked if dataset.by_name[name].default)
-    return tuple(dict.fromkeys(name for name in asked if name in dataset.asked))
+    known = frozenset(dataset.asked)
+    return tuple(dict.fromkeys(name for name in asked if name in known))
 
 
 def _values(text: str) -> frozenset[str]:

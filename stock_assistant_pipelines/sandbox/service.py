@@ -14,11 +14,11 @@ import orjson
 from anyio.to_thread import run_sync
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.sandbox.answer import ROW_FAULTS, Answers, Page, Question
 from stock_assistant_pipelines.sandbox.clock import Clock
 from stock_assistant_pipelines.sandbox.errors import BAD_TOKEN, PARAMETERS, PERMISSION, THROTTLE, UNKNOWN, Refusal
 from stock_assistant_pipelines.sandbox.faults import Fault, Faults
+from stock_assistant_pipelines.sandbox.interfaces import INTERFACES
 from stock_assistant_pipelines.sandbox.query import parse, parse_fields
 from stock_assistant_pipelines.sandbox.quota import Quota, calls_per_minute
 
@@ -99,7 +99,7 @@ class Service:
         }
         self.statistics.calls[str(api)] += 1
         self.quota.check_token(call.get("token"))
-        dataset = CATALOG.get(str(api))
+        dataset = INTERFACES.get(str(api))
         if dataset is None:
             raise Refusal.of(UNKNOWN)
         self.quota.admit(dataset)
@@ -174,7 +174,7 @@ class Service:
             "rejections": {api: dict(kinds) for api, kinds in statistics.rejections.items()},
             "rows": dict(statistics.rows),
             "faults": dict(statistics.faults),
-            "limits": {api: calls_per_minute(dataset, self.quota.points) for api, dataset in CATALOG.items()},
+            "limits": {api: calls_per_minute(dataset, self.quota.points) for api, dataset in INTERFACES.items()},
             "window": self.quota.window if self.quota.limited else None,
             "log": log[-last:] if last else [],
         }

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
+from stock_assistant_pipelines.sandbox.market.days import Days
+from stock_assistant_pipelines.sandbox.market.listing import LARGEST
+from stock_assistant_pipelines.sandbox.market.sessions import sessions
 from stock_assistant_pipelines.sandbox.server import TOKEN, Running, running
 
 if TYPE_CHECKING:
@@ -59,6 +62,7 @@ def client(shared_client: Client) -> Iterator[Client]:
     shared_client.sandbox.forget()
     yield shared_client
     shared_client.sandbox.heal()
+    shared_client.sandbox.set_clock(NOW)
 
 
 @pytest.fixture(scope="session")
@@ -66,3 +70,14 @@ def real_data() -> Path:
     if not REAL_DATA.is_dir():
         pytest.skip("real Tushare rows are not here: ../shared/data/tushare beside the repository")
     return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def codes(shared_client: Client) -> list[str]:
+    return [row["ts_code"] for status in "LDP" for row in shared_client.rows("stock_basic", list_status=status)]
+
+
+@pytest.fixture(scope="session")
+def largest() -> Days:
+    """The largest market, from inside."""
+    return Days(1, LARGEST, sessions())

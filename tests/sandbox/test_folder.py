@@ -36,6 +36,8 @@ def folder(tmp_path: Path) -> Path:
         "stock_basic/listed_202501.csv": "ts_code,name,market\n000001.SZ,Old,主板\n000009.SZ,Gone,主板\n",
         "stock_basic/listed_20250301.csv": "ts_code,name,status\n000001.SZ,New,L\n000003.SZ,Left,D\n",
         "trade_cal/sse.csv": "cal_date,is_open\n20250102,1\n20250103,1\n20250104,0\n",
+        "fina_indicator/a.csv": "ts_code,ann_date,end_date,eps,update_flag\n000001.SZ,20240420,20240331,0.5,0\n"
+        "000001.SZ,20240420,20240331,0.50,1\n000002.SZ,20240427,20240331,,1\n000001.SZ,20240820,20240630,1.1,1\n",
     }
     for name, text in files.items():
         path = tmp_path / name
@@ -93,6 +95,25 @@ def test_faults_work_on_files_too(small: Client) -> None:
     assert [list(row.values()) for row in rows] == [["000001.SZ", "20250103", 10.99], ["000002.SZ", "20250103", None]]
 
 
+def test_rows_of_a_period_are_versions_and_all_of_them_are_served(small: Client) -> None:
+    fields = "ts_code,end_date,eps,update_flag"
+    rows = [list(row.values()) for row in small.rows("fina_indicator", fields, ts_code="000001.SZ")]
+    assert rows == [
+        ["000001.SZ", "20240630", 1.1, "1"],
+        ["000001.SZ", "20240331", 0.5, "0"],
+        ["000001.SZ", "20240331", 0.5, "1"],
+    ]
+    whole = small.rows("fina_indicator_vip", fields, period="20240331")
+    assert [(row["ts_code"], row["update_flag"]) for row in whole] == [
+        ("000001.SZ", "0"),
+        ("000001.SZ", "1"),
+        ("000002.SZ", "1"),
+    ]
+    assert (
+        len(small.rows("fina_indicator", fields, ts_code="000001.SZ", start_date="20240401", end_date="20240630")) == 1
+    )
+
+
 @pytest.mark.parametrize(
     ("older", "newer"),
     [
@@ -131,3 +152,8 @@ def test_real_stocks_are_the_newest_file_with_columns_from_the_older(real: Clien
 
 def test_a_real_index_is_cut_like_the_real_answer(real: Client) -> None:
     assert len(real.rows("index_daily", ts_code="000001.SH")) == 8000
+
+
+def test_real_indicators_are_served_by_period(real: Client) -> None:
+    rows = real.rows("fina_indicator", "ts_code,ann_date,end_date,eps", ts_code="600519.SH", period="20250630")
+    assert rows[0] == {"ts_code": "600519.SH", "ann_date": "20250813", "end_date": "20250630", "eps": 36.18}

@@ -9,10 +9,13 @@ import pytest
 import tushare
 
 from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.catalog.dataset import Grain
 from stock_assistant_pipelines.catalog.index import FOLLOWED
+from stock_assistant_pipelines.sandbox.interfaces import INTERFACES
 from stock_assistant_pipelines.sandbox.server import TOKEN
 
 from .conftest import DAY, Client
+from .reports import paged
 
 ENOUGH = {
     "index_daily": {"ts_code": "000300.SH", "start_date": "20251201"},
@@ -27,8 +30,9 @@ def sdk(client: Client, token: str = TOKEN) -> object:
 
 
 def enough(api: str) -> dict[str, str]:
-    """Parameters with which a dataset surely has rows."""
-    return ENOUGH.get(api, {"trade_date": DAY} if CATALOG[api].partitioned else {})
+    """Parameters with which an interface surely has rows."""
+    by_grain = {Grain.TRADE_DATE: {"trade_date": DAY}, Grain.REPORT_PERIOD: {"ts_code": "600000.SH"}}
+    return ENOUGH.get(api) or by_grain.get(INTERFACES[api].grain, {})
 
 
 @pytest.mark.parametrize("path", ["/", "/dataapi", "/dataapi/daily"])
@@ -48,25 +52,28 @@ def test_the_envelope_is_tushares_and_says_what_it_is(client: Client) -> None:
     assert (envelope["data"]["has_more"], envelope["data"]["count"]) == (False, -1)
 
 
-@pytest.mark.parametrize("api", CATALOG)
-def test_every_dataset_of_the_catalog_has_rows(client: Client, api: str) -> None:
+@pytest.mark.parametrize("api", INTERFACES)
+def test_every_interface_has_rows(client: Client, api: str) -> None:
     assert client.data(api, **enough(api))["items"]
 
 
-@pytest.mark.parametrize("api", CATALOG)
+@pytest.mark.parametrize("api", INTERFACES)
 def test_without_fields_the_default_columns_come_in_catalog_order(client: Client, api: str) -> None:
-    expected = [column.name for column in CATALOG[api].columns if column.default]
+    expected = [column.name for column in INTERFACES[api].columns if column.default and not column.ours]
     assert client.data(api, **enough(api))["fields"] == expected
 
 
-@pytest.mark.parametrize("api", CATALOG)
+@pytest.mark.parametrize("api", INTERFACES)
 def test_keys_are_unique_in_what_the_catalogs_calls_bring(client: Client, api: str) -> None:
-    dataset = CATALOG[api]
+    """Of datasets with versions whole rows are: several tell the same key."""
+    dataset = INTERFACES[api]
+    more = enough(api) if dataset.by_period else {}
     calls = getattr(dataset.calls, "variants", None) or [enough(api)]
+    names = dataset.asked if dataset.versions else dataset.key
     keys = [
-        tuple(row[name] for name in dataset.key)
+        tuple(row[name] for name in names)
         for call in calls
-        for row in client.rows(api, ",".join(dataset.fields), **call)
+        for row in paged(client, api, ",".join(dataset.asked), **more, **call)
     ]
     assert len(keys) == len(set(keys))
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stock_assistant_pipelines.sandbox.market.filings.accounts import Kind, kinds
 from stock_assistant_pipelines.sandbox.market.listing import BEIJING, NEVER, Universe
 from stock_assistant_pipelines.sandbox.market.noise import Stream, uniform
 
@@ -58,6 +59,13 @@ TRADES = tuple(
     )
 )
 
+FINANCIAL = {
+    Kind.BANK: Trade("银行", "yh", "Bank", ("银行",)),
+    Kind.INSURER: Trade("保险", "bx", "Insurance", ("保险",)),
+    Kind.BROKER: Trade("证券", "zq", "Securities", ("证券",)),
+}
+"""The lines of business whose statements have lines of their own."""
+
 AREAS = paired(
     "浙江 江苏 北京 广东 上海 深圳 山东 安徽 四川 福建 湖北 湖南 河南 江西 辽宁 河北 陕西 重庆 天津 新疆",
     "Zhejiang Jiangsu Beijing Guangdong Shanghai Shenzhen Shandong Anhui Sichuan Fujian Hubei Hunan Henan Jiangxi Liaoning "
@@ -102,16 +110,19 @@ def companies(seed: int, stocks: Universe) -> tuple[Company, ...]:
         for stream in (Stream.AREA, Stream.INDUSTRY, Stream.OWNER, Stream.CONNECT, Stream.RENAMED, Stream.RENAMED_ON)
     }
     order = np.argsort(uniform(seed, Stream.NAME, stocks.ids)).tolist()
+    trades = [FINANCIAL.get(Kind(kind)) for kind in kinds(seed, stocks.ids).tolist()]
     return tuple(
-        _company(stocks, stock, order[stock], {stream: values[stock] for stream, values in draws.items()})
+        _company(
+            stocks, stock, order[stock], trades[stock], {stream: values[stock] for stream, values in draws.items()}
+        )
         for stock in range(len(stocks))
     )
 
 
-def _company(stocks: Universe, stock: int, number: int, draw: dict[Stream, float]) -> Company:
+def _company(stocks: Universe, stock: int, number: int, financial: Trade | None, draw: dict[Stream, float]) -> Company:
     fore, fore_spelling = list(FORE.items())[number % len(FORE)]
     aft, aft_spelling = list(AFT.items())[number // len(FORE) % len(AFT)]
-    trade = TRADES[(number // (len(FORE) * len(AFT)) + number) % len(TRADES)]
+    trade = financial or TRADES[(number // (len(FORE) * len(AFT)) + number) % len(TRADES)]
     area = list(AREAS)[int(draw[Stream.AREA] ** 1.5 * len(AREAS))]
     owner_kind = OWNERS[int(draw[Stream.OWNER] * len(OWNERS))]
     state = {

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stock_assistant_pipelines.catalog.dataset import PerCode, Type
+from stock_assistant_pipelines.catalog.dataset import PerCode
+from stock_assistant_pipelines.sandbox.market.filings.ledger import Ledger
 from stock_assistant_pipelines.sandbox.market.indices import IndexBars
+from stock_assistant_pipelines.sandbox.market.invention import invent
 from stock_assistant_pipelines.sandbox.market.listing import build
-from stock_assistant_pipelines.sandbox.market.noise import Floats, Ints, Stream, uniform
+from stock_assistant_pipelines.sandbox.market.noise import Ints, Stream, uniform
 from stock_assistant_pipelines.sandbox.market.others import Others
 from stock_assistant_pipelines.sandbox.market.prices import Prices
 from stock_assistant_pipelines.sandbox.market.valuation import daily_basic
 from stock_assistant_pipelines.sandbox.table import Table, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from stock_assistant_pipelines.catalog.dataset import Column, Dataset
+    from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.sandbox.market.sessions import Sessions
 
 HALT = "09:30-10:00"
@@ -64,6 +66,11 @@ class Days:
             "index_daily": Family(indices.codes, indices.table),
         }
 
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What the companies earn and own; laid out when it is first asked for."""
+        return Ledger(self.prices, self.sessions)
+
     def family(self, dataset: Dataset) -> Family:
         """The securities and rows of a dataset; made up from its columns when nothing better is known."""
         return self._families.get(dataset.api) or self._made_up(dataset)
@@ -95,7 +102,7 @@ class Days:
     def daily_basic(self, stock: Ints, session: Ints) -> Table:
         """Valuation of the stocks that traded."""
         stock, session = self._traded(stock, session)
-        return Table(self._keys(stock, session) | daily_basic(self.prices, stock, session))
+        return Table(self._keys(stock, session) | daily_basic(self.prices, self.ledger, stock, session))
 
     def suspend_d(self, stock: Ints, session: Ints) -> Table:
         """Suspensions for the whole day, the day after each (R), and halts inside a session."""
@@ -163,27 +170,3 @@ class Days:
             member, session = self._listed(member, session)
         fixed = {"ts_code": texts(sorted(codes))[member], "trade_date": self._days[session]}
         return Table(invent(self.seed, dataset, member, session, fixed))
-
-
-def invent(
-    seed: int, dataset: Dataset, member: Ints, moment: Ints, fixed: Mapping[str, NDArray[Any]]
-) -> dict[str, NDArray[Any]]:
-    """Columns of a dataset from their types alone; those in `fixed` are given."""
-    return {
-        column.name: fixed[column.name] if column.name in fixed else _values(seed, n, column, member, moment)
-        for n, column in enumerate(dataset.columns)
-    }
-
-
-def _values(seed: int, number: int, column: Column, member: Ints, moment: Ints) -> NDArray[Any]:
-    draw: Floats = uniform(seed, Stream.GENERIC + number, member, moment)
-    match column.type:
-        case Type.NUMBER:
-            return np.round(draw * 1000, 2)
-        case Type.INTEGER:
-            return (draw * 1000).astype(np.int64)
-        case Type.DATE:
-            return texts([f"{2000 + int(value * 25)}0101" for value in draw])
-        case Type.TEXT:
-            known = "SSE" if "exchange" in column.name else None
-            return texts([known or f"{column.name}-{value * 10:.0f}" for value in draw])

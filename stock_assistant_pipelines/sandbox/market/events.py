@@ -118,7 +118,7 @@ def ex_dates(seed: int, stocks: Universe, sessions: Sessions, suspended: Suspens
     stock, year = (axis.ravel() for axis in np.meshgrid(np.arange(len(stocks)), years, indexing="ij"))
     ids, calendar_year = stocks.ids[stock], sessions.years[year]
     happens = uniform(seed, Stream.EX, ids, calendar_year) < 0.55
-    session = sessions.starts[year] + 92 + (uniform(seed, Stream.EX_ON, ids, calendar_year) * 48).astype(np.int64)
+    session = ex_day(seed, sessions, ids, year)
     happens &= (session >= stocks.first[stock] + 200) & (session < np.minimum(stocks.last, stocks.paused)[stock])
     happens &= ~suspended.covers(stock, np.maximum(session, stocks.first[stock]))
     stock, session, ids, calendar_year = stock[happens], session[happens], ids[happens], calendar_year[happens]
@@ -144,6 +144,12 @@ def ex_dates(seed: int, stocks: Universe, sessions: Sessions, suspended: Suspens
         shares=np.exp(_before(np.log(shares[order]), stock) + np.log(shares[order])),
         ends=np.append(stock[1:] != stock[:-1], True),
     )
+
+
+def ex_day(seed: int, sessions: Sessions, ids: Ints, year: Ints) -> Ints:
+    """The session on which each company pays in a year, if it does; years by their place among those of the calendar."""
+    session: Ints = (uniform(seed, Stream.EX_ON, ids, sessions.years[year]) * 48).astype(np.int64)
+    return sessions.starts[year] + 92 + session
 
 
 def _before(values: Floats | Ints, stock: Ints) -> Floats:

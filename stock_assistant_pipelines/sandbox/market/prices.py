@@ -134,7 +134,11 @@ class Prices:
 
     def total_share(self, stock: Ints, session: Ints) -> Floats:
         """Shares in units of 10,000, four decimals; bonus shares add to them."""
-        shares: Floats = np.round(self._base_share[stock] * self.ex.shares[self.ex.last(stock, session)], 4)
+        return self.total_share_since(stock, self.ex.last(stock, session))
+
+    def total_share_since(self, stock: Ints, event: Ints) -> Floats:
+        """Shares, as above, from each ex-date on, which is given by its place."""
+        shares: Floats = np.round(self._base_share[stock] * self.ex.shares[event], 4)
         return shares
 
     def float_share(self, stock: Ints, session: Ints) -> Floats:

@@ -9,8 +9,8 @@ import numpy as np
 
 from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
 from stock_assistant_pipelines.sandbox.market.companies import companies
-from stock_assistant_pipelines.sandbox.market.days import invent
 from stock_assistant_pipelines.sandbox.market.indices import INDICES
+from stock_assistant_pipelines.sandbox.market.invention import invent
 from stock_assistant_pipelines.sandbox.market.listing import BOARDS
 from stock_assistant_pipelines.sandbox.market.noise import Stream, uniform
 from stock_assistant_pipelines.sandbox.table import Table, texts

@@ -8,6 +8,7 @@ import numpy as np
 
 from stock_assistant_pipelines.sandbox.clock import last_published_day
 from stock_assistant_pipelines.sandbox.market.days import Days
+from stock_assistant_pipelines.sandbox.market.filings.source import Filings
 from stock_assistant_pipelines.sandbox.market.listing import LARGEST, SMALLEST
 from stock_assistant_pipelines.sandbox.market.sessions import sessions
 from stock_assistant_pipelines.sandbox.market.snapshots import Snapshots
@@ -36,6 +37,7 @@ class SyntheticMarket:
         self._sessions = sessions()
         self._days = Days(seed, stocks, self._sessions)
         self._snapshots = Snapshots(self._days)
+        self._filings = Filings(lambda: self._days.ledger)
         self._made: dict[str, tuple[str, Table]] = {}
 
     def days(self, dataset: Dataset, now: datetime) -> Sequence[str]:
@@ -47,13 +49,20 @@ class SyntheticMarket:
         return last_published_day(dataset, now)
 
     def tables(self, dataset: Dataset, query: Query, now: datetime) -> Iterator[Table]:
-        """The rows of a query, newest day first, by code within a day."""
-        pieces = self._daily(dataset, query, now) if dataset.partitioned else self._snapshot(dataset, query, now)
-        for piece in pieces:
+        """The rows of a query, newest day or period first, by code within it."""
+        for piece in self._pieces(dataset, query, now):
             table = piece
             for column, allowed in query.filters:
                 table = table.where(column, allowed)
             yield table
+
+    def _pieces(self, dataset: Dataset, query: Query, now: datetime) -> Iterator[Table]:
+        """The rows of a query before its filters."""
+        if dataset.partitioned:
+            return self._daily(dataset, query, now)
+        if dataset.by_period:
+            return self._filings.tables(dataset, query, last_published_day(dataset, now))
+        return self._snapshot(dataset, query, now)
 
     def _daily(self, dataset: Dataset, query: Query, now: datetime) -> Iterator[Table]:
         family = self._days.family(dataset)
