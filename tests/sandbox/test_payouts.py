@@ -50,7 +50,7 @@ def test_a_plan_is_resolved_before_it_is_carried_out(shared_client: Client, code
                 stages[row["end_date"]][row["div_proc"]] = row
         for plan in stages.values():
             if "实施" in plan:
-                assert plan["预案"]["ann_date"] < plan["股东大会通过"]["ann_date"] < plan["实施"]["imp_ann_date"]
+                assert plan["预案"]["ann_date"] == plan["股东大会通过"]["ann_date"] < plan["实施"]["imp_ann_date"]
                 assert plan["预案"]["cash_div"] == 0 < plan["实施"]["cash_div"] == plan["预案"]["cash_div_tax"]
                 assert plan["预案"]["ex_date"] is None
 

@@ -17,8 +17,8 @@ from stock_assistant_pipelines.sandbox.table import Table
 if TYPE_CHECKING:
     from stock_assistant_pipelines.sandbox.market.filings.ledger import Ledger
 
-PLANNED, RESOLVED, DONE = range(3)
 STAGES = ("预案", "股东大会通过", "实施")
+DONE = len(STAGES) - 1
 
 DOUBLE = 0.05
 """How many ex-dates pay two dividends at once: the year's, and a special one, of which the shares are no part."""
@@ -65,7 +65,7 @@ def dividend(desk: Desk, asked: Asked) -> Table:
     return Table(
         desk.keys(stock, plans.quarter[plan])
         | {
-            "ann_date": desk.days(np.where(stage == RESOLVED, plans.resolved[plan], plans.planned[plan])),
+            "ann_date": desk.days(plans.planned[plan]),  # of every stage: the day of the plan
             "div_proc": words(STAGES, stage),
             "stk_div": shares,
             "stk_bo_rate": bonus,
