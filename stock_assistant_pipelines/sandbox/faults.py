@@ -51,6 +51,8 @@ class Fault:
     """Only calls of this interface, or of the one that asks it for the whole market."""
     day: str | None = None
     """Only calls whose parameters cover this day, `YYYYMMDD`."""
+    after: int = 0
+    """So many matching calls are spared first."""
     times: int | None = None
     """So many times, then never again."""
     every: int = 1
@@ -69,7 +71,7 @@ class Fault:
             name, equals, text = selector.partition("=")
             if not equals or name not in READERS:
                 raise FaultError(
-                    f"`{selector}` in `{spec}` is no selector; there are api=, day=, times=, every=, seconds="
+                    f"`{selector}` in `{spec}` is no selector; there are api=, day=, after=, times=, every=, seconds="
                 )
             try:
                 values[name] = READERS[name](text)
@@ -78,12 +80,13 @@ class Fault:
         return cls(kind, **values)
 
     def matches(self, api: str, query: Query) -> bool:
-        """Whether a call is one of those it befalls, leaving `every` and `times` aside."""
+        """Whether a call is one of those it befalls, leaving `after`, `every` and `times` aside."""
         return self.api in {None, api, HOMES.get(api)} and (self.day is None or query.covers(self.day))
 
     def __str__(self) -> str:
         """The specification it was read from, in one fixed order."""
-        selectors: dict[str, object] = {"api": self.api, "day": self.day, "times": self.times}
+        selectors: dict[str, object] = {"api": self.api, "day": self.day, "after": self.after or None}
+        selectors["times"] = self.times
         selectors["every"] = self.every if self.every > 1 else None
         selectors["seconds"] = self.seconds if self.kind == "timeout" else None
         return ":".join([self.kind, *(f"{name}={value}" for name, value in selectors.items() if value is not None)])
@@ -117,7 +120,14 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-READERS = {"api": _api, "day": _day, "times": _positive, "every": _positive, "seconds": _seconds}
+READERS = {
+    "api": _api,
+    "day": _day,
+    "after": _positive,
+    "times": _positive,
+    "every": _positive,
+    "seconds": _seconds,
+}
 
 
 class Faults:
@@ -153,7 +163,8 @@ class Faults:
                 if not fault.matches(api, query) or (fault.times is not None and self._fired[number] >= fault.times):
                     continue
                 self._seen[number] += 1
-                if self._seen[number] % fault.every == 0:
+                met = self._seen[number] - fault.after
+                if met > 0 and met % fault.every == 0:
                     self._fired[number] += 1
                     return fault
         return None

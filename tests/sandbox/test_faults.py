@@ -147,6 +147,12 @@ def test_a_fault_counts_the_calls_it_waits_through() -> None:
     assert fired == [False, False, True] * 2 + [False] * 6
 
 
+def test_a_fault_that_spares_the_first_calls_befalls_all_others() -> None:
+    faults = Faults(["throttle_day:api=daily:after=3"])
+    fired = [faults.due("daily", Query()) is not None for _ in range(8)]
+    assert fired == [False] * 3 + [True] * 5
+
+
 def test_faults_are_listed_and_ended_one_by_one(client: Client) -> None:
     client.sandbox.inject("empty:api=daily", "half:api=adj_factor")
     path = client.sandbox.root + "/_sandbox/faults"
@@ -165,9 +171,10 @@ def test_faults_are_listed_and_ended_one_by_one(client: Client) -> None:
         ("half:api=dialy", "not in the catalog"),
         ("half:day=2025-12-18", "takes a day as YYYYMMDD"),
         ("half:times=0", "takes a whole number above zero"),
+        ("half:after=0", "takes a whole number above zero"),
         ("half:every=x", "takes a whole number above zero"),
         ("timeout:seconds=-1", "takes seconds"),
-        ("half:color=red", "there are api=, day=, times=, every=, seconds="),
+        ("half:color=red", "there are api=, day=, after=, times=, every=, seconds="),
     ],
 )
 def test_a_specification_that_cannot_be_read_says_what_it_takes(client: Client, spec: str, complaint: str) -> None:
@@ -180,7 +187,7 @@ def test_a_specification_that_cannot_be_read_says_what_it_takes(client: Client, 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_specification_reads_back_as_written(kind: str) -> None:
-    spec = f"{kind}:api=daily:day={DAY}:times=3:every=2"
+    spec = f"{kind}:api=daily:day={DAY}:after=4:times=3:every=2"
     assert Fault.parse(str(Fault.parse(spec))) == Fault.parse(spec)
 
 
