@@ -31,6 +31,7 @@ LOCATION = "stock_assistant"
 
 START_TIMEOUT = 120.0
 STOP_TIMEOUT = 20.0
+PATIENT_BACKFILLS = "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"
 PROJECT = Path(__file__).parents[2]
 """Where dagster.yaml lies, beside the package."""
 
@@ -138,6 +139,8 @@ def environment(settings: Settings, database: Database, tushare: str | None = No
         "DAGSTER_STORAGE_DIR": str(data / "dagster"),
         # dagster-postgres opens a connection per write: a run's events are written together, in half the time.
         "DAGSTER_EVENT_BATCH_SIZE": "1000",
+        # A backfill that the daemon looks at while the code server starts again waits for it; by default it would fail.
+        PATIENT_BACKFILLS: "1",
         "DAGSTER_HOME": str(home),
         "DATA_DIR": str(data),
     }

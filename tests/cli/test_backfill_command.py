@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from dagster._core.execution.backfill import BulkActionStatus
 
 from stock_assistant_pipelines import calendar
-from stock_assistant_pipelines.cli import main
+from stock_assistant_pipelines.cli import main, services
 from stock_assistant_pipelines.cli.backfill import Asked
 from stock_assistant_pipelines.sandbox.server import TOKEN
 from stock_assistant_pipelines.settings import SHANGHAI, settings
@@ -38,7 +38,13 @@ def _installation(
         "DATA_DIR": str(tmp_path),
     }.items():
         monkeypatch.setenv(name, value)
-    for name in ("DAGSTER_HOME", "DAGSTER_PG_URL", "DAGSTER_STORAGE_DIR", "DAGSTER_EVENT_BATCH_SIZE"):
+    for name in (
+        "DAGSTER_HOME",
+        "DAGSTER_PG_URL",
+        "DAGSTER_STORAGE_DIR",
+        "DAGSTER_EVENT_BATCH_SIZE",
+        services.PATIENT_BACKFILLS,
+    ):
         monkeypatch.setenv(name, "")  # so that what the command sets is taken back
     settings.cache_clear()
     yield

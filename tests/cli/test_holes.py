@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.cli import main
+from stock_assistant_pipelines.cli import main, services
 from stock_assistant_pipelines.sandbox.server import TOKEN
 from stock_assistant_pipelines.settings import SHANGHAI, settings
 from stock_assistant_pipelines.warehouse.tables import COVERAGE
@@ -45,7 +45,13 @@ def installation(
         "DATA_DIR": str(tmp_path),
     }.items():
         monkeypatch.setenv(name, value)
-    for name in ("DAGSTER_HOME", "DAGSTER_PG_URL", "DAGSTER_STORAGE_DIR", "DAGSTER_EVENT_BATCH_SIZE"):
+    for name in (
+        "DAGSTER_HOME",
+        "DAGSTER_PG_URL",
+        "DAGSTER_STORAGE_DIR",
+        "DAGSTER_EVENT_BATCH_SIZE",
+        services.PATIENT_BACKFILLS,
+    ):
         monkeypatch.setenv(name, "")  # so that what the command sets is taken back
     monkeypatch.setattr(calendar, "now", lambda: NOW)
     settings.cache_clear()
