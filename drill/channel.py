@@ -1,4 +1,8 @@
-"""Fault 12: a robot that answers HTTP 200, and refuses inside it."""
+"""Fault 12: a robot that answers HTTP 200, and refuses inside it.
+
+What the sensor `alerts` does each minute is called here directly, `deliver`, with the moments at which it would be: an alert
+ripens for half an hour, and a channel that refused is left alone for a while.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,7 @@ from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.sandbox.server import TOKEN
 from stock_assistant_pipelines.settings import Settings
 from stock_assistant_pipelines.tushare.transport import Transport
+from stock_assistant_pipelines.warehouse.tables import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,13 +52,19 @@ class Robots:
         self.heard[token].append(message)
         return ACCEPTED
 
+    def about(self, token: str, word: str = "stk_limit") -> list[str]:
+        """The messages with this word that a robot has accepted."""
+        return [message for message in self.heard[token] if word in message]
+
 
 def refused(stage: Stage) -> Finding:
     """12. A dataset is refused for lack of points; one of two robots refuses the alert about it inside an HTTP 200."""
     days = stage.days(date(2024, 7, 1), 5)
     stage.sandbox.inject("permission:api=stk_limit")
     with Transport(SecretStr(TOKEN), stage.sandbox.url) as transport:
-        list(Ingest(stage.engine, transport).land(CATALOG["stk_limit"], days))
+        entries = list(Ingest(stage.engine, transport).land(CATALOG["stk_limit"], days))
+    if any(entry.status is not Status.DISABLED for entry in entries):
+        raise Stuck(f"the fault did not bite: stk_limit is {', '.join(entry.status for entry in entries)}")
     robots = Robots()
     with _listening(robots) as url:
         settings = Settings(
@@ -64,23 +75,39 @@ def refused(stage: Stage) -> Finding:
         )
         moment = now() + timedelta(minutes=30)  # an alert ripens before it is told
         first = deliver(stage.engine, settings, moment)
-        with stage.engine.connect() as connection:
-            kept = connection.execute(
-                text("select last_error from alert_channel where last_error is not null")
-            ).scalars()
-            seen = [f"the first delivery: {first}", *(f"kept of the channel's answer: {error}" for error in kept)]
+        kept = _kept(stage)
+        if not robots.about("healthy") or robots.about("strict"):
+            raise Stuck(f"not one of two robots has accepted the alert, but: {robots.heard}")
         robots.refusing.clear()
         second = deliver(stage.engine, settings, moment + timedelta(hours=2))
         third = deliver(stage.engine, settings, moment + timedelta(hours=2, minutes=1))
     stage.sandbox.heal()
-    seen += [f"two hours later, when the robot accepts: {second}", f"and a minute after that: {third}"]
-    about = {token: [heard for heard in told if "stk_limit" in heard] for token, told in robots.heard.items()}
-    if any(len(told) > 1 for told in about.values()):
-        raise Stuck(f"a robot was told twice: {about}")
-    seen += [f"{token} was told: {told[0].splitlines()[0]}" for token, told in about.items() if told]
+    about = {token: robots.about(token) for token in robots.heard}
+    if third.accepted or third.refused or any(len(told) > 1 for told in about.values()):
+        raise Stuck(f"a robot was told twice: {third}; {about}")
+    seen = [
+        f"the first delivery: {first}",
+        f"kept of the channel's answer: {kept}",
+        f"two hours later, when the robot accepts: {second}",
+        f"and a minute after that: {third}",
+        *(f"{token} was told: {told[0].splitlines()[0]}" for token, told in about.items() if told),
+    ]
     healed = "by itself: what a channel refuses is told to it again, and not to the other"
     lost = [f"the alert was never told to {token}" for token, told in about.items() if not told]
-    return Finding("12", "a robot answers HTTP 200 with an error code", seen, healed, lost)
+    return Finding("12", "one of two robots answers HTTP 200 with an error code", seen, healed, lost)
+
+
+def _kept(stage: Stage) -> str:
+    """What is kept of the refusal, by the alert about stk_limit. Raises `Stuck` when it is not the robot's own answer."""
+    query = (
+        "select last_error from alert_channel join alert on alert.id = alert_id"
+        " where last_error is not null and 'stk_limit' = any (alert.datasets)"
+    )
+    with stage.engine.connect() as connection:
+        kept = list(connection.execute(text(query)).scalars())
+    if len(kept) != 1 or str(REFUSED["code"]) not in kept[0]:
+        raise Stuck(f"the fault did not bite: kept of the refused alert about stk_limit is {kept}")
+    return str(kept[0])
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def report(findings: Sequence[Finding]) -> Report:
         "what does a fault do, and what is lost?",
         [
             Table(
-                "Every fault on an installation of its own days",
+                "Every fault on an installation of its own",
                 ("fault", "injected", "what made it whole", "whole after", "lost"),
                 [
                     (
@@ -65,16 +65,18 @@ def report(findings: Sequence[Finding]) -> Report:
                         each.injected,
                         each.healed,
                         each.after,
-                        f"{len(each.lost)} days" if each.lost else "nothing",
+                        "; ".join(each.lost) or "nothing",
                     )
                     for each in findings
                 ],
             )
         ],
         [
-            "Lost: days of `daily`, `adj_factor` and `suspend_d` whose rows differ from those of an undisturbed landing, "
-            "or that are not booked as complete.",
-            "During each fault of the source it is checked besides that no day is booked as complete that is not.",
+            "Lost: partitions of `daily`, `adj_factor` and `suspend_d` whose rows differ from those of an undisturbed landing, "
+            "or that are not booked as complete; with fault 12, an alert that a robot was not told.",
+            "Each fault proves that it bit, or is not in this table: wrong answers were met, a process died, the API was not "
+            "ready, and days were open for it.",
+            "During the faults of the source, and until all is whole again, no day was booked as complete that was not.",
             "Whole after: seconds from the end of the fault.",
         ],
     )

@@ -1,7 +1,7 @@
 """The stage: an installation with everything that `stock-assistant up` starts but the UI, a sandbox beside it, and the truth.
 
-Every fault has trading days of its own, older than a year, so that nothing else asks for them: what the sensor catches up by
-itself is the last year.
+Every fault has a stage of its own, so that none finds what another left behind. Its trading days are older than a year, so
+that nothing else asks for them: what the sensor catches up by itself is the last year.
 """
 
 from __future__ import annotations
@@ -35,17 +35,21 @@ from stock_assistant_pipelines.settings import Settings
 from stock_assistant_pipelines.tushare.transport import Transport
 from stock_assistant_pipelines.warehouse import embedded
 from stock_assistant_pipelines.warehouse.database import Database
+from stock_assistant_pipelines.warehouse.tables import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.sandbox.server import Running
 
 DATASETS = tuple(CATALOG[name] for name in ("suspend_d", "daily", "adj_factor"))
 """One whose days come many in a call, and two whose days come one in a call; suspensions and bars prove each other."""
+
+CALLS = 20_000
+"""How many calls the sandbox remembers."""
 
 PATIENCE = 600.0
 """Seconds after which something that should happen is taken not to."""
@@ -83,15 +87,23 @@ class Stage:
 
     def days(self, first: date, count: int) -> list[date]:
         """So many trading days from a day on."""
-        days = _ingest(self.truth, self.sandbox).calendar(CATALOG["daily"], [date.today()])  # noqa: DTZ011 - any day after
-        return days.between(first, date.today())[:count]  # noqa: DTZ011
+        with Transport(SecretStr(TOKEN), self.sandbox.url) as transport:
+            calendar = Ingest(self.truth, transport).calendar(CATALOG["daily"], [first])
+        return calendar.between(first, date.max)[:count]
 
     def learn(self, days: Sequence[date]) -> None:
         """Land these days undisturbed, into the other database."""
         for dataset in DATASETS:
-            for entry in _ingest(self.truth, self.sandbox).land(dataset, days):
-                if not entry.settled:
-                    raise Stuck(f"the undisturbed landing left {dataset.api} {entry.partition} {entry.status}")
+            land(self.truth, self.sandbox, dataset, days)
+            if not _by_day(self.truth, dataset, days):
+                raise Stuck(f"{dataset.api} has no row on these days: nothing could be lost")
+        self.sandbox.forget()
+
+    def know(self, day: date) -> None:
+        """Land a day undisturbed, and with it the calendar and the stocks, into the installation that is to be broken."""
+        land(self.engine, self.sandbox, CATALOG["trade_cal"], [])
+        for dataset in DATASETS:
+            land(self.engine, self.sandbox, dataset, [day])
         self.sandbox.forget()
 
     def backfill(self, days: Sequence[date], datasets: Sequence[Dataset] = DATASETS) -> Backfill:
@@ -119,12 +131,14 @@ class Stage:
         return [row for row in rows if row["partition"] in wanted]
 
     def get(self, path: str) -> Any:
-        """An answer of the API, a problem too."""
+        """An answer of the API, a problem too. Raises `Stuck` when there is none."""
         try:
             with urllib.request.urlopen(self.api + path, timeout=30) as response:
                 return json.load(response)
         except urllib.error.HTTPError as problem:
             return json.load(problem)
+        except OSError as error:
+            raise Stuck(f"the API does not answer {path}: {error}") from error
 
     def told(self, days: Sequence[date]) -> list[str]:
         """What the API and the runs' log say of these days."""
@@ -152,35 +166,45 @@ class Stage:
         return [
             f"{dataset.api} {day}"
             for dataset in DATASETS
-            for day in sorted(self._differing(dataset, days) | self._open(dataset, days))
+            for day in sorted({*differing(dataset, days, self.engine, self.truth), *self.open(dataset, days)})
         ]
 
     def whole(self, days: Sequence[date]) -> bool:
         """Whether every one of these days is booked as complete."""
-        return not any(self._open(dataset, days) for dataset in DATASETS)
+        return not any(self.open(dataset, days) for dataset in DATASETS)
+
+    def open(self, dataset: Dataset, days: Sequence[date]) -> set[str]:
+        """The days that are not booked as complete."""
+        with self.engine.connect() as connection:
+            return {day.isoformat() for day in days} - _complete(connection, dataset)
 
     def claimed(self, days: Sequence[date]) -> list[str]:
-        """The days that are booked as complete and do not hold what the undisturbed landing holds: there may be none, ever."""
-        return [
-            f"{dataset.api} {day} is booked as complete and is not"
-            for dataset in DATASETS
-            for day in sorted(self._differing(dataset, days) - self._open(dataset, days))
-        ]
+        """The days that are booked as complete and do not hold what the undisturbed landing holds: there may be none, ever.
 
-    def _differing(self, dataset: Dataset, days: Sequence[date]) -> set[str]:
-        return set(differing(dataset, days, self.engine, self.truth))
-
-    def _open(self, dataset: Dataset, days: Sequence[date]) -> set[str]:
-        query = "select partition from coverage where dataset = :api and status = 'complete'"
+        Books and rows are read of one moment: between two, a day may land.
+        """
+        lies = []
         with self.engine.connect() as connection:
-            complete = set(connection.execute(text(query), {"api": dataset.api}).scalars())
-        return {day.isoformat() for day in days} - complete
+            connection.execution_options(isolation_level="REPEATABLE READ")
+            for dataset in DATASETS:
+                true = _by_day(self.truth, dataset, days)
+                held = _rows_by_day(connection, dataset, days)
+                booked = _complete(connection, dataset)
+                wrong = [day for day in map(date.isoformat, days) if day in booked and held.get(day) != true.get(day)]
+                lies += [f"{dataset.api} {day} is booked as complete and is not" for day in wrong]
+        return lies
+
+    def asked(self, dataset: Dataset, days: Sequence[date]) -> list[dict[str, Any]]:
+        """The calls for these days, one day a call, oldest first."""
+        wanted = {f"{day:%Y%m%d}" for day in days}
+        calls = [call for call in self.sandbox.calls(CALLS) if call["api"] == dataset.api]
+        return [call for call in calls if call["params"].get("trade_date") in wanted]
 
     def run_processes(self) -> list[psutil.Process]:
         """The processes of the runs that are under way."""
         assert self.code.process is not None
         children = psutil.Process(self.code.process.pid).children(recursive=True)
-        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        return [child for child in children if "spawn_main" in _words(child)]
 
     def command(self, *words: str, about: str = "") -> list[str]:
         """Run `stock-assistant` as a user does, with the environment of the services; its last lines, or those about a word."""
@@ -204,12 +228,16 @@ class Stage:
             )
 
 
-def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
-    """Wait for a condition. Raises `Stuck` when it does not come true."""
+def until(
+    condition: Callable[[], Any], what: str, seconds: float = PATIENCE, meanwhile: Callable[[], Any] | None = None
+) -> Any:
+    """Wait for a condition, and look at something `meanwhile`. Raises `Stuck` when it does not come true."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         if time.monotonic() > deadline:
             raise Stuck(f"{what}: not within {seconds:.0f} s")
+        if meanwhile:
+            meanwhile()
         time.sleep(0.2)
     return value
 
@@ -264,8 +292,20 @@ def _surroundings(values: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _ingest(engine: Engine, sandbox: Running) -> Ingest:
-    return Ingest(engine, Transport(SecretStr(TOKEN), sandbox.url))
+def _words(process: psutil.Process) -> str:
+    """The command line of a process; none of one that has ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def land(engine: Engine, sandbox: Running, dataset: Dataset, days: Sequence[date]) -> None:
+    """Land days undisturbed. Raises `Stuck` when one is not complete."""
+    with Transport(SecretStr(TOKEN), sandbox.url) as transport:
+        for entry in Ingest(engine, transport).land(dataset, days):
+            if entry.status is not Status.COMPLETE:
+                raise Stuck(f"undisturbed, {dataset.api} {entry.partition} is {entry.status}: {entry.reason}")
 
 
 def differing(dataset: Dataset, days: Sequence[date], engine: Engine, truth: Engine) -> list[str]:
@@ -275,7 +315,17 @@ def differing(dataset: Dataset, days: Sequence[date], engine: Engine, truth: Eng
 
 
 def _by_day(engine: Engine, dataset: Dataset, days: Sequence[date]) -> dict[str, str]:
-    query = text(BY_DAY.format(grain=dataset.grain.value, api=dataset.api))
     with engine.connect() as connection:
-        rows = connection.execute(query, {"first": days[0], "last": days[-1]})
-        return {row.day: row.rows for row in rows}
+        return _rows_by_day(connection, dataset, days)
+
+
+def _rows_by_day(connection: Connection, dataset: Dataset, days: Sequence[date]) -> dict[str, str]:
+    """A checksum of the rows of each day that has any."""
+    query = text(BY_DAY.format(grain=dataset.grain.value, api=dataset.api))
+    rows = connection.execute(query, {"first": days[0], "last": days[-1]})
+    return {row.day: row.rows for row in rows}
+
+
+def _complete(connection: Connection, dataset: Dataset) -> set[str]:
+    query = "select partition from coverage where dataset = :api and status = 'complete'"
+    return set(connection.execute(text(query), {"api": dataset.api}).scalars())
