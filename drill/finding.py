@@ -76,7 +76,8 @@ def report(findings: Sequence[Finding]) -> Report:
             "or that are not booked as complete; with fault 12, an alert that a robot was not told.",
             "Each fault proves that it bit, or is not in this table: wrong answers were met, a process died, the API was not "
             "ready, and days were open for it.",
-            "During the faults of the source, and until all is whole again, no day was booked as complete that was not.",
+            "During the faults of the source, and in 1 and 4 until all was whole again, no day was booked as complete that "
+            "was not.",
             "Whole after: seconds from the end of the fault.",
         ],
     )

@@ -104,7 +104,7 @@ def _left_alone(stage: Stage, days: Sequence[date]) -> list[str]:
         raise Stuck(f"of {len(days)} days of daily {landed} are complete and {deferred} are deferred")
     if after > under_way:
         raise Stuck(f"{after} calls after the refusal: at most {under_way} were under way")
-    return [f"Tushare: daily was refused at call {refused + 1}; {after} more were under way then, and none came later"]
+    return [f"Tushare: daily was refused at call {refused + 1}; {after} calls followed, no more than were under way"]
 
 
 def _suffered(stage: Stage, backfill: Backfill, days: Sequence[date], befallen: Sequence[Dataset]) -> list[str]:
