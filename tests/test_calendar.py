@@ -112,3 +112,19 @@ def test_a_day_counts_from_the_minute_its_rows_are_published(when: datetime, lat
 def test_the_hour_is_that_of_shanghai_wherever_the_clock_stands() -> None:
     assert WEEK.latest(datetime(2026, 3, 9, 7, 59, tzinfo=UTC), CLOSE) == FRIDAY
     assert WEEK.latest(datetime(2026, 3, 9, 8, 0, tzinfo=UTC), CLOSE) == MONDAY
+
+
+def test_report_periods_end_with_the_quarters() -> None:
+    assert clock.periods(date(2025, 3, 31), date(2025, 12, 31)) == [
+        date(2025, 3, 31),
+        date(2025, 6, 30),
+        date(2025, 9, 30),
+        date(2025, 12, 31),
+    ]
+    assert clock.periods(date(2025, 4, 1), date(2025, 6, 29)) == []
+    assert [clock.is_period(date(2025, 6, 30)), clock.is_period(date(2025, 6, 29))] == [True, False]
+
+
+def test_a_period_is_over_when_its_last_day_is() -> None:
+    assert clock.over(datetime(2026, 3, 31, 23, 59, tzinfo=SHANGHAI)) == date(2026, 3, 30)
+    assert clock.over(datetime(2026, 3, 31, 16, 0, tzinfo=UTC)) == date(2026, 3, 31), "it is April in Shanghai"

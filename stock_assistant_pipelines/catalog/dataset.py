@@ -250,12 +250,14 @@ class Companies:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Complete = every call was answered: nothing says which companies have rows."""
+    """Complete = every stock was asked: nothing says which companies have rows."""
+
+    stocks: str = "stock_basic"
 
     @property
     def reads(self) -> tuple[str, ...]:
         """The datasets that this is computed from."""
-        return ()
+        return (self.stocks,)
 
 
 Expected = EveryDay | NeverFewer | Listed | Unexplained | Followed | Disclosed | Companies | Answered
@@ -375,6 +377,11 @@ class Dataset:
     def by_period(self) -> bool:
         """Whether there is a partition per report period."""
         return self.grain is Grain.REPORT_PERIOD
+
+    @property
+    def dated(self) -> bool:
+        """Whether there is a partition per day of some kind: a trading day, or the last one of a report period."""
+        return self.grain is not Grain.SNAPSHOT
 
     @property
     def flows(self) -> tuple[str, ...]:

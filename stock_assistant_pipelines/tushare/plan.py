@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from stock_assistant_pipelines.catalog.dataset import Dataset, PerCode, PerDay, PerPeriod, PerRange, Whole
 from stock_assistant_pipelines.tushare.decode import compact
+from stock_assistant_pipelines.tushare.errors import PermissionDenied
 from stock_assistant_pipelines.tushare.patch import Patching
 
 if TYPE_CHECKING:
@@ -96,6 +97,14 @@ def estimate(dataset: Dataset, calls: Sequence[Call], *, calls_per_minute: int |
         rows=_sum(call.rows for call in calls),
         minutes=answers / calls_per_minute if calls_per_minute else None,
     )
+
+
+def too_few(dataset: Dataset, points: int | None) -> PermissionDenied | None:
+    """The refusal that is foreseen for a token of so many points; None where it may ask, or nobody knows them."""
+    if points is None or points >= dataset.points:
+        return None
+    reason = f"asks for {dataset.points} points, and TUSHARE_POINTS is {points}: it was not asked for"
+    return PermissionDenied(dataset.api, reason)
 
 
 def _cap(dataset: Dataset) -> int:

@@ -224,7 +224,7 @@ def test_a_snapshot_reads_nothing() -> None:
 def test_what_a_report_period_holds_is_computed_from_the_disclosure_plan_and_the_stocks() -> None:
     assert filings(expected=Disclosed()).reads == ("disclosure_date", "stock_basic")
     assert filings(expected=Companies()).reads == ("stock_basic",)
-    assert filings().reads == ()
+    assert filings().reads == ("stock_basic",)
 
 
 def test_every_day_is_counted_from_the_first_session_unless_the_declaration_says_otherwise() -> None:
