@@ -17,7 +17,6 @@ from api.problems import Problem
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import FIRST_PERIOD
-from stock_assistant_pipelines.catalog.finance import FINANCE
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, SNAPSHOT, Status
 
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 
     from api.standing import Standing
     from stock_assistant_pipelines.catalog.dataset import Dataset
-
-DATASETS: Mapping[str, Dataset] = {**CATALOG, **{dataset.api: dataset for dataset in FINANCE}}
-"""Every dataset that is served."""
 
 LISTED = ("partition", "status", "expected", "landed", "missing", "missing_keys", "reason", "source", "landed_at")
 """The columns of a partition that are shown."""
@@ -121,10 +117,10 @@ async def list_datasets(
 ) -> list[dict[str, Any]]:
     """Every dataset of the catalog: what a row is, and how much of it has landed, by status."""
     async with database.read() as connection:
-        covered = await _summaries(connection, DATASETS)
+        covered = await _summaries(connection, CATALOG)
         judged = {one.dataset: one for one in await freshness.read(connection)}
     _mark(response, covered)
-    return [_summary(dataset, covered[dataset.api], judged) for dataset in DATASETS.values()]
+    return [_summary(dataset, covered[dataset.api], judged) for dataset in CATALOG.values()]
 
 
 @router.get(
@@ -186,10 +182,10 @@ async def read_coverage(
 
 def declared(name: str) -> Dataset:
     """The declaration of a dataset, or a problem that lists which there are."""
-    if name not in DATASETS:
-        detail = f"There is no dataset {name[:40]!r}. There are {', '.join(DATASETS)}."
+    if name not in CATALOG:
+        detail = f"There is no dataset {name[:40]!r}. There are {', '.join(CATALOG)}."
         raise Problem(problems.UNKNOWN_DATASET, detail)
-    return DATASETS[name]
+    return CATALOG[name]
 
 
 async def stands_between(connection: AsyncConnection, dataset: Dataset, first: date, last: date) -> Standing:

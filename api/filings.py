@@ -13,9 +13,9 @@ from api import answers, as_of, parameters, problems, report_parameters, standin
 from api.answers import SOURCE_HEADER, TableAnswer, as_json
 from api.as_of import KnownMeta
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
-from api.datasets import DATASETS
 from api.stocks import Code, require_known, well_formed
 from stock_assistant_pipelines import calendar
+from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import FIRST_PERIOD
 from stock_assistant_pipelines.warehouse.tables import CODE, METADATA
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
 
-DIVIDEND, FORECAST, DISCLOSURE_DATE = (DATASETS[name] for name in ("dividend", "forecast", "disclosure_date"))
+DIVIDEND, FORECAST, DISCLOSURE_DATE = (CATALOG[name] for name in ("dividend", "forecast", "disclosure_date"))
 
 SUMS: Mapping[str, TypeEngine[Any]] = {
     CODE: Text(),

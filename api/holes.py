@@ -26,12 +26,13 @@ router = APIRouter(tags=["datasets"])
 
 
 class Hole(BaseModel):
-    """A trading day that is not whole."""
+    """A trading day or report period that is not whole."""
 
-    trade_date: date
+    trade_date: date | None = Field(description="The trading day; null where it is a report period.")
+    period: date | None = Field(description="The report period; null where it is a trading day.")
     status: str = Field(description="`missing`: no row is there. `partial`: some are.")
     rows: int = Field(description="Rows that are there.")
-    expected: int | None = Field(description="Keys that a complete day holds; null while nobody can tell.")
+    expected: int | None = Field(description="Keys that a complete partition holds; null while nobody can tell.")
     missing: int | None = Field(description="Keys that are not there; null while nobody can tell.")
     missing_keys: list[str] | None = Field(
         description="Which, `keys` of them at the most; null when all are, or nobody can tell."
@@ -46,7 +47,9 @@ class HolesAnswer(BaseModel):
     as_of: str = Field(description="The time in Asia/Shanghai.")
     start: date | None = Field(description="The first day that was looked at; null when nothing has landed.")
     end: date | None = Field(description="The last one.")
-    total: int = Field(description="Trading days that are not booked as whole, or hold another number of rows.")
+    total: int = Field(
+        description="Trading days or report periods that are not booked as whole, or hold another number of rows."
+    )
     limit: int
     offset: int
     holes: list[Hole]
@@ -60,8 +63,9 @@ class HolesAnswer(BaseModel):
 async def read_holes(
     database: ReadOnly, dataset: Name, asked: Annotated[parameters.Partitions, Query()]
 ) -> HolesAnswer:
-    """The trading days and keys that should be there and are not, oldest first, told by the calendar, by what is expected and
-    by the rows that are in the table now. By default from the first day that is kept to the last published one.
+    """The trading days or report periods, and keys, that should be there and are not, oldest first, told by the calendar, by
+    what is expected and by the rows that are in the table now. By default from the first day that is kept to the last
+    published one.
 
     A dataset without a time axis has none. `stock-assistant holes --fix` lands exactly what is named here.
     """
@@ -78,20 +82,21 @@ def _answer(connection: Connection, dataset: Dataset, asked: parameters.Partitio
         "limit": asked.limit,
         "offset": asked.offset,
     }
-    first = (asked.start or holes.kept_since(connection, dataset)) if dataset.partitioned else None
+    first = (asked.start or holes.kept_since(connection, dataset)) if dataset.dated else None
     if first is None:
         return HolesAnswer(**told, start=None, end=None, total=0, holes=[])
     last = min(asked.last, holes.published(dataset, now))
     suspects = holes.suspects(connection, dataset, first, last)
     page = suspects[asked.offset : asked.offset + asked.limit]
     found = holes.find(connection, dataset, page, today=now.astimezone(SHANGHAI).date())
-    shown = [_hole(hole, asked.keys) for hole in found]
+    shown = [_hole(dataset, hole, asked.keys) for hole in found]
     return HolesAnswer(**told, start=first, end=last, total=len(suspects), holes=shown)
 
 
-def _hole(hole: holes.Hole, keys: int) -> Hole:
+def _hole(dataset: Dataset, hole: holes.Hole, keys: int) -> Hole:
     return Hole(
-        trade_date=hole.day,
+        trade_date=None if dataset.by_period else hole.day,
+        period=hole.day if dataset.by_period else None,
         status=hole.status,
         rows=hole.rows,
         expected=hole.expected,

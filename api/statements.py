@@ -14,10 +14,10 @@ from api import answers, as_of, problems, report_parameters, standing
 from api.answers import SOURCE_HEADER, TableAnswer, as_json
 from api.as_of import KnownMeta
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
-from api.datasets import DATASETS
 from api.problems import Problem
 from api.stocks import Code, require_known, well_formed
 from stock_assistant_pipelines import calendar
+from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import FIRST_PERIOD
 from stock_assistant_pipelines.warehouse.tables import CODE, COVERAGE, SETTLED
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.catalog.dataset import Dataset
 
 STATEMENTS = {
-    "income": DATASETS["income"],
-    "balancesheet": DATASETS["balancesheet"],
-    "cashflow": DATASETS["cashflow"],
-    "indicators": DATASETS["fina_indicator"],
+    "income": CATALOG["income"],
+    "balancesheet": CATALOG["balancesheet"],
+    "cashflow": CATALOG["cashflow"],
+    "indicators": CATALOG["fina_indicator"],
 }
 """Datasets by the name that they have in a path."""
 

@@ -172,7 +172,7 @@ class Scene:
         self.answers = {day: msgspec.json.encode(market.of_day(DAILY, day)) for day in self.days}
         self.last_rows = len(market.of_day(DAILY, self.days[-1]))
         self.ours = Ours(engine)
-        ground.book_history(engine, list(CATALOG.values()), past[-1])
+        ground.book_history(engine, [each for each in CATALOG.values() if not each.by_period], past[-1])
         with engine.begin() as connection:
             connection.execute(text("alter table daily set (autovacuum_enabled = off)"))
         self.young = {}

@@ -59,7 +59,7 @@ def fill(engine: Engine, market: Market, days: int, stocks: int) -> History:
         codes = list(connection.execute(text(oldest), {"stocks": stocks}).scalars())
     for dataset in (DAILY, ADJ_FACTOR):
         ground.fill(engine, market, dataset, market.days[-days:], codes)
-    ground.book_history(engine, list(CATALOG.values()), market.days[-1])
+    ground.book_history(engine, [each for each in CATALOG.values() if not each.by_period], market.days[-1])
     ground.vacuum(engine)
     query = """
         select ts_code, count(*), min(trade_date), max(trade_date), sum(count(*)) over (),

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from stock_assistant_pipelines.calendar import Calendar, weekdays
+from stock_assistant_pipelines.calendar import Calendar, over, periods, weekdays
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Listed, NeverFewer
+from stock_assistant_pipelines.inquiry import inquire
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.plan import Estimate, estimate, plan
 from stock_assistant_pipelines.warehouse import coverage
@@ -41,13 +42,15 @@ class Target:
     refetch: bool = False
 
     def days(self, dataset: Dataset, now: datetime) -> list[date]:
-        """The weekdays of a dataset, as far as they are published; newest first."""
+        """The weekdays of a dataset, as far as they are published, or its report periods that have ended; newest first."""
+        if dataset.by_period:
+            return periods(self.first, min(self.last, over(now)))[::-1]
         return list(reversed(weekdays(self.first, min(self.last, published(dataset, now)))))
 
     def partitions(self, now: datetime) -> dict[str, int]:
         """How many partitions each dataset has."""
         known = [CATALOG[name] for name in self.datasets]
-        return {each.api: len(self.days(each, now)) if each.partitioned else 1 for each in known}
+        return {each.api: len(self.days(each, now)) if each.dated else 1 for each in known}
 
     @property
     def covered(self) -> ColumnElement[bool]:
@@ -63,7 +66,7 @@ class Part:
 
     dataset: Dataset
     days: tuple[date, ...]
-    """The weekdays that are asked for or booked as closed, newest first; none of a snapshot."""
+    """The weekdays that are asked for or booked as closed, or the report periods, newest first; none of a snapshot."""
     settled: int
     """The weekdays that are complete or closed, and are skipped."""
     estimate: Estimate
@@ -76,7 +79,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What one Dagster backfill lands: some datasets over a range of days of one year, or the snapshots."""
+    """What one Dagster backfill lands: the snapshots, a dataset's report periods, or some datasets over days of one year."""
 
     datasets: tuple[Dataset, ...]
     first: date | None = None
@@ -110,13 +113,23 @@ class Outlook:
 
     @property
     def slices(self) -> list[Slice]:
-        """In which order it is done: the snapshots, and then year by year, the newest first."""
-        snapshots = tuple(part.dataset for part in self.parts if not part.dataset.partitioned)
-        years = sorted({day.year for part in self.parts for day in part.days}, reverse=True)
-        return ([Slice(snapshots)] if snapshots else []) + [self._year(year) for year in years]
+        """In which order it is done: the snapshots, then year by year, the newest first, and then the reports.
 
-    def _year(self, year: int) -> Slice:
-        wanted = {part.dataset: [day for day in part.days if day.year == year] for part in self.parts}
+        All report periods of a dataset at once, since one answer about a stock tells of all; each dataset by itself, since
+        each interface has its own minutes.
+        """
+        snapshots = tuple(part.dataset for part in self.parts if not part.dataset.dated)
+        daily = [part for part in self.parts if part.dataset.partitioned]
+        years = sorted({day.year for part in daily for day in part.days}, reverse=True)
+        reports = [part for part in self.parts if part.dataset.by_period]
+        return [
+            *([Slice(snapshots)] if snapshots else []),
+            *(self._year(daily, year) for year in years),
+            *(Slice((part.dataset,), min(part.days), max(part.days)) for part in reports),
+        ]
+
+    def _year(self, parts: Sequence[Part], year: int) -> Slice:
+        wanted = {part.dataset: [day for day in part.days if day.year == year] for part in parts}
         days = [day for each in wanted.values() for day in each]
         return Slice(tuple(dataset for dataset, each in wanted.items() if each), min(days), max(days))
 
@@ -140,6 +153,12 @@ def look_ahead(
     complete = 0
     known = True
     for dataset in (CATALOG[name] for name in target.datasets):
+        if dataset.by_period:
+            ended = target.days(dataset, now)
+            told = _reports(connection, dataset, ended, now, limits, refetch=target.refetch)
+            complete += told.settled
+            parts += [told] if told.days else []
+            continue
         if dataset.calendar is None:
             if part := _snapshot(connection, dataset, now, limits, named=dataset.api in named):
                 parts.append(part)
@@ -168,6 +187,18 @@ def _snapshot(connection: Connection, dataset: Dataset, now: datetime, limits: L
     twice = isinstance(dataset.expected, NeverFewer) and not settled  # the first answer is confirmed by a second
     calls = len(plan(dataset, (), Calendar({}))) * (2 if twice else 1)
     return Part(dataset, (), 0, Estimate(calls, None, calls / limits.per_minute(dataset.api)))
+
+
+def _reports(
+    connection: Connection, dataset: Dataset, ended: Sequence[date], now: datetime, limits: Limits, *, refetch: bool
+) -> Part:
+    """What is left of a dataset's report periods, priced as one run does it."""
+    booked = coverage.entries(connection, dataset, ended)
+    left = [period for period in ended if refetch or not (period in booked and booked[period].settled)]
+    today = now.astimezone(SHANGHAI).date()
+    inquiry = inquire(connection, dataset, left, today=today, points=limits.points, everything=refetch)
+    taken = inquiry.estimate(calls_per_minute=limits.per_minute(dataset.api))
+    return Part(dataset, tuple(left), len(ended) - len(left), taken)
 
 
 def _days(

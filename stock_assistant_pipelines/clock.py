@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from stock_assistant_pipelines.calendar import weekdays
+from stock_assistant_pipelines.calendar import periods, weekdays
 from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.warehouse.coverage import INCOMPLETE, ORDINARY
 from stock_assistant_pipelines.warehouse.tables import Status
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ PAUSE, LONGEST_PAUSE = timedelta(minutes=30), timedelta(days=1)
 EVENING = time(20, 0)
 """When snapshots and the recent days are asked for again: after every dataset should be whole."""
 
-INCOMPLETE = frozenset({Status.PARTIAL, Status.LATE, Status.EMPTY})
-"""What an answer was judged to be, and the source may complete within a few days."""
+OPEN_FOR = 365
+"""Days after which a report that is still missing is not waited for any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,24 @@ def due_snapshot(entry: Booked | None, now: datetime) -> Due:
 def outdated(landed_at: datetime, now: datetime) -> bool:
     """Whether two evenings went by without a whole answer for a snapshot: by then it was asked for again and again."""
     return landed_at < _last_evening(_last_evening(now) - timedelta(seconds=1))
+
+
+def may_be_open(today: date) -> list[date]:
+    """The report periods that companies may be disclosing, newest first: from the day after their end, for a year."""
+    return periods(today - timedelta(days=OPEN_FOR), today - timedelta(days=1))[::-1]
+
+
+def due_periods(booked: Mapping[date, Booked], now: datetime) -> Due:
+    """Tell which report periods are to be asked for again: those that an error kept from being complete, after its pause.
+
+    What merely lacks reports is not: the evening asks for those of open periods.
+    """
+    again = [
+        period
+        for period, entry in booked.items()
+        if not entry.settled and entry.cause not in ORDINARY and now >= again_at(entry)
+    ]
+    return Due(tuple(sorted(again, reverse=True)))
 
 
 def again_at(entry: Booked) -> datetime:

@@ -15,10 +15,12 @@ from stock_assistant_pipelines import calendar as clock
 from stock_assistant_pipelines.calendar import Calendar
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Whole
+from stock_assistant_pipelines.clock import may_be_open
+from stock_assistant_pipelines.filings import Filings
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.decode import by_day, complete_rows, unique, wire_types
-from stock_assistant_pipelines.tushare.errors import BadToken, IpLimit, PermissionDenied, Throttled, TushareError
-from stock_assistant_pipelines.tushare.plan import Call, plan
+from stock_assistant_pipelines.tushare.errors import HOPELESS, TushareError
+from stock_assistant_pipelines.tushare.plan import DEFAULT_CAP, Call, plan, too_few
 from stock_assistant_pipelines.warehouse import coverage
 from stock_assistant_pipelines.warehouse.coverage import Coverage
 from stock_assistant_pipelines.warehouse.partition import (
@@ -28,6 +30,7 @@ from stock_assistant_pipelines.warehouse.partition import (
     land_day,
     land_snapshot,
     needs_confirmation,
+    status_of,
 )
 from stock_assistant_pipelines.warehouse.tables import CODE, METADATA, SNAPSHOT, Status
 
@@ -43,9 +46,6 @@ if TYPE_CHECKING:
 
 ALL: Mapping[date, Sequence[str]] = MappingProxyType({})
 """No day of which only the missing keys are asked for."""
-
-HOPELESS = (BadToken, PermissionDenied, IpLimit, Throttled)
-"""After one of these, no further call of this dataset is made: the answer would be the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,15 +147,25 @@ class Ingest:
     now: Callable[[], datetime] = clock.now
 
     def land(
-        self, dataset: Dataset, days: Sequence[date] = (), *, since: datetime | None = None, whole: bool = True
+        self,
+        dataset: Dataset,
+        days: Sequence[date] = (),
+        *,
+        since: datetime | None = None,
+        whole: bool = True,
+        begun: datetime | None = None,
     ) -> Iterator[Coverage]:
-        """Land these trading days (or the snapshot), and yield each partition's coverage as it is done.
+        """Land these trading days or report periods (or the snapshot), and yield each partition's coverage as it is done.
 
         What completeness rests on is landed first: the calendar, the stocks of that day, and the dataset that proves this
         one. Partitions that were settled at `since` or later are not asked for again. Of a day that is known to lack some
-        keys those alone are asked for where that takes no more calls, unless `whole`. A partition that fails is booked
-        and yielded with its reason; only a broken database or a mixed source raises.
+        keys those alone are asked for where that takes no more calls, unless `whole`. Of report periods, what was
+        answered for since `begun` is not asked again. A partition that fails is booked and yielded with its reason; only a
+        broken database or a mixed source raises.
         """
+        if dataset.by_period:
+            yield from self._periods(dataset, days, since, begun or (since if whole else None), whole=whole)
+            return
         if not dataset.partitioned:
             known = self._entries(dataset, [None]).get(None)
             yield known if known and _settled_since(known, since) else self._snapshot(dataset)
@@ -186,6 +196,49 @@ class Ingest:
             yield from judged  # by what they rest on, which was not there before
             todo = [day for day in todo if now.get(day) not in judged]
             yield from self._days(dataset, todo, calendar, {} if whole else coverage.lacking(now))
+
+    def _periods(
+        self, dataset: Dataset, periods: Sequence[date], since: datetime | None, begun: datetime | None, *, whole: bool
+    ) -> Iterator[Coverage]:
+        """Land these report periods, as far as they have ended."""
+        settled = self._entries(dataset, periods)
+        todo = []
+        for period in periods:
+            entry = settled.get(period)
+            if entry and _settled_since(entry, since):
+                yield entry
+            elif period > clock.over(self.now()):
+                reason = "has not ended: it was not asked for"
+                key = period.isoformat()
+                yield Coverage(dataset.api, key, Status.EMPTY, self.now(), cause="unpublished", reason=reason)
+            else:
+                todo.append(period)
+        if todo:
+            self.prepare_periods(dataset, todo)
+            now = self._entries(dataset, todo)
+            judged = [entry for entry in now.values() if _settled_since(entry, since)]
+            yield from judged  # by what they rest on, which was not there before
+            todo = [period for period in todo if now.get(period) not in judged]
+            yield from self.filings.land(dataset, todo, begun=begun, whole=whole)
+
+    @property
+    def filings(self) -> Filings:
+        """The walk of report periods."""
+        return Filings(self.engine, self._fetch, self.now, self.concurrency, self.points, self.run_id)
+
+    def prepare_periods(self, dataset: Dataset, periods: Sequence[date]) -> None:
+        """Land what the completeness of these periods rests on: the stocks of today, and the plan where it is not there."""
+        for name in dataset.expected.reads:
+            read = CATALOG[name]
+            if not read.by_period:
+                self._renew(read, self.now().date())
+                continue
+            entries = self._entries(read, periods)
+            today = self.now().astimezone(SHANGHAI).date()
+            absent = [period for period in periods if not is_told(entries.get(period), period, today)]
+            if absent:
+                for _ in self._periods(read, absent, None, None, whole=True):
+                    pass
 
     def reviewed(self, dataset: Dataset, landed: Sequence[Coverage]) -> list[Coverage]:
         """These results as they stand now: a later landing may have shown that a settled one is not complete after all."""
@@ -222,14 +275,18 @@ class Ingest:
         for name in dataset.expected.reads:
             read = CATALOG[name]
             if not read.partitioned:
-                entry = self._entries(read, [None]).get(None)
-                if not (entry and entry.settled and entry.landed_at.astimezone(SHANGHAI).date() >= newest):
-                    self._snapshot(read)
+                self._renew(read, newest)
                 continue
             entries = self._entries(read, days)
             unsettled = [day for day in days if not (day in entries and entries[day].settled)]
             for _ in self._days(read, unsettled, calendar):
                 pass
+
+    def _renew(self, snapshot: Dataset, newest: date) -> None:
+        """Land a snapshot that is not complete, or older than this day."""
+        entry = self._entries(snapshot, [None]).get(None)
+        if not (entry and entry.settled and entry.landed_at.astimezone(SHANGHAI).date() >= newest):
+            self._snapshot(snapshot)
 
     def _entries(self, dataset: Dataset, days: Iterable[date | None]) -> dict[date | None, Coverage]:
         with self.engine.connect() as connection:
@@ -239,7 +296,7 @@ class Ingest:
         return book_failure(self.engine, dataset, day, reason, status, cause=cause, at=self.now(), run_id=self.run_id)
 
     def _refused(self, dataset: Dataset, day: date | None, error: TushareError) -> Coverage:
-        return self._failure(dataset, day, str(error), _status(error), error.cause)
+        return self._failure(dataset, day, str(error), status_of(error), error.cause)
 
     def _days(
         self, dataset: Dataset, days: Sequence[date], calendar: Calendar, missing: Mapping[date, Sequence[str]] = ALL
@@ -357,10 +414,17 @@ class Ingest:
         return by_day(dataset, rows, min(call.days), max(call.days)), answer.calls, answer.source
 
     def _fetch(self, dataset: Dataset, call: Call) -> Answer:
-        if self.points is not None and self.points < dataset.points:
-            reason = f"asks for {dataset.points} points, and TUSHARE_POINTS is {self.points}: it was not asked for"
-            raise PermissionDenied(dataset.api, reason)
-        return self.transport.fetch(call.api, dict(call.params), wire_types(dataset), row_cap=dataset.row_cap)
+        if refusal := too_few(dataset, self.points):
+            raise refusal
+        cap = dataset.row_cap if call.api == dataset.api else DEFAULT_CAP
+        return self.transport.fetch(call.api, dict(call.params), wire_types(dataset), row_cap=cap)
+
+
+def is_told(entry: Coverage | None, period: date, today: date) -> bool:
+    """Whether a plan was answered for; that of a period which may be open, today."""
+    if entry is None or entry.status not in coverage.JUDGED:
+        return False
+    return period not in may_be_open(today) or entry.landed_at.astimezone(SHANGHAI).date() >= today
 
 
 def _settled_since(entry: Coverage, since: datetime | None) -> bool:
@@ -370,13 +434,3 @@ def _settled_since(entry: Coverage, since: datetime | None) -> bool:
 def _keys(dataset: Dataset, rows: Iterable[Row]) -> set[Any]:
     positions = [dataset.fields.index(name) for name in dataset.key]
     return {tuple(row[at] for at in positions) for row in rows}
-
-
-def _status(error: TushareError) -> Status:
-    match error:
-        case PermissionDenied():
-            return Status.DISABLED
-        case Throttled():
-            return Status.DEFERRED
-        case _:
-            return Status.FAILED

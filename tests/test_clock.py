@@ -16,8 +16,10 @@ from stock_assistant_pipelines.clock import (
     REACH,
     again_at,
     due,
+    due_periods,
     due_snapshot,
     evening,
+    may_be_open,
     publications,
 )
 from stock_assistant_pipelines.settings import SHANGHAI
@@ -218,3 +220,43 @@ def test_a_pause_is_never_shorter_than_half_an_hour_but_for_the_end_of_a_days_qu
 ) -> None:
     pause = again_at(tried(status, when, attempts)) - when
     assert timedelta(minutes=30) <= pause <= LONGEST_PAUSE
+
+
+# Reports
+
+
+@pytest.mark.parametrize(
+    ("today", "newest"),
+    [
+        (date(2026, 3, 31), date(2025, 12, 31)),
+        (date(2026, 4, 1), date(2026, 3, 31)),
+        (date(2026, 7, 1), date(2026, 6, 30)),
+        (date(2026, 10, 1), date(2026, 9, 30)),
+        (date(2027, 1, 1), date(2026, 12, 31)),
+    ],
+)
+def test_a_period_may_be_open_from_the_day_after_its_end_for_a_year(today: date, newest: date) -> None:
+    found = may_be_open(today)
+    assert (len(found), found[0]) == (4, newest)
+    assert found == sorted(found, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "cause", "after", "asked"),
+    [
+        (Status.DEFERRED, "Throttled day", timedelta(hours=3), False),
+        (Status.DEFERRED, "Throttled day", timedelta(hours=5), True),
+        (Status.FAILED, "HttpStatusError 502", timedelta(minutes=59), False),
+        (Status.FAILED, "HttpStatusError 502", timedelta(minutes=60), True),
+        (Status.PARTIAL, "HttpStatusError 502", timedelta(minutes=60), True),
+        (Status.PARTIAL, "partial", timedelta(days=3), False),
+        (Status.EMPTY, "empty", timedelta(days=3), False),
+        (Status.COMPLETE, None, timedelta(days=3), False),
+    ],
+)
+def test_a_period_is_caught_up_when_an_error_kept_it_from_being_complete(
+    status: Status, cause: str | None, after: timedelta, asked: bool
+) -> None:
+    tried_at = at(2026, 3, 4, 20, 0)
+    booked = {date(2025, 9, 30): Booked(status, tried_at, 1, cause)}
+    assert bool(due_periods(booked, tried_at + after)) is asked

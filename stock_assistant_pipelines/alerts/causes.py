@@ -13,9 +13,10 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from stock_assistant_pipelines.clock import REACH, outdated
+from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.clock import REACH, may_be_open, outdated
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.warehouse.coverage import DOUBTS
+from stock_assistant_pipelines.warehouse.coverage import INCOMPLETE, ORDINARY
 from stock_assistant_pipelines.warehouse.freshness import Age
 from stock_assistant_pipelines.warehouse.tables import SNAPSHOT, Status
 
@@ -66,11 +67,6 @@ NO_ANSWER = re.compile(r"TransportError|HttpStatusError (5\d\d|408)")
 """What the coverage calls them."""
 
 REFUSALS = frozenset({"BadToken", "IpLimit", "PermissionDenied"})
-
-INCOMPLETE = frozenset({Status.PARTIAL, Status.LATE, Status.EMPTY})
-
-ORDINARY = frozenset({None, *INCOMPLETE, *DOUBTS})
-"""The causes in the coverage that say no more than that something is missing, or not believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +182,13 @@ def _incomplete(standing: Standing) -> Iterator[Cause]:
 
 
 def _given_up(standing: Standing, each: Unsettled) -> bool:
-    """Whether the partitions are snapshots, or days before the last trading days, which are asked for again."""
+    """Whether the partitions are snapshots, or days before the last trading days, which are asked for again.
+
+    Reports of an open period are waited for: they come a little after the plan says so, and are given up after some evenings.
+    """
+    if CATALOG[each.dataset].by_period:
+        today = standing.now.astimezone(SHANGHAI).date()
+        return each.attempts >= TRIES or each.last < may_be_open(today)[-1].isoformat()
     recent = standing.recent.get(each.dataset)
     window = recent.window(standing.now) if recent else []
     return not window or each.last < window[0].isoformat()

@@ -131,7 +131,7 @@ def _unsettled(connection: Connection, since: date) -> list[Unsettled]:
 def _snapshots(connection: Connection) -> dict[str, datetime]:
     """When the snapshots landed that are whole: of a refresh that fails the coverage says nothing."""
     table = COVERAGE.c
-    names = [dataset.api for dataset in CATALOG.values() if dataset.calendar is None]
+    names = [dataset.api for dataset in CATALOG.values() if not dataset.dated]
     whole = (table.partition == SNAPSHOT, table.status == Status.COMPLETE, table.dataset.in_(names))
     return dict(connection.execute(select(table.dataset, table.landed_at).where(*whole)).tuples().all())
 

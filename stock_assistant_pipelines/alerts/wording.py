@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.alerts.causes import Kind
+from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import SNAPSHOT
 
@@ -168,7 +169,8 @@ def _subject(cause: Cause) -> str:
     names += f" + {len(cause.affected) - NAMED}" if len(cause.affected) > NAMED else ""
     known = SUBJECTS.get(cause.word) or SUBJECTS.get(cause.word.split()[0])
     if known is None and cause.kind in {Kind.LATE, Kind.PARTIAL}:
-        return f"{names}, {_count(cause.partitions)}" if cause.affected[0].first != SNAPSHOT else names
+        first = cause.affected[0]
+        return names if first.first == SNAPSHOT else f"{names}, {_count(cause.partitions, first.dataset)}"
     status = cause.word.partition(" ")[2] if cause.word not in SUBJECTS else ""
     return f"{known or cause.word}{f' ({status})' if known and status else ''}: {names}"
 
@@ -178,11 +180,13 @@ def _line(each: Affected) -> str:
     if each.first == each.last:
         return each.dataset if each.first == SNAPSHOT else f"{each.dataset}: {each.first}"
     last = each.last if each.last != SNAPSHOT else "…"
-    return f"{each.dataset}: {_count(each.partitions)}, {each.first} … {last}"
+    return f"{each.dataset}: {_count(each.partitions, each.dataset)}, {each.first} … {last}"
 
 
-def _count(days: int) -> str:
-    return f"{days:,} 天 day{'' if days == 1 else 's'}"
+def _count(partitions: int, dataset: str) -> str:
+    """So many trading days, or report periods."""
+    noun = "期 period" if CATALOG[dataset].by_period else "天 day"
+    return f"{partitions:,} {noun}{'' if partitions == 1 else 's'}"
 
 
 def _advice(cause: Cause) -> tuple[str, str]:

@@ -65,7 +65,7 @@ def datasets() -> None:
 
     for dataset in CATALOG.values():
         click.echo(
-            f"{dataset.api:<12} {dataset.grain:<11} {dataset.points:>5} points  {dataset.title} ({dataset.title_zh})"
+            f"{dataset.api:<15} {dataset.grain:<11} {dataset.points:>5} points  {dataset.title} ({dataset.title_zh})"
         )
 
 

@@ -24,6 +24,7 @@ from stock_assistant_pipelines.cli import services
 from stock_assistant_pipelines.cli.progress import follow, verdict
 from stock_assistant_pipelines.cli.services import ServiceError
 from stock_assistant_pipelines.cli.up import announce_sandbox, stopped_by_signal
+from stock_assistant_pipelines.settings import SANDBOX_POINTS
 from stock_assistant_pipelines.tushare.quota import Limits
 from stock_assistant_pipelines.warehouse.database import available
 from stock_assistant_pipelines.warehouse.embedded import conninfo
@@ -194,7 +195,8 @@ def _dagster(settings: Settings, database: Database) -> Iterator[Dagster]:
 
 
 def _outlook(engine: Engine, settings: Settings, target: Target, asked: Asked) -> Outlook:
-    limits = Limits(settings.tushare_points, settings.tushare_calls_per_minute or None)
+    points = int(SANDBOX_POINTS) if settings.sandboxed else settings.tushare_points
+    limits = Limits(points, settings.tushare_calls_per_minute or None)
     with engine.connect() as connection:
         return look_ahead(connection, target, calendar.now(), limits, named=asked.names)
 
@@ -210,13 +212,13 @@ def _show(out: Console, outlook: Outlook, target: Target) -> None:
     """What is left to do, and what it takes."""
     table = Table(title=f"{target.first} to {target.last}", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("dataset")
-    for heading in ("days to land", "skipped", "calls", "rows", "minutes"):
+    for heading in ("to land", "skipped", "calls", "rows", "minutes"):
         table.add_column(heading, justify="right")
     for part in outlook.parts:
         taken = part.estimate
         table.add_row(
             part.dataset.api,
-            f"{len(part.days):,}" if part.dataset.partitioned else "all",
+            f"{len(part.days):,}" if part.dataset.dated else "all",
             f"{part.settled:,}",
             f"{taken.calls:,}",
             "?" if taken.rows is None else f"{taken.rows:,}",

@@ -15,9 +15,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, not_, or_, select
 
-from stock_assistant_pipelines.calendar import now
+from stock_assistant_pipelines.calendar import now, over, periods
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.cli import services
 from stock_assistant_pipelines.cli.up import announce_sandbox, stopped_by_signal
@@ -29,10 +29,12 @@ from stock_assistant_pipelines.warehouse.holes import published_by_all
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, SETTLED, SNAPSHOT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Engine
 
+    from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.defs.backfills import Backfill
 
 WIDTH = 110
@@ -64,7 +66,7 @@ def run(settings: Settings, count: int, stocks: int) -> int:
 
 
 def _show(out: Console, settings: Settings, engine: Engine, machine: services.Machine, api: str, count: int) -> bool:
-    """Backfill the last `count` trading days, show what landed and three answers of the API."""
+    """Backfill the last `count` trading days and the last reports, show what landed and three answers of the API."""
     from stock_assistant_pipelines.definitions import defs
     from stock_assistant_pipelines.defs.backfills import Backfill, instance
 
@@ -72,25 +74,44 @@ def _show(out: Console, settings: Settings, engine: Engine, machine: services.Ma
     started = time.monotonic()
     with instance() as dagster:
         # Asked for before the daemon starts: it looks for backfills when it does, and every 30 seconds from then on.
-        title = f"demo {span.first} to {span.last}"
-        backfill = Backfill.launch(dagster, defs, list(CATALOG.values()), span.first, span.last, title, refetch=True)
+        spans = ((DAILY, span.first, span.last), (REPORTS, span.periods[0], span.periods[-1]))
+        backfills = [
+            Backfill.launch(dagster, defs, datasets, first, last, f"demo {first} to {last}", refetch=True)
+            for datasets, first, last in spans
+        ]
         with services.running([machine.daemon], machine.environment):
-            _progress(out, engine, span, backfill, machine)
-            results = _results(engine, span, backfill.began)
+            _progress(out, engine, span, backfills, machine)
+            results = _results(engine, span, backfills[0].began)
             _summary(out, results, time.monotonic() - started)
             _samples(out, engine, f"{api}{settings.api_v1_str}", span)
-            out.print(f"\nDagster booked backfill {backfill.id}: {backfill.wait()}, {len(backfill.runs)} runs.")
+            out.print()
+            for backfill in backfills:
+                out.print(f"Dagster booked backfill {backfill.id}: {backfill.wait()}, {len(backfill.runs)} runs.")
     out.print("[bold]Look further[/]: `make up` keeps Dagster's UI and the API running; the README goes on from here.")
-    wanted = {dataset.api: span.weekdays() if dataset.partitioned else 1 for dataset in CATALOG.values()}
+    wanted = {dataset.api: span.partitions(dataset) for dataset in CATALOG.values()}
     return {result.dataset: result.settled for result in results} == wanted
+
+
+DAILY = [dataset for dataset in CATALOG.values() if not dataset.by_period]
+REPORTS = [dataset for dataset in CATALOG.values() if dataset.by_period]
+
+QUARTERS = 4
+"""How many report periods are landed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The trading days of the demo."""
+    """The trading days of the demo, and its report periods, oldest first."""
 
     first: date
     last: date
+    periods: tuple[date, ...]
+
+    def partitions(self, dataset: Dataset) -> int:
+        """How many partitions of a dataset lie in it."""
+        if dataset.by_period:
+            return len(self.periods)
+        return self.weekdays() if dataset.partitioned else 1
 
     def weekdays(self) -> int:
         """How many partitions of a dataset lie in it: weekdays, market holidays included."""
@@ -110,13 +131,16 @@ def _last_days(settings: Settings, engine: Engine, count: int) -> Span:
     days = calendar.last(count, until)
     if not days:
         raise services.ServiceError(f"the trading days are not known: {trouble}")
-    return Span(days[0], days[-1])
+    ended = periods(until - timedelta(days=366), min(until, over(now())))
+    return Span(days[0], days[-1], tuple(ended[-QUARTERS:]))
 
 
-def _progress(out: Console, engine: Engine, span: Span, backfill: Backfill, machine: services.Machine) -> None:
-    """Show how many partitions are booked since the backfill began, until its runs are over."""
-    total = sum(span.weekdays() if dataset.partitioned else 1 for dataset in CATALOG.values())
-    booked = select(func.count()).where(*_of(span), COVERAGE.c.landed_at >= backfill.began)
+def _progress(
+    out: Console, engine: Engine, span: Span, backfills: Sequence[Backfill], machine: services.Machine
+) -> None:
+    """Show how many partitions are booked since the backfills began, until their runs are over."""
+    total = sum(span.partitions(dataset) for dataset in CATALOG.values())
+    booked = select(func.count()).where(_of(span), COVERAGE.c.landed_at >= backfills[0].began)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -126,7 +150,7 @@ def _progress(out: Console, engine: Engine, span: Span, backfill: Backfill, mach
     )
     with Progress(*columns, console=out) as progress:
         task = progress.add_task(f"Backfill {span.first} … {span.last}", total=total)
-        while not backfill.over:
+        while not all(backfill.over for backfill in backfills):
             machine.check()
             with engine.connect() as connection:
                 progress.update(task, completed=connection.execute(booked).scalar_one())
@@ -135,10 +159,12 @@ def _progress(out: Console, engine: Engine, span: Span, backfill: Backfill, mach
             progress.update(task, completed=connection.execute(booked).scalar_one())
 
 
-def _of(span: Span) -> tuple[ColumnElement[bool], ...]:
-    """The coverage of the demo: its days, and the snapshots."""
+def _of(span: Span) -> ColumnElement[bool]:
+    """The coverage of the demo: its days, its report periods, and the snapshots."""
+    reports = COVERAGE.c.dataset.in_([dataset.api for dataset in REPORTS])
+    ended = COVERAGE.c.partition.in_([period.isoformat() for period in span.periods])
     between = COVERAGE.c.partition.between(span.first.isoformat(), span.last.isoformat())
-    return (or_(between, COVERAGE.c.partition == SNAPSHOT),)
+    return or_(and_(reports, ended), and_(not_(reports), or_(between, COVERAGE.c.partition == SNAPSHOT)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +201,7 @@ def _results(engine: Engine, span: Span, began: datetime) -> list[Result]:
             func.coalesce(func.sum(COVERAGE.c.updated).filter(ours), 0),
             func.coalesce(func.sum(COVERAGE.c.calls).filter(ours), 0),
         )
-        .where(*_of(span))
+        .where(_of(span))
         .group_by(COVERAGE.c.dataset)
     )
     with engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""`stock-assistant holes`: which trading days and keys are not there, and with `--fix` exactly those."""
+"""`stock-assistant holes`: which trading days, report periods and keys are not there, and with `--fix` exactly those."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from rich.table import Table
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.cli.services import ServiceError, environment
+from stock_assistant_pipelines.inquiry import inquire
 from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.tushare.periods import GRID
 from stock_assistant_pipelines.tushare.plan import estimate, plan
 from stock_assistant_pipelines.tushare.quota import Limits
 from stock_assistant_pipelines.warehouse.audit import audit
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.calendar import Calendar
     from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.settings import Settings
+    from stock_assistant_pipelines.tushare.plan import Estimate
     from stock_assistant_pipelines.warehouse.database import Database
     from stock_assistant_pipelines.warehouse.holes import Hole
 
@@ -56,7 +59,7 @@ def run(
     sure: bool,
 ) -> int:
     """Look for holes, show them, and land them when asked to. Returns 1 when holes are left, 0 when none is."""
-    datasets = [_known(name) for name in names] or [each for each in CATALOG.values() if each.partitioned]
+    datasets = [_known(name) for name in names] or [each for each in CATALOG.values() if each.dated]
     if first and last and first > last:
         raise ServiceError(f"--from {first} is after --to {last}: exchange them")
     with available(settings) as database:
@@ -93,9 +96,9 @@ def run(
 
 def _known(name: str) -> Dataset:
     """A dataset by its name. Raises `ServiceError` that says which there are."""
-    partitioned = [each.api for each in CATALOG.values() if each.partitioned]
-    if name not in partitioned:
-        raise ServiceError(f"{name} is no dataset with trading days; there are {', '.join(partitioned)}")
+    dated = [each.api for each in CATALOG.values() if each.dated]
+    if name not in dated:
+        raise ServiceError(f"{name} is no dataset with trading days or report periods; there are {', '.join(dated)}")
     return CATALOG[name]
 
 
@@ -131,7 +134,7 @@ def _show(engine: Engine, found: Sequence[Hole]) -> None:
     """Missing days as spans, partial ones with the keys that they lack."""
     out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)
     if not found:
-        out.print("No hole: every published trading day that is kept is whole.")
+        out.print("No hole: every published trading day and report period that is kept is whole.")
         return
     table = Table(title="Holes", title_justify="left", box=SIMPLE_HEAD)
     for name in ("dataset", "days", "missing", "which", "why"):
@@ -139,10 +142,11 @@ def _show(engine: Engine, found: Sequence[Hole]) -> None:
     for api, group in groupby(found, key=lambda hole: hole.dataset):
         holes = list(group)
         whole = {hole.day: hole for hole in holes if hole.status == "missing"}
-        for begin, end in spans(list(whole), _calendar(engine, CATALOG[api]).trading_days):
+        for begin, end in spans(list(whole), _axis(engine, CATALOG[api])):
             days = str(begin) if begin == end else f"{begin} … {end}"
             count = sum(begin <= day <= end for day in whole)
-            table.add_row(api, days, f"{count} day{'s' if count > 1 else ''}", "all", whole[begin].reason)
+            noun = "period" if CATALOG[api].by_period else "day"
+            table.add_row(api, days, f"{count} {noun}{'s' if count > 1 else ''}", "all", whole[begin].reason)
         for hole in holes:
             if hole.status == "partial":
                 lacking = hole.missing or ()
@@ -150,6 +154,11 @@ def _show(engine: Engine, found: Sequence[Hole]) -> None:
                 figures = f"{len(lacking)} of {hole.expected}" if lacking else "?"
                 table.add_row(api, str(hole.day), figures, named or "nobody can tell", hole.reason)
     out.print(table)
+
+
+def _axis(engine: Engine, dataset: Dataset) -> Sequence[date]:
+    """The days that follow each other: trading days, or the ends of report periods."""
+    return GRID if dataset.by_period else _calendar(engine, dataset).trading_days
 
 
 def _calendar(engine: Engine, dataset: Dataset) -> Calendar:
@@ -165,13 +174,27 @@ def _takes(engine: Engine, found: Sequence[Hole], settings: Settings) -> str:
     for api, group in groupby(found, key=lambda hole: hole.dataset):
         holes = list(group)
         dataset = CATALOG[api]
-        missing = {hole.day: hole.missing for hole in holes if hole.missing}
         days = [hole.day for hole in reversed(holes)]
-        planned = plan(dataset, days, _calendar(engine, dataset), missing=missing)
-        taken = estimate(dataset, planned, calls_per_minute=limits.per_minute(api))
+        if dataset.by_period:
+            taken = _reports_take(engine, dataset, days, limits)
+        else:
+            missing = {hole.day: hole.missing for hole in holes if hole.missing}
+            planned = plan(dataset, days, _calendar(engine, dataset), missing=missing)
+            taken = estimate(dataset, planned, calls_per_minute=limits.per_minute(api))
         calls += taken.calls
         minutes = max(minutes, taken.minutes or 0.0)  # every interface has its own minutes
-    return f"{len(found)} days take {calls} calls, {max(minutes, 0.1):.1f} minutes of the quota."
+    nouns = {"periods" if CATALOG[hole.dataset].by_period else "days" for hole in found}
+    return (
+        f"{len(found)} {' and '.join(sorted(nouns))} take {calls} calls, {max(minutes, 0.1):.1f} minutes of the quota."
+    )
+
+
+def _reports_take(engine: Engine, dataset: Dataset, periods: Sequence[date], limits: Limits) -> Estimate:
+    """What it takes to land report periods."""
+    today = calendar.now().astimezone(SHANGHAI).date()
+    with engine.connect() as connection:
+        inquiry = inquire(connection, dataset, periods, today=today, points=limits.points)
+    return inquiry.estimate(calls_per_minute=limits.per_minute(dataset.api))
 
 
 def _fill(out: Console, settings: Settings, database: Database, days: Mapping[str, Sequence[date]]) -> None:

@@ -1,23 +1,32 @@
 """One asset per dataset of the catalog. What one row is comes first; how it is fetched is `ingest.land`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
+from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Column, Dataset
-from stock_assistant_pipelines.defs import checks, freshness
-from stock_assistant_pipelines.defs.partitions import DAYS_PER_RUN, TRADING_DAYS, days
+from stock_assistant_pipelines.defs import checks, freshness, partitions
+from stock_assistant_pipelines.defs.partitions import days
 from stock_assistant_pipelines.defs.resources import BACKFILL, Platform, urgent
+from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.warehouse import filing
 from stock_assistant_pipelines.warehouse.coverage import Coverage
 
 OWNERS = ["team:data"]
 
 LOGGED_EVERY = 50
 """After how many partitions a run says how far it is."""
+
+NAMED = 50
+"""How many keys of a partition the UI names."""
+
+NOBODY: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 EVER = datetime.min.replace(tzinfo=UTC)
 
@@ -29,7 +38,7 @@ class Landing(dg.Config):
 
 
 def build_asset(dataset: Dataset, settings: Settings) -> dg.AssetsDefinition:
-    """Build the asset of a dataset: partitioned by trading day, or one snapshot."""
+    """Build the asset of a dataset: partitioned by trading day or report period, or one snapshot."""
 
     @dg.asset(
         key=dataset.api,
@@ -37,13 +46,14 @@ def build_asset(dataset: Dataset, settings: Settings) -> dg.AssetsDefinition:
         group_name=dataset.family,
         kinds={"tushare", "postgres"},
         owners=OWNERS,
-        partitions_def=TRADING_DAYS if dataset.partitioned else None,
-        backfill_policy=dg.BackfillPolicy.multi_run(DAYS_PER_RUN) if dataset.partitioned else None,
+        deps=[name for name in dataset.expected.reads if CATALOG[name].by_period],
+        partitions_def=partitions.of(dataset),
+        backfill_policy=partitions.per_run(dataset),
         check_specs=[*checks.specs(dataset), *freshness.specs(dataset)],
         metadata=definition_metadata(dataset, settings),
     )
     def land(context: dg.AssetExecutionContext, config: Landing, platform: dg.ResourceParam[Platform]) -> Iterator[Any]:
-        yield from _land(context, dataset, platform, refetch=config.refetch or not dataset.partitioned)
+        yield from _land(context, dataset, platform, refetch=config.refetch or not dataset.dated)
 
     return land
 
@@ -53,28 +63,30 @@ def _land(context: dg.AssetExecutionContext, dataset: Dataset, platform: Platfor
 
     What is complete is not fetched again; with `refetch` it is, but not twice by the retries of one run or backfill.
     """
-    wanted = days(list(context.partition_keys)) if dataset.partitioned else []
+    wanted = days(list(context.partition_keys)) if dataset.dated else []
+    begun = began(context)
     landed: list[Coverage] = []
     with platform.ingest(context.run.run_id, urgent=urgent(context.run.tags)) as ingest:
-        arriving = ingest.land(dataset, wanted, since=began(context) if refetch else EVER, whole=refetch)
+        arriving = ingest.land(dataset, wanted, since=begun if refetch else EVER, whole=refetch, begun=begun)
         stopped = take(context, dataset, arriving, landed)
         landed = ingest.reviewed(dataset, landed)
         yield from checks.evaluate(ingest.engine, dataset, wanted, landed)
         landed = ingest.reviewed(dataset, landed)
         with ingest.engine.connect() as connection:
             yield from freshness.evaluate(connection, dataset)
+        came = arrivals(ingest, dataset, landed, begun)
     settled = [entry for entry in landed if entry.settled]
     unsettled = [entry for entry in landed if not entry.settled]
     for entry in unsettled:
         context.log_event(
             dg.AssetObservation(
-                context.asset_key, partition=_key(dataset, entry), metadata=partition_metadata(entry, platform)
+                context.asset_key, partition=_key(dataset, entry), metadata=partition_metadata(entry, platform, came)
             )
         )
     if unsettled or stopped:
         for entry in settled:
             yield dg.AssetMaterialization(
-                context.asset_key, partition=_key(dataset, entry), metadata=partition_metadata(entry, platform)
+                context.asset_key, partition=_key(dataset, entry), metadata=partition_metadata(entry, platform, came)
             )
         if stopped:
             raise stopped
@@ -85,11 +97,11 @@ def _land(context: dg.AssetExecutionContext, dataset: Dataset, platform: Platfor
             allow_retries=False,
         )
     for entry in settled:
-        if dataset.partitioned:
+        if dataset.dated:
             context.add_asset_metadata(
-                partition_metadata(entry, platform), asset_key=context.asset_key, partition_key=entry.partition
+                partition_metadata(entry, platform, came), asset_key=context.asset_key, partition_key=entry.partition
             )
-    yield dg.MaterializeResult(metadata=None if dataset.partitioned else partition_metadata(settled[0], platform))
+    yield dg.MaterializeResult(metadata=None if dataset.dated else partition_metadata(settled[0], platform))
 
 
 def take(
@@ -114,7 +126,7 @@ def take(
 
 
 def _key(dataset: Dataset, entry: Coverage) -> str | None:
-    return entry.partition if dataset.partitioned else None
+    return entry.partition if dataset.dated else None
 
 
 def began(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> datetime:
@@ -126,8 +138,22 @@ def began(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> datetime
     return record.create_timestamp.astimezone(UTC) if record else datetime.now(UTC)
 
 
-def partition_metadata(entry: Coverage, platform: Platform) -> dict[str, dg.MetadataValue[Any]]:
-    """What the UI shows of a partition: the rows, what is missing, what was written, and a link to the rows."""
+def arrivals(
+    ingest: Ingest, dataset: Dataset, landed: Sequence[Coverage], begun: datetime
+) -> Mapping[str, Sequence[str]]:
+    """From whom new versions of reports have come since the work began, by partition."""
+    if not dataset.by_period:
+        return {}
+    periods = [date.fromisoformat(entry.partition) for entry in landed]
+    with ingest.engine.connect() as connection:
+        found = filing.arrived(connection, dataset, periods, begun)
+    return {period.isoformat(): codes for period, codes in found.items()}
+
+
+def partition_metadata(
+    entry: Coverage, platform: Platform, arrived: Mapping[str, Sequence[str]] = NOBODY
+) -> dict[str, dg.MetadataValue[Any]]:
+    """What the UI shows of a partition: the rows, what is missing, what was written, from whom, and a link to the rows."""
     partition = None if entry.partition == "all" else date.fromisoformat(entry.partition)
     shown: dict[str, dg.MetadataValue[Any]] = {
         "status": dg.MetadataValue.text(entry.status.value),
@@ -140,11 +166,14 @@ def partition_metadata(entry: Coverage, platform: Platform) -> dict[str, dg.Meta
         "landed_at": dg.MetadataValue.timestamp(entry.landed_at),
         "rows": dg.MetadataValue.url(_rows_url(platform.settings, entry.dataset, partition)),
     }
+    if codes := arrived.get(entry.partition):
+        shown["companies"] = dg.MetadataValue.int(len(codes))
+        shown["arrived"] = dg.MetadataValue.json(list(codes)[:NAMED])
     if entry.expected is not None:
         shown["expected"] = dg.MetadataValue.int(entry.expected)
     if entry.missing:
         shown["missing"] = dg.MetadataValue.int(entry.missing)
-        shown["missing_keys"] = dg.MetadataValue.json(list(entry.missing_keys or ())[:50])
+        shown["missing_keys"] = dg.MetadataValue.json(list(entry.missing_keys or ())[:NAMED])
     if entry.reason:
         shown["reason"] = dg.MetadataValue.text(entry.reason)
     return shown
@@ -152,7 +181,9 @@ def partition_metadata(entry: Coverage, platform: Platform) -> dict[str, dg.Meta
 
 def _rows_url(settings: Settings, api: str, day: date | None) -> str:
     base = f"{settings.api_url}{settings.api_v1_str}/datasets/{api}/rows"
-    return f"{base}?trade_date={day:%Y%m%d}" if day else base
+    if day is None:
+        return base
+    return f"{base}?{'period' if CATALOG[api].by_period else 'trade_date'}={day:%Y%m%d}"
 
 
 def definition_metadata(dataset: Dataset, settings: Settings) -> dict[str, Any]:

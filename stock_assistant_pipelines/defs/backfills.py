@@ -19,6 +19,7 @@ from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, PRIORITY_TAG, WILL
 from dagster._core.utils import make_new_backfill_id
 
 from stock_assistant_pipelines.backfill import Slice
+from stock_assistant_pipelines.calendar import periods
 from stock_assistant_pipelines.catalog.dataset import Dataset
 
 UNDER_WAY = (BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING, BulkActionStatus.FAILING)
@@ -67,8 +68,6 @@ class Backfill:
         tags: Mapping[str, str] | None = None,
     ) -> Backfill:
         """Ask the daemon to land these datasets from `first` to `last`, and the snapshots among them. Its runs get the tags."""
-        ranges = [PartitionRangeSelector(start=first.isoformat(), end=last.isoformat())] if first and last else []
-        days = PartitionsSelector(ranges=ranges)
         backfill = PartitionBackfill.from_partitions_by_assets(
             backfill_id=make_new_backfill_id(),
             asset_graph=definitions.get_repository_def().asset_graph,
@@ -77,7 +76,7 @@ class Backfill:
             dynamic_partitions_store=dagster,
             partitions_by_assets=[
                 PartitionsByAssetSelector(
-                    asset_key=dg.AssetKey(dataset.api), partitions=days if dataset.partitioned else None
+                    asset_key=dg.AssetKey(dataset.api), partitions=_partitions(dataset, first, last)
                 )
                 for dataset in datasets
             ],
@@ -141,6 +140,18 @@ class Backfill:
         while (ended := self.ended) is None:
             time.sleep(0.5)
         return ended
+
+
+def _partitions(dataset: Dataset, first: date | None, last: date | None) -> PartitionsSelector | None:
+    """The partitions of a dataset from `first` to `last`; None of a snapshot."""
+    if not dataset.dated:
+        return None
+    assert first is not None
+    assert last is not None
+    if dataset.by_period:
+        ends = periods(first, last)
+        first, last = ends[0], ends[-1]
+    return PartitionsSelector(ranges=[PartitionRangeSelector(start=first.isoformat(), end=last.isoformat())])
 
 
 def _retried(run: dg.DagsterRun) -> bool:

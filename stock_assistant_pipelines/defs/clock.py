@@ -17,7 +17,7 @@ from stock_assistant_pipelines import calendar, clock
 from stock_assistant_pipelines.calendar import Calendar
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Dataset
-from stock_assistant_pipelines.clock import EVENING
+from stock_assistant_pipelines.clock import EVENING, Due
 from stock_assistant_pipelines.defs.backfills import active
 from stock_assistant_pipelines.defs.fill import JOB, fill, fill_config
 from stock_assistant_pipelines.defs.partitions import TRADING_DAYS, appeared
@@ -65,7 +65,8 @@ def build_sensor(platform: Platform, now: Callable[[], datetime] = calendar.now)
 def build_schedules(platform: Platform) -> list[dg.ScheduleDefinition]:
     """The schedules of the day: one for each time of publication, and that of the evening."""
     published = clock.publications(list(CATALOG.values()))
-    return [*(_at_publication(platform, at, datasets) for at, datasets in published.items()), _in_the_evening(platform)]
+    daily = [_at_publication(platform, at, datasets) for at, datasets in published.items()]
+    return [*daily, _in_the_evening(platform)]
 
 
 def _at_publication(platform: Platform, published: time, datasets: Sequence[Dataset]) -> dg.ScheduleDefinition:
@@ -132,7 +133,10 @@ def _due(
     wanted: dict[str, Sequence[date]] = {}
     behind = []
     for dataset in CATALOG.values():
-        if dataset.calendar is None:
+        if dataset.by_period:
+            found = Due() if others else clock.due_periods(read_booked(connection, dataset), now)
+            days = list(found.days)
+        elif dataset.calendar is None:
             found = clock.due_snapshot(read_snapshot(connection, dataset), now)
             days = []
         else:
@@ -176,6 +180,8 @@ def _recent(connection: Connection, today: date) -> dict[str, Sequence[date]]:
     kept = last_complete(connection, [dataset for dataset in CATALOG.values() if dataset.partitioned])
     wanted: dict[str, Sequence[date]] = {}
     for dataset in CATALOG.values():
+        if dataset.by_period:
+            continue  # the reports have an evening of their own
         if dataset.calendar is None:
             if read_snapshot(connection, dataset):
                 wanted[dataset.api] = []

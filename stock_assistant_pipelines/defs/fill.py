@@ -1,8 +1,11 @@
-"""The job `fill`: exactly these days of these datasets, in one run, so that all of them are planned together."""
+"""The job `fill`: exactly these days of these datasets, in one run, so that all of them are planned together.
+
+The day of a report period is its last one.
+"""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
@@ -12,7 +15,7 @@ from pydantic import Field
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Dataset
 from stock_assistant_pipelines.defs import checks, freshness
-from stock_assistant_pipelines.defs.assets import EVER, began, partition_metadata, take
+from stock_assistant_pipelines.defs.assets import EVER, arrivals, began, partition_metadata, take
 from stock_assistant_pipelines.defs.partitions import days
 from stock_assistant_pipelines.defs.resources import Platform, urgent
 from stock_assistant_pipelines.ingest import Ingest
@@ -48,31 +51,32 @@ def land_days(context: dg.OpExecutionContext, config: Filling, platform: dg.Reso
     """Land the days of each dataset, in the order of the catalog, and report each partition as its asset would."""
     if unknown := config.days.keys() - CATALOG.keys():
         raise dg.Failure(f"the catalog has no {', '.join(sorted(unknown))}", allow_retries=False)
-    _announce(context, config.days)
-    since = began(context) if config.refetch else EVER
+    announce(context, OP, config.days)
+    begun = began(context)
+    since = begun if config.refetch else EVER
     landed: list[tuple[Dataset, Coverage]] = []
     with platform.ingest(context.run.run_id, urgent=urgent(context.run.tags)) as ingest:
         for dataset in CATALOG.values():
             if dataset.api not in config.days:
                 continue
-            wanted = days(config.days[dataset.api]) if dataset.partitioned else []
+            wanted = days(config.days[dataset.api]) if dataset.dated else []
             done: list[Coverage] = []
             arriving = ingest.land(
-                dataset, wanted, since=since if dataset.partitioned else began(context), whole=config.refetch
+                dataset, wanted, since=since if dataset.dated else begun, whole=config.refetch, begun=begun
             )
             stopped = take(context, dataset, arriving, done)
             done = ingest.reviewed(dataset, done)
-            yield from _evaluations(dataset, wanted, done, ingest)
+            yield from evaluations(dataset, wanted, done, ingest)
             done = ingest.reviewed(dataset, done)
-            yield from _partitions(dataset, done, platform)
+            yield from told(dataset, done, platform, ingest, begun)
             if stopped:
                 raise stopped
             landed += [(dataset, entry) for entry in done]
-    if failure := _failure(landed):
+    if failure := incomplete(landed):
         raise failure
 
 
-def _announce(context: dg.OpExecutionContext, wanted: Mapping[str, Sequence[str]]) -> None:
+def announce(context: dg.OpExecutionContext, op: str, wanted: Mapping[str, Sequence[str]]) -> None:
     """Tell Dagster which partitions this run is to land, as it tells itself of the runs of assets.
 
     So a partition is shown as under way, and as failed when the run ends without it; what follows from it waits. There is
@@ -83,13 +87,13 @@ def _announce(context: dg.OpExecutionContext, wanted: Mapping[str, Sequence[str]
     batch = f"{context.run.run_id} planned"
     for at, (name, key) in enumerate(asked, start=1):
         event = DagsterEvent.build_asset_materialization_planned_event(
-            context.job_name, OP, AssetMaterializationPlannedData(dg.AssetKey(name), partition=key)
+            context.job_name, op, AssetMaterializationPlannedData(dg.AssetKey(name), partition=key)
         )
         last = DagsterEventBatchMetadata(batch, is_end=at == len(asked))
         context.instance.report_dagster_event(event, context.run.run_id, logging.DEBUG, batch_metadata=last)
 
 
-def _evaluations(
+def evaluations(
     dataset: Dataset, wanted: Sequence[date], landed: Sequence[Coverage], ingest: Ingest
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """What the UI is told of the checks. What blocks fails the run in the end, as it does in an asset's own."""
@@ -112,17 +116,18 @@ def _evaluation(dataset: Dataset, result: dg.AssetCheckResult, *, blocking: bool
     )
 
 
-def _partitions(
-    dataset: Dataset, landed: Sequence[Coverage], platform: Platform
+def told(
+    dataset: Dataset, landed: Sequence[Coverage], platform: Platform, ingest: Ingest, begun: datetime
 ) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
-    """What the UI is told of the partitions: the complete ones, and what the others lack."""
+    """What the UI is told of the partitions: the complete ones, and what the others lack; of reports, from whom they came."""
+    came = arrivals(ingest, dataset, landed, begun)
     for entry in landed:
         event = dg.AssetMaterialization if entry.settled else dg.AssetObservation
-        partition = entry.partition if dataset.partitioned else None
-        yield event(dataset.api, partition=partition, metadata=partition_metadata(entry, platform))
+        partition = entry.partition if dataset.dated else None
+        yield event(dataset.api, partition=partition, metadata=partition_metadata(entry, platform, came))
 
 
-def _failure(landed: Sequence[tuple[Dataset, Coverage]]) -> dg.Failure | None:
+def incomplete(landed: Sequence[tuple[Dataset, Coverage]]) -> dg.Failure | None:
     """The end of a run that left something incomplete; it names what."""
     open_ends = {f"{dataset.api} {entry.partition}": entry for dataset, entry in landed if not entry.settled}
     if not open_ends:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import PerPeriod
-from stock_assistant_pipelines.catalog.finance import FINANCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,15 +37,13 @@ def home(dataset: Dataset) -> str:
     return HOMES.get(dataset.api, dataset.api)
 
 
-SERVED = {dataset.api: dataset for dataset in (*CATALOG.values(), *FINANCE)}
-
-INTERFACES: Mapping[str, Dataset] = MappingProxyType({each.api: each for each in interfaces(*SERVED.values())})
+INTERFACES: Mapping[str, Dataset] = MappingProxyType({each.api: each for each in interfaces(*CATALOG.values())})
 """All that is served, by name."""
 
 HOMES: Mapping[str, str] = MappingProxyType(
     {
         dataset.calls.whole: api
-        for api, dataset in SERVED.items()
+        for api, dataset in CATALOG.items()
         if isinstance(dataset.calls, PerPeriod) and dataset.calls.whole
     }
 )

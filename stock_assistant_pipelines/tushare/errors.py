@@ -129,6 +129,9 @@ class Throttled(TushareError):
         return datetime.combine(here.date() + timedelta(days=1), time(), SHANGHAI) - here
 
 
+HOPELESS = (BadToken, PermissionDenied, IpLimit, Throttled)
+"""After one of these, no further call of the dataset is made: the answer would be the same."""
+
 THROTTLE = re.compile(r"最多访问|频率超限")
 SPAN = re.compile(r"每(分钟|小时|天)最多访问|次/(分钟|小时|天)")
 AGAIN = {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, time
 from typing import TYPE_CHECKING
 
+from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse import coverage, holes
 from stock_assistant_pipelines.warehouse.landing import lock
 from stock_assistant_pipelines.warehouse.tables import SETTLED, Status
@@ -29,18 +31,18 @@ def audit(engine: Engine, dataset: Dataset, first: date, last: date, *, today: d
         found = holes.find(connection, dataset, suspects, today=today)
     for suspect in suspects:
         if suspect.status is not None:
-            _book(engine, dataset, suspect.day)
+            _book(engine, dataset, suspect.day, datetime.combine(today, time(), SHANGHAI))
     return found
 
 
-def _book(engine: Engine, dataset: Dataset, day: date) -> None:
-    """Judge a day that was judged before by its rows, under the lock of those who land it."""
+def _book(engine: Engine, dataset: Dataset, day: date, at: datetime) -> None:
+    """Judge a day that was judged before by its rows, as of a moment, under the lock of those who land it."""
     with engine.begin() as connection:
         lock(connection, dataset, day)
         before = coverage.entries(connection, dataset, [day]).get(day)
         if before is None or before.status not in coverage.JUDGED or before.doubted:
             return
-        after = coverage.assess(connection, dataset, day, before)
+        after = coverage.assess(connection, dataset, day, before, at=at)
         if after.settled and after.landed < before.landed:
             after = replace(after, status=Status.PARTIAL, cause="doubted", complete_at=None, reason=holes.GONE)
         if (after.status, after.landed, after.missing_keys) == (before.status, before.landed, before.missing_keys):

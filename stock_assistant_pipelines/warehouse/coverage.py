@@ -10,7 +10,7 @@ from sqlalchemy import and_, bindparam, case, delete, false, func, or_, select, 
 from sqlalchemy.dialects.postgresql import insert
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import Followed, NeverFewer, Unexplained
+from stock_assistant_pipelines.catalog.dataset import Answered, Disclosed, Followed, NeverFewer, Unexplained
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse import expectation
 from stock_assistant_pipelines.warehouse.landing import hold, lock, partition_key
@@ -32,6 +32,15 @@ BROKEN = "broken"
 
 DOUBTS = frozenset({"doubted", "repeated", BROKEN})
 """The causes by which the rows themselves are not believed."""
+
+INCOMPLETE = frozenset({Status.PARTIAL, Status.LATE, Status.EMPTY})
+"""What an answer was judged to be, and the source may complete within a few days."""
+
+ORDINARY = frozenset({None, *INCOMPLETE, *DOUBTS})
+"""The causes that say no more than that something is missing, or not believed."""
+
+MAY_BE_EMPTY = (Unexplained, Followed, Disclosed, Answered)
+"""What can be complete without a row."""
 
 JUDGED = frozenset({Status.COMPLETE, Status.PARTIAL, Status.LATE, Status.EMPTY})
 """The statuses that an answer was judged to have."""
@@ -78,22 +87,33 @@ def judge(dataset: Dataset, finding: Finding) -> tuple[Status, str | None]:
         if finding.landed:
             return Status.PARTIAL, finding.reason
         return Status.EMPTY, f"the source answered without a row, and {finding.reason}"
-    if not finding.missing and (finding.landed or isinstance(dataset.expected, Unexplained | Followed)):
+    if not finding.missing and (finding.landed or isinstance(dataset.expected, MAY_BE_EMPTY)):
         return Status.COMPLETE, None
+    if finding.expected is None:
+        return Status.PARTIAL, f"no answer about {len(finding.missing)} stocks yet: {_shown(finding.missing)}"
     if not finding.landed:
         return Status.EMPTY, f"the source answered without a row where {finding.expected or 'some'} are expected"
-    shown = ", ".join(finding.missing[:NAMES_SHOWN]) + (", …" if len(finding.missing) > NAMES_SHOWN else "")
-    return Status.PARTIAL, f"{len(finding.missing)} of {finding.expected} are missing: {shown}"
+    return Status.PARTIAL, f"{len(finding.missing)} of {finding.expected} are missing: {_shown(finding.missing)}"
+
+
+def _shown(keys: Sequence[str]) -> str:
+    return ", ".join(keys[:NAMES_SHOWN]) + (", …" if len(keys) > NAMES_SHOWN else "")
 
 
 def assess(
-    connection: Connection, dataset: Dataset, day: date | None, entry: Coverage, table: Table | None = None
+    connection: Connection,
+    dataset: Dataset,
+    day: date | None,
+    entry: Coverage,
+    table: Table | None = None,
+    *,
+    at: datetime | None = None,
 ) -> Coverage:
     """Judge a partition by what its table (or `table`, a stage) holds now, and fill its entry with what was found.
 
-    An entry that says `late` stays late until it is complete.
+    An entry that says `late` stays late until it is complete. `at` is when it is judged, where that is not when it landed.
     """
-    today = entry.landed_at.astimezone(SHANGHAI).date()
+    today = (at or entry.landed_at).astimezone(SHANGHAI).date()
     finding = expectation.compare(connection, dataset, day, table, today=today)
     status, reason = judge(dataset, finding)
     late = entry.status is Status.LATE and status in {Status.PARTIAL, Status.EMPTY}
@@ -168,11 +188,11 @@ def _entry(row: dict[str, Any]) -> Coverage:
 def reassess_dependents(connection: Connection, dataset: Dataset, day: date, at: datetime) -> None:
     """Judge again the partitions of this day whose completeness rests on `dataset`, whose rows have just changed."""
     for other in CATALOG.values():
-        if other is dataset or not other.partitioned or dataset.api not in other.expected.reads:
+        if other is dataset or other.grain is not dataset.grain or dataset.api not in other.expected.reads:
             continue
         before = entries(connection, other, [day]).get(day)
         if before and (before.landed or before.status in JUDGED):
-            after = assess(connection, other, day, before)
+            after = assess(connection, other, day, before, at=at)
             if after != before and not before.doubted:
                 book(connection, [replace(after, complete_at=before.complete_at or at)])
 
@@ -183,7 +203,7 @@ def days_resting_on(
     """The days of datasets whose completeness rests on this snapshot: the complete ones from `since` on, and those that
     nothing could judge.
     """
-    resting = {other.api for other in CATALOG.values() if other.partitioned and snapshot.api in other.expected.reads}
+    resting = {other.api for other in CATALOG.values() if other.dated and snapshot.api in other.expected.reads}
     known = COVERAGE.c.status == Status.COMPLETE
     complete = and_(known, COVERAGE.c.partition >= since.isoformat()) if since else false()
     unknown = and_(COVERAGE.c.status.in_(JUDGED), ~known, COVERAGE.c.missing.is_(None)) if unjudged else false()
@@ -198,7 +218,7 @@ def reassess(connection: Connection, dataset: Dataset, day: date, at: datetime) 
     lock(connection, dataset, day)
     before = entries(connection, dataset, [day]).get(day)
     if before and (before.status is Status.COMPLETE or (before.status in JUDGED and before.missing is None)):
-        after = assess(connection, dataset, day, before)
+        after = assess(connection, dataset, day, before, at=at)
         if after != before and not before.doubted:
             book(connection, [replace(after, complete_at=before.complete_at or at)])
 

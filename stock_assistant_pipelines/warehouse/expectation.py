@@ -19,6 +19,8 @@ from stock_assistant_pipelines.catalog.dataset import (
     PerCode,
     Unexplained,
 )
+from stock_assistant_pipelines.warehouse import disclosure
+from stock_assistant_pipelines.warehouse.disclosure import listed
 from stock_assistant_pipelines.warehouse.tables import CODE, COVERAGE, METADATA, SNAPSHOT
 
 if TYPE_CHECKING:
@@ -35,7 +37,10 @@ LISTED = "list_date"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Expected keys against landed rows. `expected` and `missing` are None while nothing says what is expected."""
+    """Expected keys against landed rows. `expected` and `missing` are None while nothing says what is expected.
+
+    Where only that is expected that every stock is asked, `expected` is None, and `missing` are those that were not.
+    """
 
     landed: int
     expected: int | None = None
@@ -58,15 +63,15 @@ def expected_keys(dataset: Dataset) -> Select[tuple[str]]:
             held = METADATA.tables[dataset.api].c[column]
             return select(held.label("key")).distinct()
         case Listed(stocks=stocks, suspensions=suspensions):
-            listed = _listed(METADATA.tables[stocks], day)
+            there = listed(METADATA.tables[stocks], day)
             if suspensions is None:
-                return listed
-            return listed.where(not_(_suspended(METADATA.tables[suspensions], METADATA.tables[stocks], day)))
+                return there
+            return there.where(not_(_suspended(METADATA.tables[suspensions], METADATA.tables[stocks], day)))
         case Unexplained(stocks=stocks, bars=bars):
             bar = METADATA.tables[bars]
             stock = METADATA.tables[stocks]
             traded = exists(select(1).select_from(bar).where(bar.c.trade_date == day, bar.c[CODE] == stock.c[CODE]))
-            return _listed(stock, day).where(not_(traded))
+            return listed(stock, day).where(not_(traded))
         case Followed(indices=indices, since=since, until=until):
             table = METADATA.tables[indices]
             codes = dataset.calls.codes if isinstance(dataset.calls, PerCode) else ()
@@ -84,13 +89,6 @@ def expected_keys(dataset: Dataset) -> Select[tuple[str]]:
 def _by_period(dataset: Dataset) -> TypeError:
     """What is wrong where a dataset by report period is judged by trading day."""
     return TypeError(f"{dataset.api} has no trading days: what it holds is judged by report period")
-
-
-def _listed(stock: Table, day: ColumnElement[Any]) -> Select[tuple[str]]:
-    """Stocks that are listed on the day: from the day of listing to the one before delisting."""
-    return select(stock.c[CODE].label("key")).where(
-        stock.c[LISTED] <= day, or_(stock.c.delist_date.is_(None), stock.c.delist_date > day)
-    )
 
 
 def _suspended(suspension: Table, stock: Table, day: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -154,13 +152,17 @@ def compare(
     landed = count(connection, dataset, day, held)
     if reason := _unknowable(connection, dataset, day):
         return Finding(landed, reason=reason)
+    if dataset.by_period:
+        assert day is not None
+        assert today is not None
+        return Finding(landed, *disclosure.compare(connection, dataset, day, today))
     row = connection.execute(_comparison(dataset, held), {"day": day, "today": today}).one()
     return Finding(landed, int(row.expected), tuple(sorted(row.missing or ())))
 
 
 def count(connection: Connection, dataset: Dataset, day: date | None, table: Table) -> int:
     """Count the rows of a partition in its table, or in a stage."""
-    of_day = table.c[dataset.grain.value] == bindparam("day") if dataset.partitioned else true()
+    of_day = table.c[dataset.grain.value] == bindparam("day") if dataset.dated else true()
     return int(connection.execute(select(func.count()).select_from(table).where(of_day), {"day": day}).scalar_one())
 
 
@@ -179,7 +181,8 @@ def _unknowable(connection: Connection, dataset: Dataset, day: date | None) -> s
             some = select(exists(select(1).select_from(table).where(table.c.trade_date == bindparam("day"))))
             return None if connection.execute(some, {"day": day}).scalar_one() else f"{bars} has no row of that day yet"
         case Disclosed() | Companies() | Answered():
-            raise _by_period(dataset)
+            assert day is not None
+            return _incomplete_snapshot(connection, expected.stocks) or disclosure.unplanned(connection, dataset, day)
         case _:
             assert_never(expected)
 

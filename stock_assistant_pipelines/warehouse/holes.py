@@ -1,5 +1,5 @@
-"""Holes: the trading days and keys that should be there and are not. Told by the calendar, by what is expected, and by the rows
-that are really in the table; never by the newest day. Reads only.
+"""Holes: the trading days, report periods and keys that should be there and are not. Told by the calendar, by what is expected,
+and by the rows that are really in the table; never by the newest day. Reads only.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Date, bindparam, cast, func, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
+from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.catalog.dataset import Unexplained
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse import expectation
@@ -18,7 +20,7 @@ from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, SETTL
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import Connection, Select, Subquery
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
 
@@ -28,7 +30,7 @@ NOT_ASKED = "was never asked for"
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A trading day that may have a hole: what is booked of it, and the rows in its table."""
+    """A trading day or report period that may have a hole: what is booked of it, and the rows in its table."""
 
     day: date
     status: Status | None
@@ -41,7 +43,7 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A trading day that is not whole."""
+    """A trading day or report period that is not whole."""
 
     dataset: str
     day: date
@@ -55,7 +57,9 @@ class Hole:
 
 
 def published(dataset: Dataset, now: datetime) -> date:
-    """The last day that can be a trading day whose rows are out."""
+    """The last day that can be a trading day whose rows are out, or the end of a report period."""
+    if dataset.by_period:
+        return calendar.over(now)
     here = now.astimezone(SHANGHAI)
     out = here.time() >= (dataset.published or time.max)
     return here.date() if out else here.date() - timedelta(days=1)
@@ -77,17 +81,17 @@ def kept_since(connection: Connection, dataset: Dataset) -> date | None:
 def suspects(
     connection: Connection, dataset: Dataset, first: date, last: date, *, every: bool = False
 ) -> list[Suspect]:
-    """The trading days that are not booked as complete, or hold another number of rows than is booked; or `every` one.
+    """The days and periods that are not booked as complete, or hold another number of rows than is booked; or `every` one.
 
     Oldest first. One pass over the days; the rows are counted in the table.
     """
-    found = connection.execute(_days(dataset, every=every), {"first": first, "last": last})
+    values = {"first": first, "last": last} | ({"ends": calendar.periods(first, last)} if dataset.by_period else {})
+    found = connection.execute(_days(dataset, every=every), values)
     return [Suspect(day, Status(status) if status else None, *rest) for day, status, *rest in found]
 
 
 def _days(dataset: Dataset, *, every: bool) -> Select[Any]:
-    assert dataset.calendar is not None
-    calendar = METADATA.tables[dataset.calendar]
+    wanted = _wanted(dataset)
     table = METADATA.tables[dataset.api]
     day = table.c[dataset.grain.value]
     first, last = bindparam("first", type_=Date), bindparam("last", type_=Date)
@@ -100,17 +104,27 @@ def _days(dataset: Dataset, *, every: bool) -> Select[Any]:
     )
     rows = func.coalesce(held.c.rows, 0)
     query = (
-        select(calendar.c.cal_date, booked.c.status, rows, booked.c.landed, booked.c.reason)
-        .select_from(calendar)
-        .outerjoin(booked, booked.c.day == calendar.c.cal_date)
-        .outerjoin(held, held.c.day == calendar.c.cal_date)
-        .where(calendar.c.is_open == 1, calendar.c.cal_date.between(first, last))
-        .order_by(calendar.c.cal_date)
+        select(wanted.c.day, booked.c.status, rows, booked.c.landed, booked.c.reason)
+        .select_from(wanted)
+        .outerjoin(booked, booked.c.day == wanted.c.day)
+        .outerjoin(held, held.c.day == wanted.c.day)
+        .order_by(wanted.c.day)
     )
     if every:
         return query
     settled = booked.c.status.in_([status.value for status in SETTLED])
     return query.where(or_(booked.c.status.is_(None), ~settled, booked.c.landed != rows))
+
+
+def _wanted(dataset: Dataset) -> Subquery:
+    """The days that should be there: trading days, or the ends of report periods."""
+    if dataset.by_period:
+        return select(func.unnest(bindparam("ends", type_=ARRAY(Date))).label("day")).subquery("wanted")
+    assert dataset.calendar is not None
+    table = METADATA.tables[dataset.calendar]
+    first, last = bindparam("first", type_=Date), bindparam("last", type_=Date)
+    days = select(table.c.cal_date.label("day")).where(table.c.is_open == 1, table.c.cal_date.between(first, last))
+    return days.subquery("wanted")
 
 
 def find(connection: Connection, dataset: Dataset, found: Iterable[Suspect], *, today: date) -> list[Hole]:

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from stock_assistant_pipelines.catalog.dataset import NeverFewer
 from stock_assistant_pipelines.tushare.decode import compact, unique
+from stock_assistant_pipelines.tushare.errors import PermissionDenied, Throttled
 from stock_assistant_pipelines.warehouse import coverage, expectation
 from stock_assistant_pipelines.warehouse.coverage import Coverage
 from stock_assistant_pipelines.warehouse.landing import lock, merge, partition_key, stage, stage_table, withdraw
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.tushare.decode import Rows
+    from stock_assistant_pipelines.tushare.errors import TushareError
 
 
 class MixedSources(RuntimeError):
@@ -280,6 +282,17 @@ def book_failure(
         if not before.settled:
             coverage.book(connection, [tried])
         return replace(tried, status=status, calls=0, inserted=0, updated=0, deleted=0, complete_at=None)
+
+
+def status_of(error: TushareError) -> Status:
+    """What a partition is that an error keeps from being landed."""
+    match error:
+        case PermissionDenied():
+            return Status.DISABLED
+        case Throttled():
+            return Status.DEFERRED
+        case _:
+            return Status.FAILED
 
 
 def book_closed(engine: Engine, dataset: Dataset, day: date, *, at: datetime, run_id: str | None) -> Coverage:

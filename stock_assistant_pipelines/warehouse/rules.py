@@ -7,14 +7,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Date, bindparam, func, literal_column, not_, select
+from sqlalchemy import Date, bindparam, cast, func, literal_column, not_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from stock_assistant_pipelines.catalog.dataset import Severity
-from stock_assistant_pipelines.warehouse.tables import METADATA
+from stock_assistant_pipelines.warehouse.holes import GONE
+from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import ColumnElement, Select, Table
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
 
@@ -33,12 +34,14 @@ class RowCheck:
 
 
 def of(dataset: Dataset) -> list[RowCheck]:
-    """The checks that look at rows: unique keys, days on which the market was open, and the dataset's own rules."""
+    """The checks that look at rows: unique keys, days on which the market was open, and the dataset's own rules.
+
+    Of versions: that none is there twice, and none is gone.
+    """
     table = METADATA.tables[dataset.api]
     key = [table.c[name] for name in dataset.key]
     of_run = _of_run(dataset)
-    repeated = select(*key).where(*of_run).group_by(*key).having(func.count() > 1)
-    checks = [RowCheck("C02", "keys", f"No two rows have the same {', '.join(dataset.key)}.", Severity.BLOCK, repeated)]
+    checks = [_versions(dataset, table), _gone(dataset)] if dataset.versions else [_keys(dataset, table)]
     if dataset.calendar:
         calendar = METADATA.tables[dataset.calendar]
         closed = select(calendar.c.cal_date).where(calendar.c.is_open == 0)
@@ -50,9 +53,33 @@ def of(dataset: Dataset) -> list[RowCheck]:
     return checks
 
 
+def _keys(dataset: Dataset, table: Table) -> RowCheck:
+    key = [table.c[name] for name in dataset.key]
+    repeated = select(*key).where(*_of_run(dataset)).group_by(*key).having(func.count() > 1)
+    return RowCheck("C02", "keys", f"No two rows have the same {', '.join(dataset.key)}.", Severity.BLOCK, repeated)
+
+
+def _versions(dataset: Dataset, table: Table) -> RowCheck:
+    key = [table.c[name] for name in (*dataset.key, "digest")]
+    standing = select(*key).where(*_of_run(dataset), table.c.replaced_at.is_(None))
+    told = f"No two versions of the same {', '.join(dataset.key)} that stand say the same."
+    return RowCheck("C02", "keys", told, Severity.BLOCK, standing.group_by(*key).having(func.count() > 1))
+
+
+def _gone(dataset: Dataset) -> RowCheck:
+    """The periods that hold fewer versions than were booked: they are not believed, and were booked so."""
+    period = cast(COVERAGE.c.partition, Date)
+    fewer = select(period.label(dataset.grain.value), COVERAGE.c.landed).where(
+        COVERAGE.c.dataset == dataset.api, COVERAGE.c.reason == GONE, period == func.any(_DAYS)
+    )
+    return RowCheck("C14", "versions", "A report period never holds fewer versions than before.", Severity.BLOCK, fewer)
+
+
+_DAYS = bindparam("days", type_=ARRAY(Date))
+
+
 def _of_run(dataset: Dataset) -> list[ColumnElement[bool]]:
-    days = bindparam("days", type_=ARRAY(Date))
-    return [METADATA.tables[dataset.api].c[dataset.grain.value] == func.any(days)] if dataset.partitioned else []
+    return [METADATA.tables[dataset.api].c[dataset.grain.value] == func.any(_DAYS)] if dataset.dated else []
 
 
 def _predicate(text: str) -> ColumnElement[bool]:

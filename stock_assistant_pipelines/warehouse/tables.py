@@ -34,7 +34,6 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Type
 from stock_assistant_pipelines.catalog.derived import DERIVED
-from stock_assistant_pipelines.catalog.finance import FINANCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -314,7 +313,7 @@ def _alerts(metadata: MetaData) -> None:
     )
 
 
-METADATA = build({**CATALOG, **{dataset.api: dataset for dataset in FINANCE}}.values())
+METADATA = build(CATALOG.values())
 """The tables of the whole catalog."""
 
 ASKED = METADATA.tables["asked"]

@@ -88,8 +88,8 @@ def judge(engine: Engine, dataset: Dataset, days: Sequence[date]) -> list[Verdic
 def judge_rows(connection: Connection, dataset: Dataset, check: RowCheck, days: Sequence[date]) -> Verdict:
     """Judge every row of these days by itself."""
     broken = check.broken.subquery()
-    day = broken.c[dataset.grain.value] if dataset.partitioned else literal(None, Date)
-    values = {"days": list(days)} if dataset.partitioned else {}
+    day = broken.c[dataset.grain.value] if dataset.dated else literal(None, Date)
+    values = {"days": list(days)} if dataset.dated else {}
     counts = connection.execute(select(day, func.count()).select_from(broken).group_by(day), values).all()
     examples = connection.execute(select(broken).limit(EXAMPLES), values).all() if counts else []
     return Verdict(

@@ -421,11 +421,31 @@ def test_what_a_channel_has_accepted_is_never_taken_back(book: Book, tell: Tell,
 
 
 def test_one_go_sends_a_few_messages_and_the_next_the_rest(book: Book, tell: Tell, robots: Robots) -> None:
-    for name in CATALOG:
+    names = [name for name, dataset in CATALOG.items() if not dataset.by_period]
+    for name in names:
         book.put(name, "all" if not CATALOG[name].partitioned else OLD, Status.PARTIAL, "partial", landed_at=at(1))
     for minute in range(3):
         tell(at(10, minute))
-    assert len(robots.texts("first")) == len(CATALOG)
+    assert len(robots.texts("first")) == len(names)
+
+
+def test_reports_of_an_open_period_are_waited_for_some_evenings(book: Book, tell: Tell, robots: Robots) -> None:
+    book.put("income", date(2025, 12, 31), Status.PARTIAL, "partial", attempts=2, landed_at=at(1))
+    tell(at(10))
+    assert robots.texts("first") == []
+    book.put("income", date(2025, 12, 31), Status.PARTIAL, "partial", attempts=3, landed_at=at(1))
+    tell(at(11))
+    (message,) = robots.texts("first")
+    assert "1 期 period" in message
+    assert "income: 2025-12-31" in message
+
+
+def test_reports_of_an_old_period_are_told_of_at_once(book: Book, tell: Tell, robots: Robots) -> None:
+    for period in (date(2020, 12, 31), date(2021, 3, 31)):
+        book.put("income", period, Status.PARTIAL, "partial", attempts=1, landed_at=at(1))
+    tell(at(10))
+    (message,) = robots.texts("first")
+    assert "income: 2 期 periods, 2020-12-31 … 2021-03-31" in message
 
 
 def test_without_a_channel_the_table_is_kept_up_to_date_and_nobody_is_told(book: Book, engine: Engine) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from small_market import connected, covered
 from sqlalchemy import text
 
-from api.datasets import DATASETS
+from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.warehouse import landing, versions
 from stock_assistant_pipelines.warehouse.tables import COVERAGE
 
@@ -93,7 +93,7 @@ DISCLOSURES = [PLANNED, {**PLANNED, "actual_date": "20240403"}]
 
 def tell(connection: Connection, api: str, *rows: Row, at: datetime = READ) -> None:
     """Add one answer. Columns that are not given are null."""
-    dataset = DATASETS[api]
+    dataset = CATALOG[api]
     landing.stage(connection, dataset, [tuple(row.get(name) for name in dataset.fields) for row in rows])
     versions.append(connection, dataset, at=at, run_id=None)
     connection.execute(text(f"TRUNCATE {landing.stage_name(dataset)}"))  # as the end of a transaction does

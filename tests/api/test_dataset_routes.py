@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from api.datasets import DATASETS
+from stock_assistant_pipelines.catalog import CATALOG
 
 if TYPE_CHECKING:
     import httpx2
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def test_every_dataset_of_the_catalog_is_listed(client: httpx2.Client) -> None:
     response = client.get("/api/v1/datasets")
-    assert [one["dataset"] for one in response.json()] == list(DATASETS)
+    assert [one["dataset"] for one in response.json()] == list(CATALOG)
     assert response.headers["X-Data-Source"] == "sandbox: synthetic"
 
 

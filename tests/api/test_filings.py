@@ -8,7 +8,7 @@ import pytest
 from small_market import application, served
 from small_reports import MAOTAI
 
-from api.datasets import DATASETS
+from stock_assistant_pipelines.catalog import CATALOG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def ask(client: httpx2.Client, route: str, *names: str, **asked: str) -> list[An
 @pytest.mark.parametrize(("route", "api"), ROUTES.items())
 def test_rows_are_tushare_s_columns_and_since_when_they_are_known(client: httpx2.Client, route: str, api: str) -> None:
     answer = client.get(f"/api/v1/stocks/{MAOTAI}/{route}", params={"as_of": "20240430"}).json()
-    assert (answer["dataset"], answer["fields"]) == (api, [*DATASETS[api].fields, "known_at"])
+    assert (answer["dataset"], answer["fields"]) == (api, [*CATALOG[api].fields, "known_at"])
     assert answer["items"]
     assert answer["meta"]["known_as_of"] == "2024-04-30"
     assert not answer["meta"]["complete"]  # none of its report periods has landed

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from api.datasets import DATASETS
+from stock_assistant_pipelines.catalog import CATALOG
 
 if TYPE_CHECKING:
     import httpx2
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 ROWS = "/api/v1/datasets/{}/rows"
 
 
-@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("name", CATALOG)
 def test_every_dataset_serves_the_rows_of_a_partition(client: httpx2.Client, name: str) -> None:
-    dataset = DATASETS[name]
+    dataset = CATALOG[name]
     of_day = {"trade_date": "20240103"} if dataset.partitioned else {}
     of_period = {"period": "20231231"} if dataset.by_period else {}
     response = client.get(ROWS.format(name), params=of_day | of_period)

@@ -9,8 +9,8 @@ import pytest
 from small_market import application, served
 from small_reports import MAOTAI, PINGAN
 
-from api.datasets import DATASETS
 from stock_assistant_pipelines import calendar
+from stock_assistant_pipelines.catalog import CATALOG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ def refused(client: httpx2.Client, path: str, kind: str = "invalid-parameter", *
 def test_rows_are_tushare_s_columns_and_since_when_they_are_known(client: httpx2.Client) -> None:
     answer = ask(client, as_of="20240430")
     assert answer["dataset"] == "income"
-    assert answer["fields"] == [*DATASETS["income"].fields, "known_at"]
+    assert answer["fields"] == [*CATALOG["income"].fields, "known_at"]
     assert told(answer, "end_date", "revenue", "known_at")[-2:] == [
         ("20231231", 1500, "2024-04-04T00:00:00+08:00"),
         ("20240331", 465, "2024-04-28T00:00:00+08:00"),

@@ -41,7 +41,7 @@ def endpoints() -> Any:
     return json.loads(ENDPOINTS.read_text(encoding="utf-8"))
 
 
-def test_the_ten_datasets_are_declared() -> None:
+def test_the_twenty_datasets_are_declared() -> None:
     assert set(CATALOG) == {
         "trade_cal",
         "stock_basic",
@@ -53,6 +53,16 @@ def test_the_ten_datasets_are_declared() -> None:
         "stk_limit",
         "index_basic",
         "index_daily",
+        "disclosure_date",
+        "income",
+        "balancesheet",
+        "cashflow",
+        "fina_indicator",
+        "forecast",
+        "express",
+        "dividend",
+        "fina_audit",
+        "fina_mainbz",
     }
 
 

@@ -61,7 +61,7 @@ def backfill(*words: str, answer: str | None = None) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["income"], "there is no dataset income; there are trade_cal, "),
+        (["earnings"], "there is no dataset earnings; there are trade_cal, "),
         ([], "name the datasets, or say --all"),
         (["daily", "--all"], "not both"),
         (["daily", "--from", "2026-02-01", "--to", "2026-01-31"], "exchange them"),

@@ -95,7 +95,7 @@ def test_lost_rows_are_named_exactly_and_landed_again_with_the_fewest_calls(
     for name in ("daily", "adj_factor"):
         days = ingest.calendar(CATALOG[name], [LAST]).between(FIRST, LAST)
         assert all(entry.settled for entry in ingest.land(CATALOG[name], days))
-    assert holes() == (0, "No hole: every published trading day that is kept is whole.\n")
+    assert holes() == (0, "No hole: every published trading day and report period that is kept is whole.\n")
     with engine.connect() as connection:
         before = connection.execute(text("select md5(string_agg(d::text, '|' order by d::text)) from daily d")).scalar()
 
@@ -174,5 +174,38 @@ def test_a_day_that_was_never_asked_for_is_a_hole(installation: Database, ingest
 
 
 def test_an_unknown_dataset_and_a_range_the_wrong_way_round_are_one_line(installation: Database) -> None:
-    assert "stock_basic is no dataset with trading days; there are suspend_d, daily" in holes("stock_basic")[1]
+    told = "stock_basic is no dataset with trading days or report periods; there are suspend_d, daily"
+    assert told in holes("stock_basic")[1]
     assert "exchange them" in holes("daily", "--from", "2026-03-01", "--to", "2026-02-01")[1]
+
+
+def test_reports_that_are_lost_are_found_and_landed_again(
+    installation: Database, engine: Engine, ingest: Ingest, sandbox: Running
+) -> None:
+    ended = [date(2025, 9, 30), date(2025, 6, 30), date(2025, 3, 31)]
+    ingest.now, ingest.points = (lambda: NOW), 2000
+    assert all(entry.settled for entry in ingest.land(CATALOG["income"], ended))
+    words = ("income", "--from", "2025-03-31", "--to", "2025-09-30")
+    assert holes(*words)[0] == 0
+    with engine.begin() as connection:
+        connection.execute(text("delete from income where end_date = '2025-06-30'"))
+        connection.execute(text("delete from income where ts_code = '000001.SZ' and end_date = '2025-09-30'"))
+    code, output = holes(*words, "--json")
+    found = {each["day"]: each for each in json.loads(output)}
+    assert code == 1
+    assert found.keys() == {"2025-06-30", "2025-09-30"}
+    assert (found["2025-06-30"]["status"], found["2025-09-30"]["missing"]) == ("missing", ["000001.SZ"])
+    code, output = holes(*words)
+    assert "1 period" in output
+    sandbox.forget()
+    code, output = holes(*words, "--fix", "--yes")
+    assert (code, "No hole is left." in output) == (0, True), output
+    assert "2 periods take" in output
+    assert not {call["api"] for call in sandbox.calls()} - {"income", "stock_basic", "disclosure_date"}
+
+
+def test_reports_before_the_first_that_is_kept_are_no_hole(installation: Database, ingest: Ingest) -> None:
+    ingest.now, ingest.points = (lambda: NOW), 5000
+    assert all(entry.settled for entry in ingest.land(CATALOG["forecast"], [date(2025, 9, 30), date(2025, 12, 31)]))
+    assert holes("forecast") == (0, "No hole: every published trading day and report period that is kept is whole.\n")
+    assert holes("forecast", "--from", "2025-06-30")[0] == 1

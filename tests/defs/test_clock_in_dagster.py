@@ -215,10 +215,11 @@ def test_what_nobody_landed_is_not_asked_for_at_its_publication(stopped: Ingest,
     assert told == "nothing has landed yet: start with a backfill"
 
 
-def test_a_day_of_the_whole_catalog_is_one_run_of_all_assets(location: CodeLocation) -> None:
+def test_a_day_of_the_whole_catalog_is_one_run_of_all_assets_but_the_reports(location: CodeLocation) -> None:
     """What `Materialize` does in the UI for all assets and one partition."""
-    assert location.run(*CATALOG, first="2026-03-02", last="2026-03-02").success
-    for dataset in CATALOG.values():
+    daily = [dataset for dataset in CATALOG.values() if not dataset.by_period]
+    assert location.run(*(each.api for each in daily), first="2026-03-02", last="2026-03-02").success
+    for dataset in daily:
         record = location.instance.get_latest_materialization_event(dg.AssetKey(dataset.api))
         assert record is not None
         assert record.asset_materialization is not None

@@ -12,10 +12,11 @@ from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster_shared.serdes import serialize_value
 
 from stock_assistant_pipelines import clock, definitions
-from stock_assistant_pipelines.calendar import weekdays
+from stock_assistant_pipelines.calendar import periods, weekdays
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
-from stock_assistant_pipelines.defs.partitions import APPEARS, TRADING_DAYS, days
+from stock_assistant_pipelines.catalog.dataset import FIRST_PERIOD, MARKET_OPENED
+from stock_assistant_pipelines.defs import partitions
+from stock_assistant_pipelines.defs.partitions import APPEARS, REPORT_PERIODS, TRADING_DAYS, days
 from stock_assistant_pipelines.defs.resources import AHEAD, urgent
 from stock_assistant_pipelines.settings import SHANGHAI, Settings
 
@@ -46,7 +47,7 @@ def test_an_asset_says_what_a_row_is_and_what_its_columns_mean(repository: dg.Re
     for column, declared in zip(columns, dataset.columns, strict=True):
         assert declared.title in column.description
         assert (declared.unit or "") in column.description
-    assert (spec.partitions_def is TRADING_DAYS) == dataset.partitioned
+    assert spec.partitions_def is partitions.of(dataset)
 
 
 def test_partitions_are_weekdays_that_appear_in_the_morning_before_anything_is_published() -> None:
@@ -61,6 +62,16 @@ def test_partitions_are_weekdays_that_appear_in_the_morning_before_anything_is_p
     assert min(clock.publications(list(CATALOG.values()))) >= APPEARS
 
 
+def test_a_report_period_is_there_when_it_has_ended_and_its_key_is_its_last_day() -> None:
+    def keys(*moment: int) -> list[str]:
+        with partition_loading_context(effective_dt=datetime(*moment, tzinfo=SHANGHAI)):  # type: ignore[misc,arg-type]
+            return list(REPORT_PERIODS.get_partition_keys())
+
+    assert keys(2026, 3, 31, 23, 58)[-1] == "2025-12-31"
+    assert keys(2026, 4, 1, 0, 0)[-1] == "2026-03-31"
+    assert keys(2026, 4, 1, 0, 0) == [day.isoformat() for day in periods(FIRST_PERIOD, date(2026, 3, 31))]
+
+
 def test_the_keys_are_all_weekdays_whatever_the_hour_at_which_they_appear() -> None:
     """Those of 18:00, as before, are the same: what was materialised under a key stays so."""
     now = datetime(2026, 9, 25, 20, 0, tzinfo=SHANGHAI)
@@ -73,7 +84,7 @@ def test_the_days_of_a_run_are_landed_newest_first() -> None:
     assert days(["2026-03-03", "2026-03-05", "2026-03-04"]) == [date(2026, 3, 5), date(2026, 3, 4), date(2026, 3, 3)]
 
 
-def test_there_is_a_schedule_for_each_time_of_publication_one_for_the_evening_and_one_that_tidies(
+def test_there_is_a_schedule_for_each_time_of_publication_the_evening_the_reports_and_one_that_tidies(
     repository: dg.RepositoryDefinition,
 ) -> None:
     found = {one.name: one.cron_schedule for one in repository.schedule_defs}

@@ -35,7 +35,8 @@ DAILY, ADJ_FACTOR, SUSPEND_D, INDEX_DAILY = (
 STOCK_BASIC, TRADE_CAL = CATALOG["stock_basic"], CATALOG["trade_cal"]
 assert isinstance(INDEX_DAILY.calls, PerCode)
 INDICES = INDEX_DAILY.calls.codes
-TIMELESS = [api for api, dataset in CATALOG.items() if not dataset.partitioned]
+DAY_BY_DAY = [api for api, dataset in CATALOG.items() if not dataset.by_period]
+TIMELESS = [api for api in DAY_BY_DAY if not CATALOG[api].partitioned]
 
 
 @dataclass

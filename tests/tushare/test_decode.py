@@ -242,7 +242,7 @@ def test_a_key_of_numbers_with_gaps_can_be_sorted() -> None:
 
 def test_the_wire_types_are_in_the_order_of_the_columns() -> None:
     assert [tuple(wire_types(dataset)) for dataset in CATALOG.values()] == [
-        dataset.fields for dataset in CATALOG.values()
+        dataset.asked for dataset in CATALOG.values()
     ]
 
 

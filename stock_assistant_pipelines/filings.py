@@ -1,0 +1,334 @@
+"""The walk of a report period: plan, ask, decode, land, book; by period of the whole market, or by stock over all of them.
+
+By stock every answer tells of all periods, so what was asked is booked stock by stock: who is interrupted asks only those that
+are left. The periods are judged on the way and at the end.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from datetime import date
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from stock_assistant_pipelines.inquiry import Inquiry, inquire
+from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.tushare.decode import by_day, complete_rows
+from stock_assistant_pipelines.tushare.errors import HOPELESS, PermissionDenied, SchemaDrift, TushareError
+from stock_assistant_pipelines.tushare.periods import (
+    stock_call,
+    whole_call,
+    whole_parts,
+)
+from stock_assistant_pipelines.tushare.plan import too_few
+from stock_assistant_pipelines.warehouse import asked, filing
+from stock_assistant_pipelines.warehouse.filing import Work
+from stock_assistant_pipelines.warehouse.partition import book_failure, status_of
+from stock_assistant_pipelines.warehouse.tables import CODE, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Engine
+
+    from stock_assistant_pipelines.catalog.dataset import Dataset
+    from stock_assistant_pipelines.tushare.decode import Row
+    from stock_assistant_pipelines.tushare.periods import Part
+    from stock_assistant_pipelines.tushare.plan import Call
+    from stock_assistant_pipelines.tushare.transport import Answer
+    from stock_assistant_pipelines.warehouse.asked import Asked
+    from stock_assistant_pipelines.warehouse.coverage import Coverage
+
+JUDGED_EVERY = 500
+"""After how many stocks the periods are judged on the way."""
+
+OUTAGE = 20
+"""After so many stocks in a row without an answer nobody answers: the others are asked another time."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What came of a stock: the periods that have got rows, the answers it took, and what went wrong."""
+
+    code: str
+    periods: frozenset[date] = frozenset()
+    calls: int = 0
+    source: str | None = None
+    error: TushareError | None = None
+
+
+@dataclass
+class _Round:
+    """What has come of the stocks so far, and whether to go on."""
+
+    calls: int = 0
+    source: str | None = None
+    touched: set[date] = field(default_factory=set)
+    failed: int = 0
+    in_a_row: int = 0
+    error: TushareError | None = None
+    """Why stocks were not answered: the first reason, or what makes asking on hopeless."""
+    over: bool = False
+
+    def take(self, told: _Told) -> bool:
+        """Add what came of a stock; return whether asking on is hopeless."""
+        self.calls += told.calls
+        self.source = told.source or self.source
+        self.touched |= told.periods
+        self.failed += told.error is not None
+        self.in_a_row = self.in_a_row + 1 if told.error and not told.calls else 0
+        self.over = self.over or isinstance(told.error, HOPELESS) or self.in_a_row >= OUTAGE
+        if told.error and (self.error is None or isinstance(told.error, HOPELESS)):
+            self.error = told.error
+        return self.over
+
+
+@dataclass
+class Filings:
+    """Lands report periods of a dataset from Tushare into the warehouse."""
+
+    engine: Engine
+    fetch: Callable[[Dataset, Call], Answer]
+    now: Callable[[], datetime]
+    concurrency: int = 4
+    points: int | None = None
+    run_id: str | None = None
+
+    def land(
+        self, dataset: Dataset, periods: Sequence[date], *, begun: datetime | None = None, whole: bool = True
+    ) -> Iterator[Coverage]:
+        """Land these periods, and yield each one's coverage as it is known.
+
+        Without `whole` only those are asked for who are missing. Who was answered for since `begun` is not asked again:
+        the work began then. With points that nobody knows the whole market is asked for first, and stock by stock when that
+        is refused.
+        """
+        if refusal := too_few(dataset, self.points):
+            yield from (self._refused(dataset, period, refusal) for period in periods)
+            return
+        work = Work(begun or self.now(), self.now(), self.run_id)
+        inquiry = self._inquire(dataset, periods, begun, whole=whole)
+        if self.points is None and inquiry.plan.periods and not self._permitted(dataset, inquiry.plan.periods[0]):
+            inquiry = self._inquire(dataset, periods, begun, whole=whole, points=0)
+        for period, reason in inquiry.hopeless.items():
+            yield self._failure(dataset, period, reason)
+        yield from self.land_whole(dataset, inquiry.plan.periods, work)
+        yield from self.land_stocks(dataset, inquiry.plan.stocks, inquiry.by_stock, work, inquiry.before)
+
+    def _inquire(
+        self,
+        dataset: Dataset,
+        periods: Sequence[date],
+        begun: datetime | None,
+        *,
+        whole: bool,
+        points: int | None = None,
+    ) -> Inquiry:
+        with self.engine.connect() as connection:
+            return inquire(
+                connection,
+                dataset,
+                periods,
+                today=self.now().astimezone(SHANGHAI).date(),
+                points=self.points if points is None else points,
+                begun=begun,
+                everything=whole,
+            )
+
+    def land_whole(self, dataset: Dataset, periods: Sequence[date], work: Work) -> Iterator[Coverage]:
+        """Ask the whole market for these periods with a few calls under way at once; land each as it comes."""
+        left = dict.fromkeys(periods)
+        hopeless: TushareError | None = None
+        for period, entry, error in self._together(
+            dataset, periods, lambda period: self._period(dataset, period, work), lambda told: _hopeless(told[2])
+        ):
+            del left[period]
+            hopeless = hopeless or (error if isinstance(error, HOPELESS) else None)
+            yield entry
+        for period in left:
+            assert hopeless is not None
+            yield self._refused(dataset, period, hopeless)
+
+    def land_stocks(
+        self,
+        dataset: Dataset,
+        stocks: Mapping[str, Sequence[Part]],
+        periods: Sequence[date],
+        work: Work,
+        before: Mapping[tuple[str, str], Asked],
+    ) -> Iterator[Coverage]:
+        """Ask these stocks, each for its parts, and land each one's answers; judge the periods on the way and at the end."""
+        turn = _Round()
+        told: dict[date, Coverage] = {}
+        results = self._together(
+            dataset, stocks, lambda code: self._stock(dataset, code, stocks[code], work, before), turn.take
+        )
+        for count, _ in enumerate(results, start=1):
+            if count % JUDGED_EVERY == 0 and count < len(stocks):
+                yield from self._newly_settled(dataset, periods, self._result(work, turn), told)
+        outcome = self._result(work, turn)
+        if turn.error:
+            left = f"{turn.failed} stocks were not answered; the first: {turn.error}"
+            outcome = replace(outcome, status=status_of(turn.error), cause=turn.error.cause, reason=left)
+        for at, period in enumerate(sorted(periods, reverse=True)):
+            entry = filing.judge(self.engine, dataset, period, outcome if at == 0 else replace(outcome, calls=0))
+            if period not in told:
+                yield entry
+        filing.recount(self.engine, dataset, sorted(turn.touched - {*periods}), self.now())
+
+    def _newly_settled(
+        self, dataset: Dataset, periods: Iterable[date], work: Work, told: dict[date, Coverage]
+    ) -> Iterator[Coverage]:
+        """Judge the periods that are not settled yet, and yield those that are now."""
+        for period in periods:
+            if period not in told:
+                entry = filing.judge(self.engine, dataset, period, replace(work, calls=0))
+                if entry.settled:
+                    told[period] = entry
+                    yield entry
+
+    def _result(self, work: Work, turn: _Round) -> Work:
+        return replace(work, at=self.now(), calls=turn.calls, source=turn.source)
+
+    def _together(
+        self, dataset: Dataset, todo: Iterable[T], do: Callable[[T], R], stop: Callable[[R], bool]
+    ) -> Iterator[R]:
+        """Do something to each, a few at once, and yield what comes of it, until `stop` says so of one."""
+        waiting = iter(todo)
+        stopped = False
+        with ThreadPoolExecutor(self.concurrency, thread_name_prefix=dataset.api) as workers:
+            under_way: set[Future[Any]] = {workers.submit(do, each) for each in islice(waiting, self.concurrency)}
+            while under_way:
+                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                for result in (future.result() for future in done):
+                    stopped = stop(result) or stopped
+                    more = () if stopped else islice(waiting, 1)
+                    under_way |= {workers.submit(do, each) for each in more}
+                    yield result
+
+    def _period(self, dataset: Dataset, period: date, work: Work) -> tuple[date, Coverage, TushareError | None]:
+        """Ask the whole market for a period, all variants, and land it; or book why not."""
+        try:
+            rows, calls, source = self._whole(dataset, period)
+            told = replace(work, at=self.now(), calls=calls, source=source)
+            entry = filing.land_period(self.engine, dataset, period, rows, whole_parts(dataset, period), told)
+        except TushareError as error:
+            return period, self._refused(dataset, period, error), error
+        return period, entry, None
+
+    def _whole(self, dataset: Dataset, period: date) -> tuple[list[Row], int, str]:
+        """What the whole market tells of a period. An answer without a row is only believed when a second one confirms it."""
+        rows, calls, source = self._once(dataset, period)
+        if not rows:
+            rows, more, source = self._once(dataset, period)
+            calls += more
+        return rows, calls, source
+
+    def _once(self, dataset: Dataset, period: date) -> tuple[list[Row], int, str]:
+        rows: list[Row] = []
+        calls, source = 0, ""
+        for part in whole_parts(dataset, period):
+            call = whole_call(dataset, part)
+            answer = self.fetch(dataset, call)
+            told = complete_rows(dataset, answer.rows, dict(call.params))
+            by_day(dataset, told, period, period)
+            rows += told
+            calls += answer.calls
+            source = answer.source
+        return rows, calls, source
+
+    def _permitted(self, dataset: Dataset, period: date) -> bool:
+        """Whether the token is answered for the whole market: the first call tells."""
+        try:
+            self.fetch(dataset, whole_call(dataset, whole_parts(dataset, period)[0]))
+        except PermissionDenied:
+            return False
+        except TushareError:
+            return True  # it is told when the period is asked for
+        return True
+
+    def _stock(
+        self,
+        dataset: Dataset,
+        code: str,
+        wanted: Sequence[Part],
+        work: Work,
+        before: Mapping[tuple[str, str], Asked],
+    ) -> _Told:
+        """Ask a stock for its parts, and land what it tells in one transaction; what it does not tell is booked with it."""
+        work = replace(work, at=self.now())
+        rows: list[Row] = []
+        booked: list[Asked] = []
+        calls, error = 0, None
+        for part in wanted:
+            call = stock_call(dataset, code, part)
+            try:
+                answer = self.fetch(dataset, call)
+                told = _of_stock(dataset, code, part, complete_rows(dataset, answer.rows, dict(call.params)))
+            except TushareError as failure:
+                error = failure
+                booked.append(_refusal(dataset, code, part, work, before, failure))
+                if isinstance(failure, HOPELESS):
+                    break
+                continue
+            rows += told
+            calls += answer.calls
+            work = replace(work, source=answer.source)
+            booked.append(filing.answered(dataset, code, part, len(told), work))
+        try:
+            appended = filing.land_stock(self.engine, dataset, rows, booked, work)
+        except TushareError as failure:  # the table cannot hold a value
+            refusals = [_refusal(dataset, code, part, work, before, failure) for part in wanted]
+            filing.land_stock(self.engine, dataset, (), refusals, work)
+            return _Told(code, calls=calls, source=work.source, error=failure)
+        changed = by_day(dataset, rows, date.min, date.max) if appended.inserted or appended.replaced else {}
+        return _Told(code, frozenset(changed), calls, work.source, error)
+
+    def _read(self, dataset: Dataset) -> dict[tuple[str, str], Asked]:
+        with self.engine.connect() as connection:
+            return asked.read(connection, dataset)
+
+    def _refused(self, dataset: Dataset, period: date, error: TushareError) -> Coverage:
+        return self._failure(dataset, period, str(error), status_of(error), error.cause)
+
+    def _failure(
+        self,
+        dataset: Dataset,
+        period: date,
+        reason: str,
+        status: Status = Status.FAILED,
+        cause: str = "stocks",
+    ) -> Coverage:
+        return book_failure(
+            self.engine, dataset, period, reason, status, cause=cause, at=self.now(), run_id=self.run_id
+        )
+
+
+def _hopeless(error: TushareError | None) -> bool:
+    return isinstance(error, HOPELESS)
+
+
+def _refusal(
+    dataset: Dataset,
+    code: str,
+    part: Part,
+    work: Work,
+    before: Mapping[tuple[str, str], Asked],
+    error: TushareError,
+) -> Asked:
+    told = replace(work, status=status_of(error), cause=error.cause, reason=str(error))
+    return filing.refused(dataset, code, part, told, before.get((code, part.name)))
+
+
+def _of_stock(dataset: Dataset, code: str, part: Part, rows: list[Row]) -> list[Row]:
+    """Check that rows are of the stock and the periods that were asked for. Raises `SchemaDrift` or `WrongDay`."""
+    at = dataset.fields.index(CODE)
+    if strangers := {str(row[at]) for row in rows if row[at] != code}:
+        raise SchemaDrift(dataset.api, f"asked for {code}, and got rows of {', '.join(sorted(strangers)[:3])}")
+    by_day(dataset, rows, part.first or date.min, part.last or date.max)
+    return rows

@@ -1,0 +1,170 @@
+"""What a report period holds when it is complete: the companies that have disclosed it by now, or an answer about every stock.
+
+Nobody can expect what was never disclosed. Where the disclosure plan tells who has, their rows are expected; where nothing
+tells it, a period is complete when every stock that was there then was asked, and answered for, after the period's end.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Date, and_, bindparam, case, exists, func, or_, select
+
+from stock_assistant_pipelines.catalog.dataset import Companies, Disclosed, PerPeriod
+from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.warehouse.asked import EVERYBODY
+from stock_assistant_pipelines.warehouse.tables import ASKED, CODE, COVERAGE, METADATA, Status
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection, FromClause, Select, Subquery
+
+    from stock_assistant_pipelines.catalog.dataset import Dataset
+
+REACHES_BACK = 5
+"""Years: no prospectus tells of periods that ended longer before the listing."""
+
+DAY = bindparam("day", type_=Date)
+
+
+def ended(period: date) -> datetime:
+    """The moment at which a report period is over: what was answered before tells nothing of it."""
+    return datetime.combine(period + timedelta(days=1), time(), SHANGHAI)
+
+
+def unplanned(connection: Connection, dataset: Dataset, period: date) -> str | None:
+    """Say why the plan that a dataset is judged by does not tell who has disclosed a period: it was not answered for."""
+    expected = dataset.expected
+    if not isinstance(expected, Disclosed):
+        return None
+    booked = select(COVERAGE.c.status, COVERAGE.c.landed).where(
+        COVERAGE.c.dataset == expected.plan, COVERAGE.c.partition == period.isoformat()
+    )
+    row = connection.execute(booked).one_or_none()
+    if row is None:
+        return f"{expected.plan} of {period} is not landed, so nobody can say what is expected"
+    if row.status in {Status.FAILED, Status.DEFERRED, Status.DISABLED} and not row.landed:
+        return f"{expected.plan} of {period} is {row.status}, so nobody can say what is expected"
+    return None
+
+
+def compare(connection: Connection, dataset: Dataset, period: date, today: date) -> tuple[int | None, tuple[str, ...]]:
+    """How many companies' rows are expected of a report period, and which are missing.
+
+    Where nothing tells who has disclosed it, the first is None, and those are missing who were not asked.
+    """
+    values = {"day": period, "today": today}
+    who = _expected(connection, dataset, period)
+    if who is None:
+        keys = select(relevant(dataset).subquery("relevant").c.key)
+        lacking = connection.execute(keys.where(_unanswered(dataset, keys.selected_columns[0], period)), values)
+        return None, tuple(sorted(lacking.scalars()))
+    expected = who.cte("expected")
+    absent = or_(~_row(dataset, expected.c.key), _refused(dataset, expected.c.key, period))
+    query = select(func.count(), func.array_agg(expected.c.key).filter(absent)).select_from(expected)
+    count, missing = connection.execute(query, values).one()
+    return int(count), tuple(sorted(missing or ()))
+
+
+def companies(connection: Connection, dataset: Dataset, period: date, today: date) -> list[str]:
+    """The companies that may have rows of a period: those that have disclosed it; where nothing tells, all that were there."""
+    who = _expected(connection, dataset, period)
+    query = relevant(dataset) if who is None else who
+    return sorted(str(code) for code in connection.execute(query, {"day": period, "today": today}).scalars())
+
+
+def _expected(connection: Connection, dataset: Dataset, period: date) -> Select[tuple[str]] | None:
+    """The companies whose rows are expected, one column `key`; None where nothing tells."""
+    expected = dataset.expected
+    match expected:
+        case Companies(stocks=stocks):
+            return listed(METADATA.tables[stocks], DAY)
+        case Disclosed(plan=plan, stocks=stocks):
+            table = METADATA.tables[plan]
+            told = select(exists(select(1).select_from(table).where(*_stands(table))))
+            if connection.execute(told, {"day": period}).scalar_one():
+                return disclosed(plan, stocks)
+    return None
+
+
+def disclosed(plan: str, stocks: str) -> Select[tuple[str]]:
+    """The stocks that have disclosed the period `:day` by the day `:today`, according to the plan."""
+    table, known = METADATA.tables[plan], METADATA.tables[stocks]
+    out = table.c.actual_date <= bindparam("today", type_=Date)
+    codes = select(table.c[CODE]).where(*_stands(table), out)
+    return select(known.c[CODE].label("key")).where(known.c[CODE].in_(codes))
+
+
+def listed(stock: FromClause, day: ColumnElement[Any]) -> Select[tuple[str]]:
+    """Stocks that are listed on the day: from the day of listing to the one before delisting."""
+    there = or_(stock.c.delist_date.is_(None), stock.c.delist_date > day)
+    return select(stock.c[CODE].label("key")).where(stock.c.list_date <= day, there)
+
+
+def relevant(dataset: Dataset) -> Select[tuple[str]]:
+    """The stocks that may have something to tell of the period `:day`: listed by then, or within the reach of a prospectus."""
+    stock = METADATA.tables[stocks_of(dataset)]
+    there = or_(stock.c.delist_date.is_(None), stock.c.delist_date > DAY)
+    soon = stock.c.list_date <= DAY + func.make_interval(REACHES_BACK)
+    return select(stock.c[CODE].label("key")).where(soon, there)
+
+
+def stocks_of(dataset: Dataset) -> str:
+    """The dataset that says which stocks there are."""
+    return str(getattr(dataset.expected, "stocks"))  # noqa: B009 - every expectation of report periods has it
+
+
+def _stands(table: FromClause) -> tuple[ColumnElement[bool], ...]:
+    """Rows of the period that no later answer has replaced."""
+    return table.c.end_date == DAY, table.c.replaced_at.is_(None)
+
+
+def _row(dataset: Dataset, code: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether there is a row of this company."""
+    table = METADATA.tables[dataset.api]
+    return code.in_(select(table.c[CODE]).where(table.c[dataset.grain.value] == DAY))
+
+
+def _tells(dataset: Dataset) -> ColumnElement[bool]:
+    """Whether what was asked for tells of the period."""
+    return and_(
+        ASKED.c.dataset == dataset.api,
+        or_(ASKED.c.first_period.is_(None), ASKED.c.first_period <= DAY),
+        or_(ASKED.c.last_period.is_(None), ASKED.c.last_period >= DAY),
+    )
+
+
+def _answered(dataset: Dataset, period: date) -> Subquery:
+    """Who was answered for since the period ended, in all variants, and since when; the whole market is `*`."""
+    assert isinstance(dataset.calls, PerPeriod)
+    variants = len(dataset.calls.variants)
+    since = ASKED.c.asked_at >= ended(period)
+    return (
+        select(ASKED.c.ts_code.label("key"), func.min(ASKED.c.asked_at).label("since"))
+        .where(_tells(dataset), ASKED.c.status == Status.COMPLETE, since)
+        .group_by(ASKED.c.ts_code)
+        .having(func.count(ASKED.c.variant.distinct()) == variants)
+        .subquery()
+    )
+
+
+def _unanswered(dataset: Dataset, code: ColumnElement[Any], period: date) -> ColumnElement[bool]:
+    """Whether a stock was not answered for: neither by itself nor with the whole market."""
+    answered = _answered(dataset, period)
+    whole = exists(select(1).select_from(answered).where(answered.c.key == EVERYBODY))
+    return and_(
+        ~whole, code.not_in(select(answered.c.key))
+    )  # hashed: "this one or everybody" would compare each with each
+
+
+def _refused(dataset: Dataset, code: ColumnElement[str], period: date) -> ColumnElement[bool]:
+    """Whether a part of what a stock tells was asked for and never answered, nor the whole market after it."""
+    answered = _answered(dataset, period)
+    whole = select(func.max(answered.c.since)).where(answered.c.key == EVERYBODY).scalar_subquery()
+    failed = select(ASKED.c.ts_code).where(
+        _tells(dataset),
+        ASKED.c.status != Status.COMPLETE,
+        ASKED.c.ts_code != EVERYBODY,
+        case((whole.is_(None), True), else_=ASKED.c.asked_at > whole),
+    )
+    return code.in_(failed)

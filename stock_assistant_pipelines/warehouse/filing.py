@@ -1,0 +1,195 @@
+"""Filings land: a period of the whole market in one transaction, or what one stock tells of all its periods.
+
+Rows become versions, and in the same transaction it is booked who was asked. A period is judged by who has disclosed it, and
+by whom nobody has asked yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, literal, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+
+from stock_assistant_pipelines.warehouse import asked, coverage, versions
+from stock_assistant_pipelines.warehouse.asked import EVERYBODY, Asked
+from stock_assistant_pipelines.warehouse.coverage import Coverage
+from stock_assistant_pipelines.warehouse.holes import GONE
+from stock_assistant_pipelines.warehouse.landing import lock, partition_key, stage
+from stock_assistant_pipelines.warehouse.partition import guard
+from stock_assistant_pipelines.warehouse.tables import CODE, METADATA, Status
+from stock_assistant_pipelines.warehouse.versions import Appended
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date, datetime
+
+    from sqlalchemy import Connection, Engine
+
+    from stock_assistant_pipelines.catalog.dataset import Dataset
+    from stock_assistant_pipelines.tushare.decode import Row
+    from stock_assistant_pipelines.tushare.periods import Part
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a run brings to the periods that it judges: when it began, who answered, and what it could not get."""
+
+    began: datetime
+    at: datetime
+    run_id: str | None = None
+    source: str | None = None
+    calls: int = 0
+    status: Status | None = None
+    """What a period is that is not complete because of an error; None without one."""
+    cause: str | None = None
+    reason: str | None = None
+
+
+def land_period(
+    engine: Engine, dataset: Dataset, period: date, rows: Sequence[Row], parts: Sequence[Part], work: Work
+) -> Coverage:
+    """Land what the whole market told of a period, all variants of it, and book the period."""
+    with engine.begin() as connection:
+        guard(connection, work.source or "")
+        stage(connection, dataset, rows)
+        versions.append(connection, dataset, at=work.at, run_id=work.run_id)
+        booked = [answered(dataset, EVERYBODY, part, len(rows), work) for part in parts]
+        asked.book(connection, booked)
+        return _judge(connection, dataset, period, work)
+
+
+def land_stock(engine: Engine, dataset: Dataset, rows: Sequence[Row], booked: Sequence[Asked], work: Work) -> Appended:
+    """Land what one stock told, and book which of its parts were answered and which were not."""
+    with engine.begin() as connection:
+        appended = Appended()
+        if rows:
+            guard(connection, work.source or "")
+            stage(connection, dataset, rows)
+            appended = versions.append(connection, dataset, at=work.at, run_id=work.run_id)
+        asked.book(connection, booked)
+        return appended
+
+
+def answered(dataset: Dataset, code: str, part: Part, rows: int, work: Work) -> Asked:
+    """What is booked of a part that was answered."""
+    return Asked(
+        dataset.api,
+        code,
+        part.name,
+        work.at,
+        Status.COMPLETE,
+        variant=part.variant,
+        first_period=part.first,
+        last_period=part.last,
+        rows=rows,
+        run_id=work.run_id,
+    )
+
+
+def refused(dataset: Dataset, code: str, part: Part, work: Work, before: Asked | None) -> Asked:
+    """What is booked of a part that was not answered. An earlier answer stays one; the try is counted."""
+    kept = before or Asked(
+        dataset.api,
+        code,
+        part.name,
+        work.at,
+        Status.FAILED,
+        variant=part.variant,
+        first_period=part.first,
+        last_period=part.last,
+    )
+    told = kept.status is Status.COMPLETE
+    return replace(
+        kept,
+        status=kept.status if told else work.status or Status.FAILED,
+        asked_at=kept.asked_at if told else work.at,
+        cause=work.cause,
+        reason=work.reason,
+        attempts=kept.attempts + 1,
+        run_id=work.run_id,
+    )
+
+
+def judge(engine: Engine, dataset: Dataset, period: date, work: Work) -> Coverage:
+    """Judge and book a period by what its table holds now."""
+    with engine.begin() as connection:
+        return _judge(connection, dataset, period, work)
+
+
+def recount(engine: Engine, dataset: Dataset, periods: Sequence[date], at: datetime) -> None:
+    """Judge again the periods that were booked before and have got rows on the way: nobody asked for them this time."""
+    for period in periods:
+        with engine.begin() as connection:
+            lock(connection, dataset, period)
+            before = coverage.entries(connection, dataset, [period]).get(period)
+            if before and before.status in coverage.JUDGED:
+                after = coverage.assess(connection, dataset, period, before, at=at)
+                if after != before:
+                    coverage.book(connection, [replace(after, complete_at=before.complete_at or at)])
+
+
+def _judge(connection: Connection, dataset: Dataset, period: date, work: Work) -> Coverage:
+    lock(connection, dataset, period)
+    before = coverage.entries(connection, dataset, [period]).get(period)
+    written = _written(connection, dataset, period, work.began)
+    entry = Coverage(
+        dataset.api,
+        partition_key(period),
+        Status.PARTIAL,
+        work.at,
+        attempts=_attempts(before, work),
+        source=work.source or (before.source if before else None),
+        revision=_revision(connection, dataset, period),
+        calls=work.calls,
+        inserted=written[0],
+        updated=written[1],
+        run_id=work.run_id,
+    )
+    entry = coverage.assess(connection, dataset, period, entry)
+    if before and entry.landed < before.landed:
+        entry = replace(entry, status=Status.PARTIAL, cause="doubted", reason=GONE)
+    elif work.status and not entry.settled:
+        status = entry.status if entry.landed else work.status
+        entry = replace(entry, status=status, cause=work.cause, reason=f"{entry.reason}; {work.reason}")
+    if entry.settled:
+        entry = replace(entry, attempts=0)
+    coverage.book(connection, [entry])
+    coverage.reassess_dependents(connection, dataset, period, work.at)
+    return entry
+
+
+def _attempts(before: Coverage | None, work: Work) -> int:
+    """How often a period was tried, this run included: it is judged several times in one."""
+    if before is None:
+        return 1
+    return before.attempts if before.landed_at >= work.began else before.attempts + 1
+
+
+def _written(connection: Connection, dataset: Dataset, period: date, since: datetime) -> tuple[int, int]:
+    """How many versions of a period were added since, and how many were replaced."""
+    table = METADATA.tables[dataset.api]
+    added = func.count().filter(table.c.ingested_at >= since)
+    replaced = func.count().filter(table.c.replaced_at >= since)
+    row = connection.execute(select(added, replaced).where(table.c.end_date == period)).one()
+    return int(row[0]), int(row[1])
+
+
+def _revision(connection: Connection, dataset: Dataset, period: date) -> str | None:
+    """A checksum of the versions of a period that stand; None when there is none."""
+    table = METADATA.tables[dataset.api]
+    digests = func.string_agg(table.c.digest, aggregate_order_by(literal(""), table.c.digest))
+    query = select(func.md5(digests)).where(table.c.end_date == period, table.c.replaced_at.is_(None))
+    told: str | None = connection.execute(query).scalar_one()
+    return told
+
+
+def arrived(
+    connection: Connection, dataset: Dataset, periods: Sequence[date], since: datetime
+) -> Mapping[date, tuple[str, ...]]:
+    """From whom versions of these periods have come since, by period."""
+    table = METADATA.tables[dataset.api]
+    codes = func.array_agg(table.c[CODE].distinct())
+    query = select(table.c.end_date, codes).where(table.c.end_date.in_(periods), table.c.ingested_at >= since)
+    return {period: tuple(sorted(found)) for period, found in connection.execute(query.group_by(table.c.end_date))}

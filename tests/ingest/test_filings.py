@@ -1,0 +1,173 @@
+"""Report periods arrive, by period or by stock: as many calls as were foreseen, and the same rows whichever way."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+from reports import SINGLE, WHOLE, YEAR, asked_of, foreseen, land, made, refetch, versions
+
+from stock_assistant_pipelines.calendar import periods
+from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.tushare.periods import answers_whole, calls_of
+from stock_assistant_pipelines.warehouse.tables import Status
+
+if TYPE_CHECKING:
+    from walk import Walk
+
+REPORTS = [api for api, dataset in CATALOG.items() if dataset.by_period]
+TIERS = pytest.mark.parametrize("points", [WHOLE, SINGLE])
+
+
+def prepared(walk: Walk, points: int, api: str) -> None:
+    """Land what the completeness of a dataset rests on, and forget the calls."""
+    walk.ingest.points = points
+    walk.ingest.prepare_periods(CATALOG[api], YEAR)
+    walk.sandbox.forget()
+
+
+@TIERS
+@pytest.mark.parametrize("api", REPORTS)
+def test_every_dataset_is_complete_with_the_calls_that_were_foreseen(walk: Walk, api: str, points: int) -> None:
+    prepared(walk, points, api)
+    calls = foreseen(walk, api)
+    landed = land(walk, api)
+    assert {entry.status for entry in landed.values()} == {Status.COMPLETE}
+    assert list(landed) == [period.isoformat() for period in YEAR]
+    twice = sum(not entry.landed for entry in landed.values()) if answers_whole(CATALOG[api], points) else 0
+    assert made(walk, api) == calls + twice * len(calls_of(CATALOG[api]).variants), "what is empty is asked for twice"
+    assert made(walk, api) == sum(entry.calls for entry in landed.values())
+
+
+@pytest.mark.parametrize("api", ["income", "fina_indicator", "forecast", "fina_mainbz"])
+def test_both_ways_of_asking_lead_to_the_same_rows(walk: Walk, api: str) -> None:
+    prepared(walk, SINGLE, api)
+    land(walk, api)
+    by_stock = versions(walk, api)
+    prepared(walk, WHOLE, api)
+    landed = refetch(walk, api)
+    assert set(walk.sandbox.stats()["calls"]) == {f"{api}_vip"}
+    assert versions(walk, api) == by_stock
+    assert {(entry.inserted, entry.updated) for entry in landed.values()} == {(0, 0)}
+
+
+@TIERS
+def test_landing_again_writes_nothing(walk: Walk, points: int) -> None:
+    prepared(walk, points, "income")
+    land(walk, "income")
+    before = versions(walk, "income")
+    again = refetch(walk, "income")
+    assert {(entry.status, entry.inserted, entry.updated) for entry in again.values()} == {(Status.COMPLETE, 0, 0)}
+    assert versions(walk, "income") == before
+
+
+@TIERS
+def test_what_is_complete_is_not_asked_for_again(walk: Walk, points: int) -> None:
+    prepared(walk, points, "income")
+    land(walk, "income")
+    walk.sandbox.forget()
+    assert foreseen(walk, "income", []) == 0
+    assert {entry.status for entry in land(walk, "income").values()} == {Status.COMPLETE}
+    assert walk.sandbox.stats()["calls"] == {}
+
+
+def test_by_stock_one_call_tells_of_all_periods_however_many_are_wanted(walk: Walk) -> None:
+    prepared(walk, SINGLE, "income")
+    land(walk, "income")
+    once = made(walk, "income")
+    stocks = {code for code, _ in asked_of(walk, "income")}
+    assert once == 3 * len(stocks)
+    older = periods(date(2022, 12, 31), date(2024, 9, 30))[::-1]
+    walk.ingest.prepare_periods(CATALOG["income"], older)
+    landed = land(walk, "income", older)
+    assert {entry.status for entry in landed.values()} == {Status.COMPLETE}
+    more = {code for code, _ in asked_of(walk, "income")} - stocks
+    assert made(walk, "income") == once + 3 * len(more), "only companies that are gone since are asked for"
+
+
+def test_a_few_missing_companies_are_asked_for_one_by_one_where_that_is_fewer_calls(walk: Walk) -> None:
+    prepared(walk, WHOLE, "fina_audit")
+    land(walk, "disclosure_date")
+    land(walk, "forecast")
+    with walk.engine.begin() as connection:
+        connection.exec_driver_sql("delete from income")
+    assert answers_whole(CATALOG["income"], WHOLE)
+    walk.sandbox.inject("half:api=income")
+    first = land(walk, "income")
+    assert {entry.status for entry in first.values()} == {Status.PARTIAL}
+    walk.sandbox.heal()
+    walk.sandbox.forget()
+    calls = foreseen(walk, "income")
+    assert {entry.status for entry in land(walk, "income").values()} == {Status.COMPLETE}
+    assert made(walk, "income") == calls == 3 * len(YEAR)
+
+
+def test_a_period_that_has_not_ended_is_not_asked_for(walk: Walk) -> None:
+    walk.ingest.points = WHOLE
+    (entry,) = land(walk, "income", [date(2026, 3, 31)]).values()
+    assert (entry.status, entry.cause) == (Status.EMPTY, "unpublished")
+    assert made(walk, "income") == 0
+    assert walk.booked("income", date(2026, 3, 31)) is None
+
+
+def test_companies_that_have_not_disclosed_are_not_missing(walk: Walk) -> None:
+    walk.ingest.points = WHOLE
+    annual = date(2025, 12, 31)
+    (entry,) = land(walk, "income", [annual]).values()
+    (plan,) = land(walk, "disclosure_date", [annual]).values()
+    assert entry.status is plan.status is Status.COMPLETE
+    assert entry.expected is not None
+    assert plan.expected is not None
+    assert 0 < entry.expected < plan.expected, "the year's reports are out until the end of April"
+
+
+def test_half_an_answer_is_partial_and_names_who_is_missing(walk: Walk) -> None:
+    prepared(walk, WHOLE, "income")
+    walk.sandbox.inject("half:api=income:times=3")
+    landed = land(walk, "income")
+    entry = landed["2025-09-30"]
+    assert entry.status is Status.PARTIAL
+    assert entry.missing_keys
+    assert entry.reason == (f"{entry.missing} of {entry.expected} are missing: {', '.join(entry.missing_keys[:3])}, …")
+    assert {one.reason for key, one in landed.items() if key != "2025-09-30"} == {None}
+
+
+def test_an_answer_without_a_row_is_asked_for_twice(walk: Walk) -> None:
+    prepared(walk, WHOLE, "forecast")
+    walk.sandbox.inject("empty:api=forecast:times=1")
+    (entry,) = land(walk, "forecast", [date(2024, 12, 31)]).values()
+    assert (entry.status, entry.calls) == (Status.COMPLETE, 2)
+    assert entry.landed
+
+
+def test_without_a_plan_nobody_can_say_what_is_expected(walk: Walk) -> None:
+    walk.ingest.points = WHOLE
+    walk.sandbox.inject("http_502:api=disclosure_date")
+    (entry,) = land(walk, "income", [date(2025, 9, 30)]).values()
+    assert entry.status is Status.PARTIAL
+    assert entry.landed
+    assert entry.reason == "disclosure_date of 2025-09-30 is failed, so nobody can say what is expected"
+    walk.sandbox.heal()
+    land(walk, "disclosure_date", [date(2025, 9, 30)])
+    booked = walk.booked("income", date(2025, 9, 30))
+    assert booked is not None
+    assert booked.status is Status.COMPLETE, "it is judged again when the plan is there"
+
+
+def test_points_that_nobody_knows_are_found_out(walk: Walk) -> None:
+    prepared(walk, SINGLE, "income")
+    walk.ingest.points = None
+    walk.sandbox.inject("permission:api=income_vip")
+    assert {entry.status for entry in land(walk, "income").values()} == {Status.COMPLETE}
+    calls = walk.sandbox.stats()["calls"]
+    assert calls["income_vip"] == 1
+    assert calls["income"] == 3 * len({code for code, _ in asked_of(walk, "income")})
+
+
+def test_too_few_points_are_a_reason_and_no_call(walk: Walk) -> None:
+    walk.ingest.points = 120
+    landed = land(walk, "income")
+    assert {entry.status for entry in landed.values()} == {Status.DISABLED}
+    assert "asks for 2000 points" in str(landed["2025-09-30"].reason)
+    assert made(walk, "income") == 0
