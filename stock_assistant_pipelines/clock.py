@@ -12,7 +12,7 @@ from stock_assistant_pipelines.warehouse.coverage import INCOMPLETE, ORDINARY
 from stock_assistant_pipelines.warehouse.tables import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from stock_assistant_pipelines.calendar import Calendar
     from stock_assistant_pipelines.catalog.dataset import Dataset
@@ -33,8 +33,20 @@ PAUSE, LONGEST_PAUSE = timedelta(minutes=30), timedelta(days=1)
 EVENING = time(20, 0)
 """When snapshots and the recent days are asked for again: after every dataset should be whole."""
 
+FILINGS = time(21, 0)
+"""When the reports of the day are asked for, on every day: companies also publish on Fridays for the weekend."""
+
 OPEN_FOR = 365
 """Days after which a report that is still missing is not waited for any more."""
+
+LOOK_BACK = timedelta(days=7)
+"""How long a period is still asked for after the last company has disclosed it: reports are corrected in their first days."""
+
+REPULL = time(22, 0)
+"""When, on Saturdays, the last report periods are fetched again: by stock that takes hours, and nothing else is due."""
+
+REPULLED = 8
+"""How many report periods are fetched again each week: the source corrects old filings and does not say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +126,16 @@ def outdated(landed_at: datetime, now: datetime) -> bool:
 def may_be_open(today: date) -> list[date]:
     """The report periods that companies may be disclosing, newest first: from the day after their end, for a year."""
     return periods(today - timedelta(days=OPEN_FOR), today - timedelta(days=1))[::-1]
+
+
+def is_disclosed(days: Collection[date | None], today: date) -> bool:
+    """Whether everybody has disclosed a period, some time ago. `days` are those on which companies did; None: not yet."""
+    return bool(days) and all(day is not None and day <= today - LOOK_BACK for day in days)
+
+
+def last_periods(today: date) -> list[date]:
+    """The report periods that are fetched again each week, newest first."""
+    return periods(date(today.year - REPULLED // 4 - 1, 1, 1), today - timedelta(days=1))[: -REPULLED - 1 : -1]
 
 
 def due_periods(booked: Mapping[date, Booked], now: datetime) -> Due:

@@ -12,28 +12,31 @@ from datetime import date
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from stock_assistant_pipelines.increment import Report, tonight
 from stock_assistant_pipelines.inquiry import Inquiry, inquire
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.decode import by_day, complete_rows
 from stock_assistant_pipelines.tushare.errors import HOPELESS, PermissionDenied, SchemaDrift, TushareError
 from stock_assistant_pipelines.tushare.periods import (
+    answers_whole,
     stock_call,
     whole_call,
     whole_parts,
 )
 from stock_assistant_pipelines.tushare.plan import too_few
-from stock_assistant_pipelines.warehouse import asked, filing
+from stock_assistant_pipelines.warehouse import asked, coverage, disclosure, expectation, filing
 from stock_assistant_pipelines.warehouse.filing import Work
 from stock_assistant_pipelines.warehouse.partition import book_failure, status_of
 from stock_assistant_pipelines.warehouse.tables import CODE, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
+    from stock_assistant_pipelines.increment import Limits
     from stock_assistant_pipelines.tushare.decode import Row
     from stock_assistant_pipelines.tushare.periods import Part
     from stock_assistant_pipelines.tushare.plan import Call
@@ -139,6 +142,40 @@ class Filings:
                 begun=begun,
                 everything=whole,
             )
+
+    def increment(
+        self, dataset: Dataset, periods: Sequence[date], plan: str | None, limits: Limits, *, begun: datetime
+    ) -> Iterator[Coverage]:
+        """Land what is new of the open periods, and yield each one's coverage.
+
+        Where the whole market is answered for, it is asked for each period; otherwise the companies that are to be asked
+        tonight are (`increment.tonight`). What was answered for since the work began is not asked again.
+        """
+        work = Work(begun, self.now(), self.run_id)
+        if answers_whole(dataset, self.points) and periods:
+            with self.engine.connect() as connection:
+                booked = coverage.entries(connection, dataset, periods)
+            landed = [each for each in booked.values() if each.settled and each.landed_at >= begun]
+            left = [period for period in periods if booked.get(period) not in landed]
+            if self.points is not None or not left or self._permitted(dataset, left[0]):
+                yield from landed
+                yield from self.land_whole(dataset, left, work)
+                return
+        before = self._read(dataset)
+        today = self.now().astimezone(SHANGHAI).date()
+        with self.engine.connect() as connection:
+            stocks = tonight(
+                dataset,
+                _reports(connection, dataset, plan, periods, today),
+                {period: _missing(connection, dataset, period, today) for period in periods},
+                before,
+                today,
+                limits,
+            )
+        done = {key for key, each in before.items() if each.asked_at >= begun}
+        asking = {code: [part for part in told if (code, part.name) not in done] for code, told in stocks.items()}
+        asking = {code: told for code, told in asking.items() if told}
+        yield from self.land_stocks(dataset, asking, periods, work, before)
 
     def land_whole(self, dataset: Dataset, periods: Sequence[date], work: Work) -> Iterator[Coverage]:
         """Ask the whole market for these periods with a few calls under way at once; land each as it comes."""
@@ -307,6 +344,28 @@ class Filings:
         return book_failure(
             self.engine, dataset, period, reason, status, cause=cause, at=self.now(), run_id=self.run_id
         )
+
+
+def _reports(
+    connection: Connection, dataset: Dataset, plan: str | None, periods: Iterable[date], today: date
+) -> list[Report]:
+    """What the plan tells of the reports of these periods, newest period first. Without a plan, that there are companies."""
+    if plan is None:
+        return [
+            Report(code, period)
+            for period in periods
+            for code in disclosure.companies(connection, dataset, period, today)
+        ]
+    stocks = disclosure.stocks_of(dataset)
+    return [
+        Report(code, period, disclosed, planned)
+        for period in periods
+        for code, disclosed, planned in disclosure.planned(connection, plan, stocks, period, today)
+    ]
+
+
+def _missing(connection: Connection, dataset: Dataset, period: date, today: date) -> Collection[str]:
+    return expectation.compare(connection, dataset, period, today=today).missing or ()
 
 
 def _hopeless(error: TushareError | None) -> bool:

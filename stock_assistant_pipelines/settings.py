@@ -219,6 +219,15 @@ class Settings(BaseSettings):
         4, description="Calls under way at once in one run."
     )
 
+    sync_incremental_missing_limit: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        300,
+        description="Companies whose report is due and not there that are asked for each evening, of each dataset, those first "
+        "that were asked longest ago.",
+    )
+    sync_failure_max_retries: Annotated[int, Field(ge=0, le=1000)] = Field(
+        3, description="How often the evening asks again for a company's report of which no answer came."
+    )
+
     runs_kept_days: Annotated[int, Field(ge=7, le=36_500)] = Field(
         180,
         description="Days after which Dagster's runs and their events are deleted; what is known of partitions stays.",

@@ -19,6 +19,7 @@ from stock_assistant_pipelines.clock import (
     due_periods,
     due_snapshot,
     evening,
+    is_disclosed,
     may_be_open,
     publications,
 )
@@ -239,6 +240,13 @@ def test_a_period_may_be_open_from_the_day_after_its_end_for_a_year(today: date,
     found = may_be_open(today)
     assert (len(found), found[0]) == (4, newest)
     assert found == sorted(found, reverse=True)
+
+
+def test_a_period_is_disclosed_a_week_after_the_last_company_has() -> None:
+    days = [date(2026, 4, 10), date(2026, 4, 30)]
+    assert [is_disclosed(days, day) for day in (date(2026, 5, 6), date(2026, 5, 7))] == [False, True]
+    assert not is_disclosed([*days, None], date(2026, 5, 7))
+    assert not is_disclosed([], date(2026, 5, 7)), "nobody says who has"
 
 
 @pytest.mark.parametrize(

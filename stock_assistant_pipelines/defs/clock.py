@@ -18,6 +18,7 @@ from stock_assistant_pipelines.calendar import Calendar
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Dataset
 from stock_assistant_pipelines.clock import EVENING, Due
+from stock_assistant_pipelines.defs import disclosed
 from stock_assistant_pipelines.defs.backfills import active
 from stock_assistant_pipelines.defs.fill import JOB, fill, fill_config
 from stock_assistant_pipelines.defs.partitions import TRADING_DAYS, appeared
@@ -66,7 +67,7 @@ def build_schedules(platform: Platform) -> list[dg.ScheduleDefinition]:
     """The schedules of the day: one for each time of publication, and that of the evening."""
     published = clock.publications(list(CATALOG.values()))
     daily = [_at_publication(platform, at, datasets) for at, datasets in published.items()]
-    return [*daily, _in_the_evening(platform)]
+    return [*daily, _in_the_evening(platform), *disclosed.build_schedules(platform)]
 
 
 def _at_publication(platform: Platform, published: time, datasets: Sequence[Dataset]) -> dg.ScheduleDefinition:

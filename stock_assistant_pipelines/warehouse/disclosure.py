@@ -17,6 +17,8 @@ from stock_assistant_pipelines.warehouse.asked import EVERYBODY
 from stock_assistant_pipelines.warehouse.tables import ASKED, CODE, COVERAGE, METADATA, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy import ColumnElement, Connection, FromClause, Select, Subquery
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
@@ -107,6 +109,34 @@ def relevant(dataset: Dataset) -> Select[tuple[str]]:
     there = or_(stock.c.delist_date.is_(None), stock.c.delist_date > DAY)
     soon = stock.c.list_date <= DAY + func.make_interval(REACHES_BACK)
     return select(stock.c[CODE].label("key")).where(soon, there)
+
+
+def plan_of(datasets: Iterable[Dataset]) -> str | None:
+    """The disclosure plan by which these datasets are judged."""
+    plans = (dataset.expected.plan for dataset in datasets if isinstance(dataset.expected, Disclosed))
+    return next(plans, None)
+
+
+def planned(
+    connection: Connection, plan: str, stocks: str, period: date, today: date
+) -> list[tuple[str, date | None, date | None]]:
+    """The companies listed at the end of a period and still there: code, day of disclosure, and planned day.
+
+    The first to disclose come first, and then those that have not.
+    """
+    stock, table = METADATA.tables[stocks], METADATA.tables[plan]
+    query = (
+        select(stock.c[CODE], func.min(table.c.actual_date), func.max(table.c.pre_date))
+        .select_from(
+            stock.outerjoin(
+                table, and_(table.c[CODE] == stock.c[CODE], table.c.end_date == DAY, table.c.replaced_at.is_(None))
+            )
+        )
+        .where(stock.c.list_date <= DAY, or_(stock.c.delist_date.is_(None), stock.c.delist_date > today))
+        .group_by(stock.c[CODE])
+        .order_by(func.min(table.c.actual_date).nulls_last(), stock.c[CODE])
+    )
+    return [(code, actual, pre) for code, actual, pre in connection.execute(query, {"day": period})]
 
 
 def stocks_of(dataset: Dataset) -> str:

@@ -94,6 +94,8 @@ def test_there_is_a_schedule_for_each_time_of_publication_the_evening_the_report
         "published_1600": "15 16 * * 1-5",
         "published_1700": "15 17 * * 1-5",
         "look_again": "0 20 * * 1-5",
+        "reports": "0 21 * * *",
+        "reports_again": "0 22 * * 6",
         "tidy_weekly": "0 4 * * 0",
     }
     assert {one.execution_timezone for one in repository.schedule_defs} == {"Asia/Shanghai"}

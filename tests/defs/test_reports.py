@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import delete, text, update
 
-from stock_assistant_pipelines.defs import clock
-from stock_assistant_pipelines.defs.resources import Platform
+from stock_assistant_pipelines import clock as pure
+from stock_assistant_pipelines.calendar import periods
+from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.defs import clock, disclosed
+from stock_assistant_pipelines.defs.resources import AHEAD, Platform
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, Status
 
@@ -47,6 +50,18 @@ def newest(location: CodeLocation, name: str, partition: str) -> dict[str, Any]:
     event = record.asset_materialization or record.event_log_entry.asset_observation
     assert event is not None
     return {key: value.value for key, value in event.metadata.items()}
+
+
+def run_disclosed(location: CodeLocation) -> dg.ExecuteInProcessResult:
+    job = location.repository.get_job("disclosed")
+    return job.execute_in_process(instance=location.instance, raise_on_error=False)
+
+
+def scheduled(location: CodeLocation, name: str, at: datetime) -> dg.SensorResult | Any:
+    """What a schedule asks for."""
+    schedule = next(one for one in disclosed.build_schedules(Platform(location.settings)) if one.name == name)
+    with dg.build_schedule_context(instance=location.instance, scheduled_execution_time=at) as context:
+        return schedule.evaluate_tick(context)
 
 
 def test_one_run_lands_many_periods_after_the_plan_that_they_are_judged_by(
@@ -114,6 +129,77 @@ def test_versions_that_are_gone_are_found_by_the_next_run(
     assert (told.passed, told.metadata["rows"].value) == (False, 2)
 
 
+def test_the_evening_lands_what_was_disclosed_of_the_open_periods(
+    location: CodeLocation, today: Running, engine: Engine
+) -> None:
+    now = datetime.now(SHANGHAI)
+    newest_period = periods(now.date() - timedelta(days=200), now.date() - timedelta(days=1))[-1].isoformat()
+    location.run("income", "fina_audit", first=FIRST, last=LAST)
+    with engine.begin() as connection:
+        connection.execute(delete(COVERAGE).where(COVERAGE.c.partition == newest_period))
+    today.forget()
+    result = run_disclosed(location)
+    assert result.success
+    shown = newest(location, "disclosure_date", newest_period)
+    assert shown["dagster/partition_row_count"]
+    shown = newest(location, "income", newest_period)
+    assert (shown["status"], shown.get("missing", 0)) == ("complete", 0)
+    made = {call["api"] for call in today.calls()}
+    assert made <= {"stock_basic", "disclosure_date", "income", "fina_audit"}
+    assert "daily" not in made
+
+
+def test_an_evening_without_reports_asks_for_none(location: CodeLocation, today: Running) -> None:
+    at = datetime(2026, 10, 20, 21, 0, tzinfo=SHANGHAI)
+    for name in ("reports", "reports_again"):
+        told = scheduled(location, name, at)
+        assert told.skip_message == "no report has landed yet: start with a backfill"
+    assert run_disclosed(location).success
+    assert not today.calls()
+
+
+def test_each_evening_one_run_is_asked_for_and_each_week_one_for_every_dataset(
+    location: CodeLocation, today: Running
+) -> None:
+    location.run("income", "forecast", first=FIRST, last=LAST)
+    at = datetime(2026, 10, 24, 21, 0, tzinfo=SHANGHAI)
+    (request,) = scheduled(location, "reports", at).run_requests
+    assert (request.run_key, request.job_name, AHEAD.items() <= request.tags.items()) == ("2026-10-24", None, True)
+    requests = scheduled(location, "reports_again", at).run_requests
+    asked = [one.run_config["ops"]["land_days"]["config"] for one in requests]
+    assert [list(one["days"]) for one in asked] == [["disclosure_date"], ["income"], ["forecast"]]
+    wanted = [period.isoformat() for period in pure.last_periods(at.date())]
+    assert len(wanted) == 8
+    assert {tuple(*one["days"].values()) for one in asked} == {tuple(wanted)}
+    assert all(one["refetch"] for one in asked)
+
+
+def test_the_weekly_fetch_finds_silent_corrections_and_writes_nothing_else(
+    location: CodeLocation, today: Running, engine: Engine
+) -> None:
+    wanted = pure.last_periods(datetime.now(SHANGHAI).date())
+    location.run("income", first=wanted[-1].isoformat(), last=wanted[0].isoformat())
+    with engine.begin() as connection:
+        changed = connection.execute(
+            text(
+                "update income set revenue = revenue + 1, digest = md5(digest) where ts_code = '000001.SZ'"
+                " and end_date = '2025-09-30' and report_type = '1' and update_flag is not null returning 1"
+            )
+        ).rowcount
+    assert changed
+    request = next(
+        one
+        for one in scheduled(location, "reports_again", datetime.now(SHANGHAI)).run_requests
+        if "income" in one.run_config["ops"]["land_days"]["config"]["days"]
+    )
+    job = location.repository.get_job("fill")
+    job.execute_in_process(instance=location.instance, run_config=request.run_config, raise_on_error=False)
+    shown = newest(location, "income", LAST)
+    assert (shown["inserted"], shown["updated"], shown["arrived"]) == (changed, changed, ["000001.SZ"])
+    others = [newest(location, "income", period.isoformat()) for period in wanted if period != date(2025, 9, 30)]
+    assert {(one["inserted"], one["updated"]) for one in others} == {(0, 0)}
+
+
 def test_what_an_error_kept_from_being_complete_is_caught_up(
     location: CodeLocation, today: Running, engine: Engine
 ) -> None:
@@ -134,3 +220,9 @@ def test_what_an_error_kept_from_being_complete_is_caught_up(
     config = {"ops": {"land_days": {"config": {"days": {"income": [LAST, FIRST]}}}}}
     assert job.execute_in_process(instance=location.instance, run_config=config, raise_on_error=False).success
     assert location.materialized("income") == BOTH
+
+
+def test_the_weekly_fetch_takes_the_last_two_years() -> None:
+    assert pure.last_periods(date(2026, 11, 21)) == periods(date(2024, 12, 31), date(2026, 9, 30))[::-1]
+    assert pure.last_periods(date(2026, 1, 1)) == periods(date(2024, 3, 31), date(2025, 12, 31))[::-1]
+    assert all(CATALOG[name].by_period for name in ("income", "disclosure_date"))

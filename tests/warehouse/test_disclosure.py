@@ -173,3 +173,10 @@ def test_who_is_asked_to_look_for_corrections(market: Engine) -> None:
         assert disclosure.companies(connection, INCOME, PERIOD, TODAY) == ["a"]
         assert disclosure.companies(connection, PLAN, PERIOD, TODAY) == ["a", "b", "leaving"]
         assert disclosure.companies(connection, FORECAST, PERIOD, TODAY) == ["a", "b", "leaving", "new"]
+
+
+def test_the_plan_tells_of_the_companies_that_are_still_there_who_disclosed_first(market: Engine) -> None:
+    plan(market, b=date(2025, 10, 15))
+    with market.connect() as connection:
+        told = disclosure.planned(connection, "disclosure_date", "stock_basic", PERIOD, TODAY)
+    assert told == [("b", date(2025, 10, 15), date(2025, 10, 28)), ("a", None, None)]

@@ -1,0 +1,125 @@
+"""The job `disclosed`: the evening's increment of reports. The plan of the open periods first, then who has disclosed since.
+
+Which companies are asked, and in which order, is told by `stock_assistant_pipelines.increment`. Each week the last periods are
+fetched again as a whole, since the source corrects old filings without a word.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+from sqlalchemy import Connection
+
+from stock_assistant_pipelines import clock
+from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.catalog.dataset import Dataset
+from stock_assistant_pipelines.defs.assets import began, take
+from stock_assistant_pipelines.defs.fill import announce, evaluations, fill, fill_config, incomplete, told
+from stock_assistant_pipelines.defs.resources import AHEAD, Platform, urgent
+from stock_assistant_pipelines.increment import Limits
+from stock_assistant_pipelines.ingest import Ingest
+from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.warehouse.coverage import ORDINARY, Coverage
+from stock_assistant_pipelines.warehouse.disclosure import plan_of, stocks_of
+from stock_assistant_pipelines.warehouse.freshness import last_complete
+
+JOB = "disclosed"
+OP = "land_reports"
+
+NOTHING_LANDED = "no report has landed yet: start with a backfill"
+
+
+def kept(connection: Connection) -> list[Dataset]:
+    """The datasets by report period of which something has landed, and the plan that they are judged by."""
+    reports = [dataset for dataset in CATALOG.values() if dataset.by_period]
+    complete = last_complete(connection, reports)
+    found = [dataset for dataset in reports if dataset.api in complete]
+    plan = plan_of(found)
+    return [dataset for dataset in reports if dataset in found or dataset.api == plan]
+
+
+@dg.op(name=OP, out={})
+def land_reports(context: dg.OpExecutionContext, platform: dg.ResourceParam[Platform]) -> Iterator[Any]:
+    """Land what is new of the open periods, dataset by dataset, and report each period as its asset would."""
+    begun = began(context)
+    limits = Limits(platform.settings.sync_incremental_missing_limit, platform.settings.sync_failure_max_retries)
+    landed: list[tuple[Dataset, Coverage]] = []
+    with platform.ingest(context.run.run_id, urgent=urgent(context.run.tags)) as ingest:
+        with ingest.engine.connect() as connection:
+            datasets = kept(connection)
+        if not datasets:
+            return
+        plan = plan_of(datasets)
+        periods = ingest.open_periods(plan, stocks_of(datasets[0]))
+        announce(context, OP, {dataset.api: [period.isoformat() for period in periods] for dataset in datasets})
+        for dataset in datasets:
+            done: list[Coverage] = []
+            ingest.prepare_periods(dataset, periods)
+            arriving = ingest.increment(dataset, periods, None if dataset.api == plan else plan, limits, begun=begun)
+            stopped = take(context, dataset, arriving, done)
+            done = yield from _judged(dataset, periods, done, ingest)
+            yield from told(dataset, done, platform, ingest, begun)
+            if stopped:
+                raise stopped
+            landed += [(dataset, entry) for entry in done]
+    if failure := incomplete([each for each in landed if each[1].cause not in ORDINARY]):
+        raise failure
+
+
+def _judged(
+    dataset: Dataset, periods: Sequence[date], done: list[Coverage], ingest: Ingest
+) -> Generator[Any, None, list[Coverage]]:
+    """Evaluate the checks, and return the results as they stand then."""
+    done = ingest.reviewed(dataset, done)
+    yield from evaluations(dataset, periods, done, ingest)
+    return ingest.reviewed(dataset, done)
+
+
+@dg.job(name=JOB, description="What companies have disclosed of the report periods that are open.")
+def disclosed() -> None:
+    """Land the reports of the day."""
+    land_reports()
+
+
+def build_schedules(platform: Platform) -> list[dg.ScheduleDefinition]:
+    """The schedules of reports: each evening what is new, and each week the last periods again."""
+
+    @dg.schedule(
+        name="reports",
+        job=disclosed,
+        cron_schedule=f"{clock.FILINGS.minute} {clock.FILINGS.hour} * * *",
+        execution_timezone="Asia/Shanghai",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Asks for the reports that were disclosed, of every period that is open; on every day of the week.",
+    )
+    def reports(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        today = context.scheduled_execution_time.astimezone(SHANGHAI).date()
+        with platform.look() as connection:
+            if not kept(connection):
+                return dg.SkipReason(NOTHING_LANDED)
+        return dg.RunRequest(run_key=today.isoformat(), tags=AHEAD)
+
+    @dg.schedule(
+        name="reports_again",
+        job=fill,
+        cron_schedule=f"{clock.REPULL.minute} {clock.REPULL.hour} * * 6",
+        execution_timezone="Asia/Shanghai",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"Fetches the last {clock.REPULLED} report periods again, each week: silent corrections are found so.",
+    )
+    def reports_again(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+        today = context.scheduled_execution_time.astimezone(SHANGHAI).date()
+        with platform.look() as connection:
+            datasets = kept(connection)
+        if not datasets:
+            return dg.SkipReason(NOTHING_LANDED)
+        periods = clock.last_periods(today)
+        return [
+            dg.RunRequest(
+                run_key=f"{today} {dataset.api}", run_config=fill_config({dataset.api: periods}, refetch=True)
+            )
+            for dataset in datasets  # a run each: by stock one takes an hour, and each interface has its own minutes
+        ]
+
+    return [reports, reports_again]

@@ -1,0 +1,150 @@
+"""Reports arrive in the evening of the day on which they are disclosed, in whichever season, by period and by stock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import SecretStr
+from reports import SINGLE, WHOLE, land, made
+from sqlalchemy import select
+from walk import Walk
+
+from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.increment import Limits
+from stock_assistant_pipelines.ingest import Ingest
+from stock_assistant_pipelines.sandbox.server import TOKEN, Running, running
+from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.tushare.transport import Transport
+from stock_assistant_pipelines.warehouse.tables import METADATA, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
+
+    from stock_assistant_pipelines.warehouse.coverage import Coverage
+
+WINDOWS = [
+    (date(2023, 3, 31), date(2023, 4, 20)),
+    (date(2023, 6, 30), date(2023, 8, 15)),
+    (date(2023, 9, 30), date(2023, 10, 20)),
+]
+"""A first-quarter, a half-year and a third-quarter report, and a day in its season on which some are disclosed."""
+
+
+@pytest.fixture(scope="module")
+def year() -> Iterator[Running]:
+    """A sandbox whose clock is set by each test."""
+    with running(stocks=60, quota=False, now=datetime(2023, 4, 1, 20, 0, tzinfo=SHANGHAI)) as sandbox:
+        yield sandbox
+
+
+@dataclass
+class Season:
+    """A walk whose clock is the sandbox's."""
+
+    walk: Walk
+
+    def at(self, day: date, hour: int = 21) -> datetime:
+        """Set both clocks."""
+        moment = datetime(day.year, day.month, day.day, hour, 0, tzinfo=SHANGHAI)
+        self.walk.clock[0] = moment
+        self.walk.sandbox.set_clock(moment)
+        self.walk.sandbox.forget()
+        return moment
+
+    def evening(self, day: date, api: str = "income") -> dict[str, Coverage]:
+        """What the job does for a dataset: the plan of the open periods, and then what is new."""
+        begun = self.at(day)
+        ingest = self.walk.ingest
+        periods = ingest.open_periods("disclosure_date", "stock_basic")
+        for _ in ingest.increment(CATALOG["disclosure_date"], periods, None, Limits(), begun=begun):
+            pass
+        ingest.prepare_periods(CATALOG[api], periods)
+        landed = ingest.increment(CATALOG[api], periods, "disclosure_date", Limits(), begun=begun)
+        return {entry.partition: entry for entry in landed}
+
+    def disclosed(self, period: date, day: date) -> set[str]:
+        """Who has disclosed a period on a day, by the plan."""
+        table = METADATA.tables["disclosure_date"]
+        query = select(table.c.ts_code).where(table.c.end_date == period, table.c.actual_date == day)
+        with self.walk.engine.connect() as connection:
+            return set(connection.execute(query).scalars())
+
+    def held(self, period: date) -> set[str]:
+        """Of whom there are rows."""
+        table = METADATA.tables["income"]
+        with self.walk.engine.connect() as connection:
+            return set(connection.execute(select(table.c.ts_code).where(table.c.end_date == period)).scalars())
+
+
+@pytest.fixture
+def season(engine: Engine, year: Running) -> Iterator[Season]:
+    year.heal()
+    with Transport(SecretStr(TOKEN), year.url, timeout=5, sleep=lambda _: None) as transport:
+        clock = [datetime(2023, 4, 1, 20, 0, tzinfo=SHANGHAI)]
+        yield Season(Walk(Ingest(engine, transport, concurrency=2, now=lambda: clock[0]), year, clock))
+
+
+@pytest.mark.parametrize("points", [WHOLE, SINGLE])
+@pytest.mark.parametrize(("period", "day"), WINDOWS)
+def test_a_report_is_there_in_the_evening_of_the_day_on_which_it_is_disclosed(
+    season: Season, period: date, day: date, points: int
+) -> None:
+    season.walk.ingest.points = points
+    before = day - timedelta(days=1)
+    season.at(before, hour=20)
+    season.walk.ingest.prepare_periods(CATALOG["income"], [period])
+    land(season.walk, "income", [period])
+    season.evening(before)
+    held = season.held(period)
+    landed = season.evening(day)
+    new = season.disclosed(period, day)
+    assert new
+    assert not new & held
+    assert season.held(period) == held | new
+    entry = landed[period.isoformat()]
+    assert (entry.status, entry.missing) == (Status.COMPLETE, 0)
+    if points == SINGLE:
+        codes = {params["ts_code"] for params in season.walk.asked("income")}
+        assert codes >= new | season.disclosed(period, before)
+        assert made(season.walk, "income") == 3 * len(codes)
+    else:
+        assert made(season.walk, "income") == 3 * len(landed)
+
+
+def test_a_period_is_open_from_the_day_after_its_end_until_everybody_has_disclosed_it(season: Season) -> None:
+    walk = season.walk
+    walk.ingest.points = WHOLE
+
+    def found(day: date) -> list[date]:
+        season.at(day)
+        periods = walk.ingest.open_periods("disclosure_date", "stock_basic")
+        for _ in walk.ingest.increment(CATALOG["disclosure_date"], periods, None, Limits(), begun=walk.clock[0]):
+            pass
+        return walk.ingest.open_periods("disclosure_date", "stock_basic")
+
+    walk.ingest.prepare_periods(CATALOG["forecast"], [])
+    assert found(date(2023, 4, 1)) == [date(2023, 3, 31), date(2022, 12, 31)], "everybody has disclosed those before"
+    assert found(date(2023, 6, 30)) == []
+    assert found(date(2023, 7, 1)) == [date(2023, 6, 30)]
+    assert found(date(2023, 10, 1)) == [date(2023, 9, 30)]
+    assert found(date(2024, 1, 1)) == [date(2023, 12, 31)]
+
+
+def test_the_evening_is_broken_off_and_goes_on(season: Season) -> None:
+    walk = season.walk
+    walk.ingest.points = SINGLE
+    period, day = WINDOWS[0]
+    season.at(day, hour=20)
+    walk.ingest.prepare_periods(CATALOG["income"], [period])
+    walk.sandbox.inject("throttle_day:api=income")
+    landed = season.evening(day)
+    assert {entry.status for entry in landed.values()} >= {Status.DEFERRED}
+    walk.sandbox.heal()
+    landed = season.evening(day + timedelta(days=1))
+    assert landed[period.isoformat()].status is Status.COMPLETE
+    assert made(walk, "income") == 3 * len({params["ts_code"] for params in walk.asked("income")})
