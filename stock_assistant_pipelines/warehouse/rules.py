@@ -7,15 +7,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Date, bindparam, cast, func, literal_column, not_, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import (
+    Date,
+    Float,
+    Integer,
+    Numeric,
+    String,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, array
 
-from stock_assistant_pipelines.catalog.dataset import Severity
+from stock_assistant_pipelines.catalog.dataset import Disclosed, Severity, Type
 from stock_assistant_pipelines.warehouse.holes import GONE
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Select, Table
+    from sqlalchemy import CTE, ColumnElement, Select, Table
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
 
@@ -36,12 +51,14 @@ class RowCheck:
 def of(dataset: Dataset) -> list[RowCheck]:
     """The checks that look at rows: unique keys, days on which the market was open, and the dataset's own rules.
 
-    Of versions: that none is there twice, and none is gone.
+    Of versions: that none is there twice, and none is gone; of what everybody files, that its columns are filled as usual.
     """
     table = METADATA.tables[dataset.api]
     key = [table.c[name] for name in dataset.key]
     of_run = _of_run(dataset)
     checks = [_versions(dataset, table), _gone(dataset)] if dataset.versions else [_keys(dataset, table)]
+    if isinstance(dataset.expected, Disclosed):
+        checks.append(_nulls(dataset, table))
     if dataset.calendar:
         calendar = METADATA.tables[dataset.calendar]
         closed = select(calendar.c.cal_date).where(calendar.c.is_open == 0)
@@ -74,6 +91,57 @@ def _gone(dataset: Dataset) -> RowCheck:
     )
     return RowCheck("C14", "versions", "A report period never holds fewer versions than before.", Severity.BLOCK, fewer)
 
+
+def _nulls(dataset: Dataset, table: Table) -> RowCheck:
+    """The columns that are filled otherwise than a year before: quarters of a year fill other lines, by their rules.
+
+    What chance explains is left out: six deviations of a share among as many rows.
+    """
+    counted = _filled(dataset, table)
+    now, then = counted.alias("now"), counted.alias("then")
+    share, before = (cast(each.c.filled, Float) / each.c.rows for each in (now, then))
+    chance = func.sqrt(before * (1 - before) * (1.0 / now.c.rows + 1.0 / then.c.rows))
+    others = (
+        select(now.c.end_date, now.c.column, func.round(cast(share, Numeric), 3), func.round(cast(before, Numeric), 3))
+        .join(then, and_(then.c.column == now.c.column, then.c.end_date == now.c.end_date - func.make_interval(1)))
+        .where(now.c.end_date == func.any(_DAYS), now.c.rows >= FEW, then.c.rows >= FEW)
+        .where(func.abs(share - before) > func.greatest(SHIFT, 6 * chance))
+    )
+    told = f"No column is filled in {SHIFT:.0%} more or fewer of the reports than a year before."
+    return RowCheck("C15", "nulls", told, Severity.WARN, others)
+
+
+def _filled(dataset: Dataset, table: Table) -> CTE:
+    """In how many of the versions that stand each figure is filled, of the periods of the run and those a year before."""
+    names = [name for name in dataset.values if dataset.by_name[name].type is Type.NUMBER]
+    earlier = select(cast(func.unnest(_DAYS) - func.make_interval(1), Date)).scalar_subquery()  # which an index finds
+    counts = (
+        select(
+            table.c.end_date,
+            func.count().label("rows"),
+            array([literal(name, String) for name in names]).label("names"),
+            array([func.count(table.c[name], type_=Integer) for name in names]).label("counts"),
+        )
+        .where(
+            or_(table.c.end_date == func.any(_DAYS), table.c.end_date == func.any(func.array(earlier))),
+            table.c.replaced_at.is_(None),
+        )
+        .group_by(table.c.end_date)
+        .subquery("counts")
+    )
+    return select(
+        counts.c.end_date,
+        counts.c.rows,
+        func.unnest(counts.c.names).label("column"),
+        func.unnest(counts.c.counts).label("filled"),
+    ).cte("filled")
+
+
+FEW = 30
+"""Fewer reports tell nothing of what is usual."""
+
+SHIFT = 0.2
+"""By which share of the reports a column may be filled more or less often than a year before."""
 
 _DAYS = bindparam("days", type_=ARRAY(Date))
 

@@ -12,9 +12,12 @@ from stock_assistant_pipelines.calendar import periods
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.tushare.periods import answers_whole, calls_of
 from stock_assistant_pipelines.warehouse.tables import Status
+from stock_assistant_pipelines.warehouse.verdicts import judge
 
 if TYPE_CHECKING:
     from walk import Walk
+
+    from stock_assistant_pipelines.warehouse.verdicts import Verdict
 
 REPORTS = [api for api, dataset in CATALOG.items() if dataset.by_period]
 TIERS = pytest.mark.parametrize("points", [WHOLE, SINGLE])
@@ -171,3 +174,36 @@ def test_too_few_points_are_a_reason_and_no_call(walk: Walk) -> None:
     assert {entry.status for entry in landed.values()} == {Status.DISABLED}
     assert "asks for 2000 points" in str(landed["2025-09-30"].reason)
     assert made(walk, "income") == 0
+
+
+def judged(walk: Walk, name: str) -> dict[str, Verdict]:
+    """What the checks find in the periods that have landed."""
+    return {verdict.name: verdict for verdict in judge(walk.engine, CATALOG[name], YEAR)}
+
+
+def test_a_column_that_the_source_drops_is_named(walk: Walk) -> None:
+    prepared(walk, WHOLE, "balancesheet")
+    land(walk, "balancesheet")
+    before = periods(date(2023, 12, 31), date(2024, 9, 30))
+    walk.ingest.prepare_periods(CATALOG["balancesheet"], before)
+    land(walk, "balancesheet", before)
+    assert judged(walk, "balancesheet")["nulls"].holds
+    with walk.engine.begin() as connection:
+        connection.exec_driver_sql("update balancesheet set total_assets = null where end_date = '2025-06-30'")
+    verdict = judged(walk, "balancesheet")["nulls"]
+    assert (verdict.broken, verdict.examples) == (
+        {date(2025, 6, 30): 1},
+        (["2025-06-30", "total_assets", "0.000", "1.000"],),
+    )
+
+
+def test_a_balance_that_does_not_tie_is_named(walk: Walk) -> None:
+    prepared(walk, WHOLE, "balancesheet")
+    land(walk, "balancesheet")
+    assert judged(walk, "balancesheet")["balance"].holds
+    with walk.engine.begin() as connection:
+        changed = connection.exec_driver_sql(
+            "update balancesheet set total_liab = total_liab * 2"
+            " where ts_code = '000001.SZ' and end_date = '2025-06-30' and report_type = '1'"
+        ).rowcount
+    assert judged(walk, "balancesheet")["balance"].broken == {date(2025, 6, 30): changed}
