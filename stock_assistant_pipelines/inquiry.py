@@ -56,12 +56,16 @@ class Inquiry:
 
     def estimate(self, *, calls_per_minute: int | None = None) -> Estimate:
         """What it takes. Where nobody knows the stocks yet, as many are counted as there are about."""
-        taken = estimate_periods(self.dataset, self.plan, self.wanted.companies, calls_per_minute=calls_per_minute)
+        taken = estimate_periods(
+            self.dataset, self.plan, self.wanted.stocks, self.wanted.companies, calls_per_minute=calls_per_minute
+        )
+        if self.wanted.unknown:
+            taken = replace(taken, rows=None)
         guessed = {part for period in self.hopeless for part in parts(self.dataset, period)}
         if not guessed:
             return taken
         calls = taken.calls + COMPANIES * len(guessed)
-        return replace(taken, calls=calls, rows=None, minutes=calls / calls_per_minute if calls_per_minute else None)
+        return replace(taken, calls=calls, minutes=calls / calls_per_minute if calls_per_minute else None)
 
 
 def inquire(
@@ -82,7 +86,7 @@ def inquire(
     before = asked.read(connection, dataset)
     done = _done(dataset, wanted, before, begun, everything=everything)
     whole = answers_whole(dataset, points)
-    plan = plan_periods(dataset, wanted.stocks, whole=whole, done=done, rows=wanted.companies)
+    plan = plan_periods(dataset, wanted.stocks, whole=whole, done=done, companies=wanted.companies)
     if whole:
         plan = replace(plan, periods=(*sorted(wanted.unknown, reverse=True), *plan.periods))
     return Inquiry(dataset, wanted, plan, before)

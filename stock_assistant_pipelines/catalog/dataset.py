@@ -137,6 +137,11 @@ class PerPeriod:
     code: str = "ts_code"
     variants: tuple[Mapping[str, str], ...] = ({},)
     """The dataset is the union of these: each is a call of its own."""
+    rows: tuple[float, ...] = (1.0,)
+    """About how many rows a company has in a period, variant by variant; the last holds for those that follow.
+
+    By them it is told beforehand how many answers the whole market takes.
+    """
     periods_per_call: int | None = None
     """How many periods of one stock fit in an answer, where they are asked for by range; None where all of them fit."""
     start: str = "start_date"
@@ -481,6 +486,8 @@ class Dataset:
                 yield "`whole` goes with `period`: the whole market is asked for by period"
             case PerPeriod(variants=variants) if not variants or any(variants.count(each) > 1 for each in variants):
                 yield "`variants` holds at least one call, and none twice"
+            case PerPeriod(rows=rows) if not rows or min(rows) <= 0:
+                yield "`rows` is above zero"
             case PerPeriod(periods_per_call=int(periods)) if not 1 <= periods <= (self.row_cap or periods):
                 yield "`periods_per_call` is above zero, and so many fit under the row cap"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import ceil
 from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines import calendar
@@ -16,7 +17,7 @@ from stock_assistant_pipelines.tushare.decode import compact
 from stock_assistant_pipelines.tushare.plan import DEFAULT_CAP, Call, Estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import date
 
 WHOLE_ROWS = 6000
@@ -97,20 +98,24 @@ def part_of(dataset: Dataset, variant: int, first: date | None, last: date | Non
     return Part(variant, tuple(sorted(calls_of(dataset).variants[variant].items())), first, last)
 
 
-def whole_call(dataset: Dataset, part: Part, rows: int | None = None) -> Call:
+def whole_call(dataset: Dataset, part: Part) -> Call:
     """The call for a variant of a period of the whole market."""
     calls = calls_of(dataset)
     assert calls.period is not None
     assert part.first is not None
-    return Call(
-        calls.whole or dataset.api, ((calls.period, compact(part.first)), *part.params), (part.first,), rows=rows
-    )
+    return Call(calls.whole or dataset.api, ((calls.period, compact(part.first)), *part.params), (part.first,))
 
 
-def whole_pages(dataset: Dataset, rows: int | None) -> int:
-    """How many answers hold that many rows of the whole market; one where nobody knows how many there are."""
+def rows_of(dataset: Dataset) -> tuple[float, ...]:
+    """About how many rows a company has in a period, in each variant."""
+    calls = calls_of(dataset)
+    return (*calls.rows, *[calls.rows[-1]] * len(calls.variants))[: len(calls.variants)]
+
+
+def whole_answers(dataset: Dataset, companies: int | None) -> int:
+    """How many answers hold a period of so many companies; one for each variant where nobody knows how many there are."""
     cap = WHOLE_ROWS if calls_of(dataset).whole else dataset.row_cap or DEFAULT_CAP
-    return max(1, -(-rows // cap)) if rows else 1
+    return sum(max(1, ceil(rows * (companies or 0) / cap)) for rows in rows_of(dataset))
 
 
 def stock_call(dataset: Dataset, code: str, part: Part) -> Call:
@@ -126,15 +131,15 @@ def plan_periods(
     *,
     whole: bool,
     done: Collection[tuple[str, str]] = frozenset(),
-    rows: Mapping[date, int] | None = None,
+    companies: Mapping[date, int] | None = None,
 ) -> Plan:
     """Plan the calls for the stocks that are wanted of each period.
 
-    With `whole` periods may be asked of the whole market, and are where that is fewer calls; `rows` tells how many rows such
-    an answer holds. `done` are parts of stocks that need not be asked again.
+    With `whole` periods may be asked of the whole market, and are where that is fewer calls; `companies` tells of how
+    many a period tells. `done` are parts of stocks that need not be asked again.
     """
     order = sorted(wanted, key=lambda period: (-len(wanted[period]), -period.toordinal()))
-    cut = _cut(dataset, order, wanted, done, rows or {}) if whole else 0
+    cut = _cut(dataset, order, wanted, done, companies or {}) if whole else 0
     stocks: dict[str, dict[Part, None]] = {}
     for period in sorted(order[cut:], reverse=True):
         told = [(part, part.name) for part in parts(dataset, period)]
@@ -150,7 +155,7 @@ def _cut(
     order: Sequence[date],
     wanted: Mapping[date, Collection[str]],
     done: Collection[tuple[str, str]],
-    rows: Mapping[date, int],
+    companies: Mapping[date, int],
 ) -> int:
     """Where the order is cut in two: the periods before, which want the most stocks, are asked of the whole market."""
     asked: set[tuple[str, str]] = set()
@@ -161,25 +166,23 @@ def _cut(
         by_stock[at] = len(asked)
     best, least, before = 0, by_stock[0], 0
     for at, period in enumerate(order, start=1):
-        before += len(whole_parts(dataset, period)) * whole_pages(dataset, rows.get(period))
+        before += whole_answers(dataset, companies.get(period))
         if before + by_stock[at] < least:
             best, least = at, before + by_stock[at]
     return best
 
 
 def estimate_periods(
-    dataset: Dataset, plan: Plan, rows: Mapping[date, int], *, calls_per_minute: int | None = None
+    dataset: Dataset,
+    plan: Plan,
+    wanted: Mapping[date, Collection[str]],
+    companies: Mapping[date, int],
+    *,
+    calls_per_minute: int | None = None,
 ) -> Estimate:
-    """Say what a plan takes, at so many calls a minute of one interface. `rows` tells how many a period holds."""
-    whole = sum(len(whole_parts(dataset, period)) * whole_pages(dataset, rows.get(period)) for period in plan.periods)
-    calls = whole + plan.stock_calls
-    return Estimate(calls, _sum(rows.get(period) for period in plan.periods), _minutes(calls, calls_per_minute))
-
-
-def _minutes(calls: int, calls_per_minute: int | None) -> float | None:
-    return calls / calls_per_minute if calls_per_minute else None
-
-
-def _sum(counts: Iterable[int | None]) -> int | None:
-    known = list(counts)
-    return None if None in known or not known else sum(count for count in known if count is not None)
+    """Say what a plan takes, at so many calls a minute of one interface, for the stocks that are wanted of each period."""
+    calls = sum(whole_answers(dataset, companies.get(period)) for period in plan.periods) + plan.stock_calls
+    told = sum(companies.get(period, 0) for period in plan.periods)
+    told += sum(len(stocks) for period, stocks in wanted.items() if period not in plan.periods)
+    minutes = calls / calls_per_minute if calls_per_minute else None
+    return Estimate(calls, round(told * sum(rows_of(dataset))), minutes)

@@ -136,6 +136,8 @@ CONTRADICTIONS: list[tuple[Any, dict[str, Any], str]] = [
     (filings, {"calls": PerPeriod(period=None, whole="filings_vip")}, "`whole` goes with `period`"),
     (filings, {"calls": PerPeriod(variants=())}, "`variants` holds at least one call"),
     (filings, {"calls": PerPeriod(variants=({}, {}))}, "none twice"),
+    (filings, {"calls": PerPeriod(rows=())}, "`rows` is above zero"),
+    (filings, {"calls": PerPeriod(rows=(1.0, 0.0))}, "`rows` is above zero"),
     (filings, {"calls": PerPeriod(periods_per_call=0)}, "`periods_per_call` is above zero"),
     (filings, {"calls": PerPeriod(periods_per_call=101), "row_cap": 100}, "so many fit under the row cap"),
 ]

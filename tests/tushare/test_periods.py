@@ -43,30 +43,31 @@ def test_the_points_decide_whether_the_whole_market_is_answered_for(dataset, poi
 
 
 def test_a_history_by_stock_takes_as_many_calls_as_there_are_stocks_and_variants() -> None:
-    plan = plan_periods(INCOME, dict.fromkeys(HISTORY, MARKET), whole=False)
+    wanted = dict.fromkeys(HISTORY, MARKET)
+    plan = plan_periods(INCOME, wanted, whole=False)
     assert (plan.periods, plan.stock_calls) == ((), 5500 * 3)
-    assert estimate_periods(INCOME, plan, {}, calls_per_minute=200).minutes == 82.5
+    taken = estimate_periods(INCOME, plan, wanted, {}, calls_per_minute=200)
+    assert (taken.calls, taken.rows, taken.minutes) == (16_500, round(len(HISTORY) * 5500 * 2.0), 82.5)
 
 
 def test_a_history_by_period_takes_as_many_calls_as_there_are_pages() -> None:
-    rows = dict.fromkeys(HISTORY, 5500)
-    plan = plan_periods(INCOME, dict.fromkeys(HISTORY, MARKET), whole=True, rows=rows)
+    companies = dict.fromkeys(HISTORY, 5500)
+    wanted = dict.fromkeys(HISTORY, MARKET)
+    plan = plan_periods(INCOME, wanted, whole=True, companies=companies)
     assert (list(plan.periods), plan.stocks) == (HISTORY[::-1], {})
-    taken = estimate_periods(INCOME, plan, rows, calls_per_minute=500)
-    assert (taken.calls, taken.rows) == (len(HISTORY) * 3, len(HISTORY) * 5500)
-    more = dict.fromkeys(HISTORY, 6001)
-    assert estimate_periods(INCOME, plan, more).calls == len(HISTORY) * 3 * 2
-    assert estimate_periods(INDICATOR, plan, rows).calls == len(HISTORY), "the cap is that of a stock's answer"
-    assert estimate_periods(PLAN, plan, rows).calls == len(HISTORY) * 2
+    assert estimate_periods(INCOME, plan, wanted, companies).calls == len(HISTORY) * (2 + 1 + 1)
+    assert estimate_periods(INCOME, plan, wanted, dict.fromkeys(HISTORY, 4000)).calls == len(HISTORY) * 3
+    assert estimate_periods(INDICATOR, plan, wanted, companies).calls == len(HISTORY) * 2
+    assert estimate_periods(PLAN, plan, wanted, companies).calls == len(HISTORY) * 2
 
 
 def test_few_stocks_are_asked_for_one_by_one_where_that_takes_fewer_calls() -> None:
     wanted = {PERIOD: MARKET, date(2025, 9, 30): MARKET[:1], date(2025, 6, 30): MARKET[:1]}
-    plan = plan_periods(INCOME, wanted, whole=True, rows=dict.fromkeys(wanted, 5500))
+    plan = plan_periods(INCOME, wanted, whole=True, companies=dict.fromkeys(wanted, 5500))
     assert plan.periods == (PERIOD,)
     assert (list(plan.stocks), plan.stock_calls) == (MARKET[:1], 3), "not the six that two periods would take"
     wanted[date(2025, 6, 30)] = MARKET[:3]
-    plan = plan_periods(INCOME, wanted, whole=True, rows=dict.fromkeys(wanted, 5500))
+    plan = plan_periods(INCOME, wanted, whole=True, companies=dict.fromkeys(wanted, 5500))
     assert (plan.periods, plan.stock_calls) == ((PERIOD, date(2025, 6, 30)), 3)
 
 

@@ -194,7 +194,7 @@ FINA_INDICATOR = Dataset(
         replace(UPDATE_FLAG, default=False),
     ),
     # A period has up to two rows, and an answer holds 100.
-    calls=PerPeriod(whole="fina_indicator_vip", periods_per_call=50),
+    calls=PerPeriod(whole="fina_indicator_vip", periods_per_call=50, rows=(1.7,)),
     expected=Disclosed(),
     points=2000,
     row_cap=100,

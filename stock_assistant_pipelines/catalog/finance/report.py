@@ -63,7 +63,10 @@ FINA_MAINBZ = Dataset(
     ),
     # Mostly half-year and annual reports tell it, each some eight items: five years fit in an answer of 100 rows.
     calls=PerPeriod(
-        whole="fina_mainbz_vip", variants=({"type": "P"}, {"type": "D"}, {"type": "I"}), periods_per_call=20
+        whole="fina_mainbz_vip",
+        variants=({"type": "P"}, {"type": "D"}, {"type": "I"}),
+        rows=(3.2,),
+        periods_per_call=20,
     ),
     expected=Answered(),
     points=2000,
