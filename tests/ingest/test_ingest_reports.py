@@ -6,8 +6,9 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
-from reports import SINGLE, WHOLE, YEAR, asked_of, foreseen, land, made, refetch, versions
+from reports import EVER, SINGLE, WHOLE, YEAR, asked_of, foreseen, land, made, refetch, versions
 
+from stock_assistant_pipelines import filings
 from stock_assistant_pipelines.calendar import periods
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.tushare.periods import answers_whole, calls_of
@@ -207,3 +208,22 @@ def test_a_balance_that_does_not_tie_is_named(walk: Walk) -> None:
             " where ts_code = '000001.SZ' and end_date = '2025-06-30' and report_type = '1'"
         ).rowcount
     assert judged(walk, "balancesheet")["balance"].broken == {date(2025, 6, 30): changed}
+
+
+def test_by_stock_a_period_that_is_judged_again_and_again_is_told_once(
+    walk: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filings, "JUDGED_EVERY", 1)
+    wanted = [date(2025, 9, 30), date(2005, 12, 31)]
+    walk.ingest.points = SINGLE
+    walk.ingest.prepare_periods(CATALOG["income"], wanted)
+    walk.sandbox.forget()
+    calls = foreseen(walk, "income", wanted)
+    arriving = walk.ingest.land(CATALOG["income"], wanted, since=EVER, whole=False)
+    told = list(arriving)
+    assert sorted(entry.partition for entry in told) == ["2005-12-31", "2025-09-30"]
+    assert {entry.status for entry in told} == {Status.COMPLETE}
+    assert made(walk, "income") == calls
+    booked = walk.booked("income", date(2005, 12, 31))
+    assert booked is not None
+    assert booked.landed == len(versions(walk, "income", [date(2005, 12, 31)]))
