@@ -17,9 +17,10 @@ from stock_assistant_pipelines.inquiry import inquire
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.plan import Estimate, estimate, plan
 from stock_assistant_pipelines.warehouse import coverage
+from stock_assistant_pipelines.warehouse.asked import EVERYBODY
 from stock_assistant_pipelines.warehouse.freshness import read_calendar, read_snapshot
 from stock_assistant_pipelines.warehouse.holes import published
-from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, SETTLED, SNAPSHOT, Status
+from stock_assistant_pipelines.warehouse.tables import ASKED, COVERAGE, METADATA, SETTLED, SNAPSHOT, Status
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
@@ -283,6 +284,7 @@ def standing(connection: Connection, target: Target, began: datetime, now: datet
         func.count().filter(since, ~settled),
     ).where(target.covered)
     done, before, calls, rows, incomplete = connection.execute(counted).one()
+    calls += _calls_ahead(connection, target, began)
     first = select(COVERAGE.c.dataset, COVERAGE.c.partition, COVERAGE.c.reason).where(target.covered, since, ~settled)
     found = connection.execute(first.order_by(COVERAGE.c.landed_at).limit(1)).one_or_none() if incomplete else None
     whole = sum(target.partitions(now).values())
@@ -294,6 +296,26 @@ def standing(connection: Connection, target: Target, began: datetime, now: datet
         incomplete,
         f"{found.dataset} {found.partition}: {found.reason}" if found else None,
     )
+
+
+def _calls_ahead(connection: Connection, target: Target, began: datetime) -> int:
+    """The calls for single stocks that no period is booked with yet: by stock, periods are booked after hundreds of them."""
+    names = [name for name in target.datasets if CATALOG[name].by_period]
+    asked = (
+        select(ASKED.c.dataset, func.count().label("calls"))
+        .where(ASKED.c.dataset.in_(names), ASKED.c.asked_at >= began, ASKED.c.ts_code != EVERYBODY)
+        .group_by(ASKED.c.dataset)
+        .subquery()
+    )
+    booked = (
+        select(COVERAGE.c.dataset, func.sum(COVERAGE.c.calls).label("calls"))
+        .where(COVERAGE.c.dataset.in_(names), COVERAGE.c.landed_at >= began)
+        .group_by(COVERAGE.c.dataset)
+        .subquery()
+    )
+    ahead = func.greatest(asked.c.calls - func.coalesce(booked.c.calls, 0), 0)
+    joined = asked.outerjoin(booked, booked.c.dataset == asked.c.dataset)
+    return int(connection.execute(select(func.coalesce(func.sum(ahead), 0)).select_from(joined)).scalar_one())
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ from stock_assistant_pipelines.defs.backfills import _partitions
 from stock_assistant_pipelines.inquiry import COMPANIES
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.quota import Limits
+from stock_assistant_pipelines.warehouse import asked
+from stock_assistant_pipelines.warehouse.asked import Asked
+from stock_assistant_pipelines.warehouse.tables import Status
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -107,6 +110,25 @@ def test_a_backfill_in_dagster_is_of_the_periods_between_two_days() -> None:
     assert selected is not None
     assert [(each.start, each.end) for each in selected.ranges] == [("2025-03-31", "2025-12-31")]
     assert _partitions(CATALOG["stock_basic"], FIRST, LAST) is None
+
+
+def test_the_calls_for_single_stocks_are_counted_before_a_period_is_booked(engine: Engine, ingest: Ingest) -> None:
+    wanted = target("income")
+    ingest.now, ingest.points = (lambda: NOW), 2000
+    ingest.prepare_periods(CATALOG["income"], ENDED)
+    with engine.begin() as connection:
+        booked = connection.execute(text("select sum(calls) from coverage")).scalar_one()
+        asked.book(
+            connection, [Asked("income", f"{code}", "report_type=1", NOW, Status.COMPLETE) for code in range(30)]
+        )
+        now = standing(connection, wanted, NOW, NOW)
+    assert (now.calls, now.total - now.done) == (booked + 30, len(ENDED))
+    for _ in ingest.land(CATALOG["income"], ENDED, since=EVER, whole=False):
+        pass
+    with engine.connect() as connection:
+        told = connection.execute(text("select count(*) from asked where ts_code <> '*'")).scalar_one()
+        now = standing(connection, wanted, NOW, NOW)
+    assert (now.calls, now.total - now.done) == (booked + told, 0)
 
 
 def test_a_company_that_is_missing_is_all_that_is_left(engine: Engine, ingest: Ingest, sandbox: Running) -> None:

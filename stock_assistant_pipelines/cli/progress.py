@@ -85,6 +85,7 @@ class _Pace:
     def __init__(self, outlook: Outlook) -> None:
         self._minutes = outlook.minutes
         self._todo = sum(part.partitions for part in outlook.parts)
+        self._calls = outlook.calls
         self._began = time.monotonic()
         self._first: Standing | None = None
 
@@ -94,17 +95,23 @@ class _Pace:
         seconds = max(time.monotonic() - self._began, 0.1)
         lines = [
             f"{now.calls:,} calls, {now.rows:,} rows, {max(now.rows - first.rows, 0) / seconds:,.0f} rows/s, "
-            f"{self._remaining(now.total - now.done, now.done - first.done, seconds)}{_busiest(used)}"
+            f"{self._remaining(now, first, seconds)}{_busiest(used)}"
         ]
         if now.incomplete:
             lines.append(f"{now.incomplete:,} not complete so far; the first: {now.reason}")
         return lines
 
-    def _remaining(self, todo: int, done: int, seconds: float) -> str:
-        """How long it takes yet: at the rate that was measured, and not less than the quota allows."""
+    def _remaining(self, now: Standing, first: Standing, seconds: float) -> str:
+        """How long it takes yet: at the rate that was measured, and not less than the quota allows.
+
+        While no partition is done, as when stocks are asked one by one, at the rate of the calls.
+        """
+        todo, done, whole = now.total - now.done, now.done - first.done, self._todo
+        if done <= 0:
+            todo, done, whole = max(self._calls - now.calls, 0), now.calls - first.calls, self._calls
         if done <= 0:
             return "rate not known yet"
-        quota = 60 * (self._minutes or 0.0) * todo / max(self._todo, 1)
+        quota = 60 * (self._minutes or 0.0) * todo / max(whole, 1)
         return f"{timedelta(seconds=round(max(todo / done * seconds, quota)))} to go"
 
 
