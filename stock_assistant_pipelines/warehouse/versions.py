@@ -1,7 +1,7 @@
 """Versions: what an answer tells is added to what was told before, and nothing is overwritten.
 
-A row that differs in anything from those that stand under its key is a new version; those that the answer does not tell any
-more are marked as replaced. An answer that says what is known already writes nothing.
+A row that differs in anything from those that stand is a new version; those of the same company, period and variant that the
+answer does not tell any more are marked as replaced. An answer that says what is known already writes nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     null,
+    or_,
     select,
     update,
 )
@@ -58,9 +59,10 @@ class Appended:
 
 
 def append(connection: Connection, dataset: Dataset, *, at: datetime, run_id: str | None) -> Appended:
-    """Add the staged answer to the versions, in one statement. Keys that it lacks are left alone.
+    """Add the staged answer to the versions, in one statement.
 
-    It holds the dataset until the end of the transaction, so whoever takes locks of periods too takes this one first.
+    It is whole for every company, period and variant of which it tells something, and says nothing of others. It holds the
+    dataset until the end of the transaction, so whoever takes locks of periods too takes this one first.
     """
     lock(connection, dataset)
     today = at.astimezone(SHANGHAI).date()
@@ -78,57 +80,50 @@ def _statement(dataset: Dataset) -> Select[int, int, int, int]:
     """Build the statement from the declaration, once.
 
     `told` is the answer, one row per version; `standing` are the versions of its stocks and periods that are not replaced,
-    which an index finds.
+    which an index finds; `new` and `gone` are what differs.
     """
     table = METADATA.tables[dataset.api]
     stage = stage_table(dataset)
+    whole = _whole(dataset)
     told = _told(dataset, stage)
-    names = [*dataset.fields, "known_at", "flaw", "digest", "filled"]
     standing = (
-        select(*(table.c[name] for name in (*dataset.key, "digest")))
+        select(*(table.c[name] for name in (*whole, "digest", "flaw", "known_at", "ingested_at")))
         .where(*_standing(dataset, table, stage))
         .cte("standing")
     )
-    new = select(*(told.c[name] for name in names), _at(), bindparam("run")).where(
-        ~select(1).where(standing.c.digest == told.c.digest).exists()
+    new = (
+        select(told)
+        .where(~select(1).where(_same(standing, told, "digest"), ~_healed(standing, told)).exists())
+        .cte("new")
     )
-    adding = insert(table).from_select([*names, "ingested_at", "run_id"], new)
+    gone = _gone(dataset, told, standing)
+    change = _change(dataset, new, gone)
+    names = [*dataset.fields, "flaw", "digest", "filled"]
+    # A correction of one row among several counts from when it was read, if it claims to be older than what it corrects.
+    late = func.greatest(new.c.known_at, _at())
+    since = case((change.c.backdated, late), else_=new.c.known_at) if set(whole) != {*dataset.key} else new.c.known_at
+    adding = insert(table).from_select(
+        [*names, "known_at", "ingested_at", "run_id"],
+        select(
+            *(new.c[name] for name in names), case((new.c.flaw.is_(None), since)), _at(), bindparam("run")
+        ).select_from(new.outerjoin(change, _same(new, change, *whole))),
+    )
     # A version that comes back at the very moment at which it was replaced stands again.
     inserted = (
         adding.on_conflict_do_update(
             index_elements=[table.c[name] for name in (*dataset.key, "digest", "ingested_at")],
-            set_={"replaced_at": null()},
+            set_={"replaced_at": null(), "known_until": null()},
         )
         .returning(literal_column("1"))
         .cte("inserted")
     )
-    gone = (
-        select(standing.c.digest)
-        .where(
-            select(1).where(_same_key(dataset, standing, told)).exists(),
-            ~select(1).where(standing.c.digest == told.c.digest).exists(),
-        )
-        .cte("gone")
-    )
+    left = select(gone.c.digest, change.c.until).join(change, _same(gone, change, *whole)).cte("left_behind")
     replaced = (
         update(table)
-        .values(replaced_at=_at())
-        .where(*_standing(dataset, table, stage), table.c.digest == gone.c.digest)
+        .values(replaced_at=_at(), known_until=left.c.until)
+        .where(*_standing(dataset, table, stage), table.c.digest == left.c.digest)
         .returning(literal_column("1"))
         .cte("replaced")
-    )
-    # What was read before its day has come is judged again when it is read again.
-    healed = (
-        update(table)
-        .values(flaw=told.c.flaw, known_at=told.c.known_at)
-        .where(
-            *_standing(dataset, table, stage),
-            table.c.digest == told.c.digest,
-            table.c.flaw.is_not(None),
-            table.c.flaw.is_distinct_from(told.c.flaw),
-        )
-        .returning(literal_column("1"))
-        .cte("healed")
     )
 
     def count(rows: FromClause, *where: ColumnElement[bool]) -> ColumnElement[int]:
@@ -139,7 +134,63 @@ def _statement(dataset: Dataset) -> Select[int, int, int, int]:
         count(told, told.c.flaw.is_not(None)).label("flawed"),
         count(inserted).label("inserted"),
         count(replaced).label("replaced"),
-    ).add_cte(healed)
+    )
+
+
+def _whole(dataset: Dataset) -> tuple[str, ...]:
+    """What an answer is whole for: a company's period, and the parameter by which its calls differ."""
+    return (CODE, dataset.grain.value, *(name for name in dataset.fills if name in dataset.key))
+
+
+def _same(one: FromClause, other: FromClause, *names: str) -> ColumnElement[bool]:
+    return and_(*(one.c[name] == other.c[name] for name in names))
+
+
+def _healed(standing: FromClause, told: FromClause) -> ColumnElement[bool]:
+    """Whether what is quarantined is judged otherwise now: read before its day had come, and again when it has."""
+    return and_(standing.c.flaw.is_not(None), standing.c.flaw.is_distinct_from(told.c.flaw))
+
+
+def _gone(dataset: Dataset, told: CTE, standing: CTE) -> CTE:
+    """The versions that are not told any more, or judged otherwise.
+
+    What is quarantined takes the place of nothing: a sound version stays beside one that came later, until that is believed.
+    """
+    whole = _whole(dataset)
+    again = told.alias("again")
+    doubted = (
+        select(*(told.c[name] for name in whole), standing.c.ingested_at)
+        .select_from(told.outerjoin(standing, _same(told, standing, "digest")))
+        .where(told.c.flaw.is_not(None))
+        .cte("doubted")
+    )
+    came_later = or_(doubted.c.ingested_at.is_(None), doubted.c.ingested_at > standing.c.ingested_at)
+    instead = and_(
+        select(1).where(_same(told, standing, *whole)).exists(),
+        ~select(1).where(_same(told, standing, "digest")).exists(),
+        or_(
+            standing.c.flaw.is_not(None),
+            ~select(1).where(_same(doubted, standing, *whole), came_later).exists(),
+        ),
+    )
+    judged = select(1).where(_same(again, standing, "digest"), _healed(standing, again)).exists()
+    return select(standing).where(or_(instead, judged)).cte("gone")
+
+
+def _change(dataset: Dataset, new: CTE, gone: CTE) -> CTE:
+    """Until when what is gone was known: until the first that came instead was, or until now where that claims to be older."""
+    whole = _whole(dataset)
+    names = [gone.c[name] for name in whole]
+    leaving = select(*names, func.max(gone.c.known_at).label("last")).group_by(*names).subquery("leaving")
+    names = [new.c[name] for name in whole]
+    coming = select(*names, func.min(new.c.known_at).label("first")).group_by(*names).subquery("coming")
+    backdated = leaving.c.last >= coming.c.first
+    until = case((backdated, func.greatest(coming.c.first, _at())), else_=func.coalesce(coming.c.first, _at()))
+    return (
+        select(*(leaving.c[name] for name in whole), backdated.label("backdated"), until.label("until"))
+        .select_from(leaving.outerjoin(coming, _same(leaving, coming, *whole)))
+        .cte("change")
+    )
 
 
 def _told(dataset: Dataset, stage: Table) -> CTE:
@@ -196,17 +247,6 @@ def _standing(dataset: Dataset, table: Table, stage: Table) -> list[ColumnElemen
     named = (CODE, dataset.grain.value)
     staged = {name: func.array(select(stage.c[name]).distinct().scalar_subquery()) for name in named}
     return [table.c.replaced_at.is_(None), *(table.c[name] == func.any(staged[name]) for name in named)]
-
-
-def _same_key(dataset: Dataset, one: FromClause, other: FromClause) -> ColumnElement[bool]:
-    return and_(
-        *(
-            one.c[name].is_not_distinct_from(other.c[name])
-            if dataset.by_name[name].optional
-            else one.c[name] == other.c[name]
-            for name in dataset.key
-        )
-    )
 
 
 def _at() -> ColumnElement[Any]:

@@ -115,8 +115,8 @@ def everything(connection: Connection, day: date) -> list[list[tuple[Any, ...]]]
 
 
 def without_ours(answers: list[list[tuple[Any, ...]]]) -> list[list[tuple[Any, ...]]]:
-    """Answers without the last column but one of a version: when it was replaced."""
-    statements = [[(*row[:-2], row[-1]) for row in rows] for rows in answers[:2]]
+    """Answers without what befell a version later: when it was replaced, and until when it was known."""
+    statements = [[(*row[:-3], row[-1]) for row in rows] for rows in answers[:2]]
     return [*statements, *answers[2:]]
 
 

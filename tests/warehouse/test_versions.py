@@ -198,9 +198,10 @@ def test_a_report_announced_long_after_it_was_read_is_quarantined(connection: Co
 def test_what_is_read_again_when_its_day_has_come_is_quarantined_no_more(connection: Connection) -> None:
     tell(connection, "income", statement("20251231", "20260404"), at=READ)
     again = tell(connection, "income", statement("20251231", "20260404"), at=READ + timedelta(days=2))
-    assert again == Appended(unchanged=1)
-    assert held(connection, "income", "known_at", "flaw", "ingested_at") == [
-        (datetime(2026, 4, 5, tzinfo=SHANGHAI), None, READ)
+    assert again == Appended(inserted=1, replaced=1)
+    assert held(connection, "income", "known_at", "flaw", "ingested_at", "replaced_at") == [
+        (None, AFTER_READING, READ, READ + timedelta(days=2)),
+        (datetime(2026, 4, 5, tzinfo=SHANGHAI), None, READ + timedelta(days=2), None),
     ]
 
 

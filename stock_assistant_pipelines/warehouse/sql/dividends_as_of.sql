@@ -14,6 +14,7 @@ as $$
 select distinct on (version.ts_code, version.end_date, version.ann_date) version.*
 from dividend as version
 where version.known_at <= (p_day + 1)::timestamp at time zone 'Asia/Shanghai'
+    and (version.known_until is null or version.known_until > (p_day + 1)::timestamp at time zone 'Asia/Shanghai')
     and (
         (version.div_proc = '预案' and (version.base_date is null or version.base_date <= p_day))
         or (version.div_proc = '实施' and coalesce(version.imp_ann_date, version.record_date, version.ex_date) <= p_day)
