@@ -209,7 +209,7 @@ def _told(dataset: Dataset, stage: Table) -> CTE:
     rows = select(*plain.c, digest, filled).ext(distinct_on(digest)).subquery("answer")
     known = _known_on(dataset, rows)
     flaw = _flaw(dataset, rows, known)
-    since = _at() if known is None else _end_of(known)
+    since = _at() if known is None else func.greatest(_end_of(known), _reached(dataset, rows))
     return select(
         *rows.c,
         flaw.label("flaw"),
@@ -222,6 +222,16 @@ def _known_on(dataset: Dataset, rows: FromClause) -> ColumnElement[Any] | None:
     assert dataset.versions
     days = [rows.c[name] for name in dataset.versions.known]
     return func.coalesce(*days) if days else None
+
+
+def _reached(dataset: Dataset, rows: FromClause) -> ColumnElement[Any]:
+    """Since when everybody knew that a row's stage was reached: by its day, or when we read it; null where nothing tells."""
+    assert dataset.versions
+    stages = dataset.versions.stages
+    if stages is None:
+        return cast(null(), DateTime(timezone=True))
+    days = {stage: func.coalesce(*(rows.c[name] for name in names)) for stage, names in stages.days.items()}
+    return func.least(_end_of(case(days, value=rows.c[stages.column], else_=cast(null(), Date))), _at())
 
 
 def _end_of(day: ColumnElement[Any]) -> ColumnElement[Any]:
