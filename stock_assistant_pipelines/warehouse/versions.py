@@ -49,25 +49,34 @@ AFTER_READING = "it is announced for a later day than the one after it was read"
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What an answer brought: new versions, versions that it tells no more, and rows that were known or are quarantined."""
+    """What an answer brought: new versions, versions that it tells no more, and rows that brought nothing."""
 
     inserted: int = 0
     replaced: int = 0
     unchanged: int = 0
     flawed: int = 0
     """Of the answer's rows, new or not, those that are quarantined."""
+    outdated: int = 0
+    """Rows of companies and periods of which a newer answer has changed something already: they are left out."""
 
 
 def append(connection: Connection, dataset: Dataset, *, at: datetime, run_id: str | None) -> Appended:
     """Add the staged answer to the versions, in one statement.
 
-    It is whole for every company, period and variant of which it tells something, and says nothing of others. It holds the
-    dataset until the end of the transaction, so whoever takes locks of periods too takes this one first.
+    It is whole for every company, period and variant of which it tells something, and says nothing of others. Where an answer
+    that was given after `at` has changed something, this one is outdated. It holds the dataset until the end of the
+    transaction, so whoever takes locks of periods too takes this one first.
     """
     lock(connection, dataset)
     today = at.astimezone(SHANGHAI).date()
     row = connection.execute(_statement(dataset), {"at": at, "today": today, "run": run_id}).one()
-    return Appended(inserted=row.inserted, replaced=row.replaced, unchanged=row.told - row.inserted, flawed=row.flawed)
+    return Appended(
+        inserted=row.inserted,
+        replaced=row.replaced,
+        unchanged=row.told - row.inserted,
+        flawed=row.flawed,
+        outdated=row.answered - row.told,
+    )
 
 
 def lock(connection: Connection, dataset: Dataset) -> None:
@@ -76,7 +85,7 @@ def lock(connection: Connection, dataset: Dataset) -> None:
 
 
 @lru_cache(maxsize=64)
-def _statement(dataset: Dataset) -> Select[int, int, int, int]:
+def _statement(dataset: Dataset) -> Select[int, int, int, int, int]:
     """Build the statement from the declaration, once.
 
     `told` is the answer, one row per version; `standing` are the versions of its stocks and periods that are not replaced,
@@ -85,7 +94,13 @@ def _statement(dataset: Dataset) -> Select[int, int, int, int]:
     table = METADATA.tables[dataset.api]
     stage = stage_table(dataset)
     whole = _whole(dataset)
-    told = _told(dataset, stage)
+    answer = _told(dataset, stage)
+    newer = (
+        select(*(table.c[name] for name in whole))
+        .where(*_of_answer(dataset, table, stage), or_(table.c.ingested_at > _at(), table.c.replaced_at > _at()))
+        .cte("newer")
+    )
+    told = select(answer).where(~select(1).where(_same(newer, answer, *whole)).exists()).cte("told")
     standing = (
         select(*(table.c[name] for name in (*whole, "digest", "flaw", "known_at", "ingested_at")))
         .where(*_standing(dataset, table, stage))
@@ -130,6 +145,7 @@ def _statement(dataset: Dataset) -> Select[int, int, int, int]:
         return select(func.count()).select_from(rows).where(*where).scalar_subquery()
 
     return select(
+        count(answer).label("answered"),
         count(told).label("told"),
         count(told, told.c.flaw.is_not(None)).label("flawed"),
         count(inserted).label("inserted"),
@@ -206,7 +222,7 @@ def _told(dataset: Dataset, stage: Table) -> CTE:
     # A function takes a hundred arguments at the most.
     parts = [list(plain.c)[at : at + 100] for at in range(0, len(plain.c), 100)]
     filled = sum((func.num_nonnulls(*part) for part in parts), start=literal(0)).label("filled")
-    rows = select(*plain.c, digest, filled).ext(distinct_on(digest)).subquery("answer")
+    rows = select(*plain.c, digest, filled).ext(distinct_on(digest)).subquery("digested")
     known = _known_on(dataset, rows)
     flaw = _flaw(dataset, rows, known)
     since = _at() if known is None else func.greatest(_end_of(known), _reached(dataset, rows))
@@ -214,7 +230,7 @@ def _told(dataset: Dataset, stage: Table) -> CTE:
         *rows.c,
         flaw.label("flaw"),
         case((flaw.is_(None), since), else_=null()).label("known_at"),
-    ).cte("told")
+    ).cte("answer")
 
 
 def _known_on(dataset: Dataset, rows: FromClause) -> ColumnElement[Any] | None:
@@ -254,9 +270,14 @@ def _flaw(dataset: Dataset, rows: FromClause, known: ColumnElement[Any] | None) 
 
 def _standing(dataset: Dataset, table: Table, stage: Table) -> list[ColumnElement[bool]]:
     """The versions of the staged stocks and periods that are not replaced."""
+    return [table.c.replaced_at.is_(None), *_of_answer(dataset, table, stage)]
+
+
+def _of_answer(dataset: Dataset, table: Table, stage: Table) -> list[ColumnElement[bool]]:
+    """The versions of the staged stocks and periods."""
     named = (CODE, dataset.grain.value)
     staged = {name: func.array(select(stage.c[name]).distinct().scalar_subquery()) for name in named}
-    return [table.c.replaced_at.is_(None), *(table.c[name] == func.any(staged[name]) for name in named)]
+    return [table.c[name] == func.any(staged[name]) for name in named]
 
 
 def _at() -> ColumnElement[Any]:

@@ -164,6 +164,31 @@ def test_two_who_read_the_same_at_the_same_time_add_it_once(engine: Engine) -> N
     assert results == [Appended(inserted=1), Appended(unchanged=1)]
 
 
+def test_an_older_answer_that_lands_later_changes_nothing(connection: Connection) -> None:
+    tell(connection, "income", statement("20251231", "20260402", revenue=4.0), at=AT - timedelta(days=1))
+    tell(connection, "income", statement("20251231", "20260402", revenue=5.0), at=AT + timedelta(minutes=5))
+    before = held(connection, "income", "revenue", "ingested_at", "replaced_at")
+    other = statement("20250930", "20251028", revenue=3.0)
+    late = tell(connection, "income", statement("20251231", "20260402", revenue=4.0), other, at=AT)
+    assert late == Appended(inserted=1, outdated=1)
+    assert held(connection, "income", "revenue", "ingested_at", "replaced_at") == sorted(
+        [*before, (Decimal(3), AT, None)], key=repr
+    )
+    told = query(connection, "SELECT revenue FROM income_as_read(:at) ORDER BY 1", at=AT + timedelta(minutes=5))
+    assert told == [(3,), (5,)]
+
+
+def test_an_older_answer_brings_back_nothing_that_a_newer_one_took_out(connection: Connection) -> None:
+    plan, corrected = (
+        {"ts_code": CODE, "end_date": "20251231", "ann_date": day, "div_proc": "预案"}
+        for day in ("20260402", "20260403")
+    )
+    tell(connection, "dividend", plan, corrected, at=AT - timedelta(days=1))
+    tell(connection, "dividend", corrected, at=AT + timedelta(minutes=5))
+    assert tell(connection, "dividend", plan, corrected, at=AT) == Appended(outdated=2)
+    assert held(connection, "dividend", "ann_date", "replaced_at")[-1] == (date(2026, 4, 3), None)
+
+
 # Impossible days
 
 
