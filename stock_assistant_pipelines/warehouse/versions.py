@@ -113,15 +113,9 @@ def _statement(dataset: Dataset) -> Select[int, int, int, int, int]:
     )
     gone = _gone(dataset, told, standing)
     change = _change(dataset, new, gone)
-    names = [*dataset.fields, "flaw", "digest", "filled"]
-    # A correction of one row among several counts from when it was read, if it claims to be older than what it corrects.
-    late = func.greatest(new.c.known_at, _at())
-    since = case((change.c.backdated, late), else_=new.c.known_at) if set(whole) != {*dataset.key} else new.c.known_at
+    names = [*dataset.fields, "known_at", "flaw", "digest", "filled"]
     adding = insert(table).from_select(
-        [*names, "known_at", "ingested_at", "run_id"],
-        select(
-            *(new.c[name] for name in names), case((new.c.flaw.is_(None), since)), _at(), bindparam("run")
-        ).select_from(new.outerjoin(change, _same(new, change, *whole))),
+        [*names, "ingested_at", "run_id"], select(*(new.c[name] for name in names), _at(), bindparam("run"))
     )
     # A version that comes back at the very moment at which it was replaced stands again.
     inserted = (
@@ -194,16 +188,21 @@ def _gone(dataset: Dataset, told: CTE, standing: CTE) -> CTE:
 
 
 def _change(dataset: Dataset, new: CTE, gone: CTE) -> CTE:
-    """Until when what is gone was known: until the first that came instead was, or until now where that claims to be older."""
+    """Until when what is gone was known: until the first that came instead was.
+
+    Of one row in the place of another the earlier days keep the one that was read then, if the other claims to be as old. Of
+    several rows nobody can say which came in the place of which, and both would count.
+    """
     whole = _whole(dataset)
     names = [gone.c[name] for name in whole]
     leaving = select(*names, func.max(gone.c.known_at).label("last")).group_by(*names).subquery("leaving")
     names = [new.c[name] for name in whole]
     coming = select(*names, func.min(new.c.known_at).label("first")).group_by(*names).subquery("coming")
-    backdated = leaving.c.last >= coming.c.first
-    until = case((backdated, func.greatest(coming.c.first, _at())), else_=func.coalesce(coming.c.first, _at()))
+    first: ColumnElement[Any] = coming.c.first
+    if set(whole) == {*dataset.key}:
+        first = case((leaving.c.last >= first, func.greatest(first, _at())), else_=first)
     return (
-        select(*(leaving.c[name] for name in whole), backdated.label("backdated"), until.label("until"))
+        select(*(leaving.c[name] for name in whole), func.coalesce(first, _at()).label("until"))
         .select_from(leaving.outerjoin(coming, _same(leaving, coming, *whole)))
         .cte("change")
     )
