@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from filings import AT, CODE, as_of, held, query, statement, tell
 
+from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.versions import AFTER_READING, Appended
 
 if TYPE_CHECKING:
@@ -139,6 +140,14 @@ def test_a_row_that_is_replaced_by_one_of_tomorrow_is_known_until_then(connectio
     tell(connection, "income", statement("20251231", f"{AFTER + timedelta(days=1):%Y%m%d}", revenue=6), at=LATER)
     days = [AFTER, AFTER + timedelta(days=1)]
     assert [as_of(connection, "income", day, "revenue") for day in days] == [[(5,)], [(6,)]]
+
+
+def test_the_history_of_a_figure_tells_that_it_was_taken_back(connection: Connection) -> None:
+    tell(connection, "income", statement("20251231", "20260520", revenue=5))
+    tell(connection, "income", statement("20251231", "20260420", revenue=6), at=LATER)
+    told = "SELECT value, known_at FROM restatements('income', '600519.SH', '2025-12-31', 'revenue')"
+    known = [datetime(2026, month, day, tzinfo=SHANGHAI) for month, day in ((4, 21), (5, 21))]
+    assert query(connection, told) == [(6, known[0]), (5, known[1]), (6, LATER)]
 
 
 # What nobody believes yet
