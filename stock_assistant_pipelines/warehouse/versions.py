@@ -24,6 +24,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import distinct_on, insert
@@ -175,16 +176,14 @@ def _gone(dataset: Dataset, told: CTE, standing: CTE) -> CTE:
         .cte("doubted")
     )
     came_later = or_(doubted.c.ingested_at.is_(None), doubted.c.ingested_at > standing.c.ingested_at)
-    instead = and_(
+    instead = (
         select(1).where(_same(told, standing, *whole)).exists(),
         ~select(1).where(_same(told, standing, "digest")).exists(),
-        or_(
-            standing.c.flaw.is_not(None),
-            ~select(1).where(_same(doubted, standing, *whole), came_later).exists(),
-        ),
+        ~select(1).where(_same(doubted, standing, *whole), came_later, standing.c.flaw.is_(None)).exists(),
     )
     judged = select(1).where(_same(again, standing, "digest"), _healed(standing, again)).exists()
-    return select(standing).where(or_(instead, judged)).cte("gone")
+    # Two queries, which join by hashing: `or` would compare each with each.
+    return union_all(select(standing).where(*instead), select(standing).where(judged)).cte("gone")
 
 
 def _change(dataset: Dataset, new: CTE, gone: CTE) -> CTE:
