@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
+from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -269,6 +270,19 @@ Expected = EveryDay | NeverFewer | Listed | Unexplained | Followed | Disclosed |
 
 
 @dataclass(frozen=True, slots=True)
+class Stages:
+    """Rows are stages of one thing, and the day that they share is that of the first: when was each known?"""
+
+    column: str
+    """What stage a row is of."""
+    days: Mapping[str, tuple[str, ...]]
+    """By stage: of these days the first that is not null is the one by which it was known, if it was not read earlier.
+
+    Stages that are not here, and those without such a day, are known since they were read.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Versions:
     """Rows are never overwritten: an answer that differs is a new version of its key, and each is known from a moment on."""
 
@@ -281,6 +295,14 @@ class Versions:
     """Of versions that became known at the same time, the highest in these columns stands."""
     after_period: bool = True
     """Whether nothing can be known before the period is over."""
+    stages: Stages | None = None
+    """Where the days in `known` do not tell when a row was known: never before them, and not before its stage was."""
+
+    @property
+    def days(self) -> tuple[str, ...]:
+        """All columns that say when a version became known."""
+        staged = chain.from_iterable(self.stages.days.values()) if self.stages else ()
+        return tuple(dict.fromkeys((*self.known, *staged)))
 
 
 GRAINS: Mapping[type[Calls] | type[Expected], Grain] = MappingProxyType(
@@ -430,7 +452,9 @@ class Dataset:
         if len(set(self.key)) != len(self.key):
             yield "`key` names a column twice"
         counted = (self.expected.column,) if isinstance(self.expected, EveryDay | NeverFewer) else ()
-        dated = (*self.versions.known, *self.versions.prefer) if self.versions else ()
+        dated = (*self.versions.days, *self.versions.prefer) if self.versions else ()
+        if self.versions and self.versions.stages:
+            dated = (*dated, self.versions.stages.column)
         for word, names in (("key", self.key), ("fills", self.fills), ("expected", counted), ("versions", dated)):
             yield from (f"`{name}` in `{word}` is not a column" for name in names if name not in self.by_name)
 
@@ -443,9 +467,10 @@ class Dataset:
                 yield f"`{column.name}` is a `flow`, which is said of figures by report period only"
             if column.ours and column.name not in self.fills:
                 yield f"`{column.name}` is `ours`, and not in `fills`: nothing gives it a value"
-        for name in self.versions.known if self.versions else ():
+        for name in self.versions.days if self.versions else ():
             if name in self.by_name and self.by_name[name].type is not Type.DATE:
-                yield f"`{name}` in `known` is not a day"
+                where = "known" if self.versions and name in self.versions.known else "stages"
+                yield f"`{name}` in `{where}` is not a day"
 
     def _grain(self) -> Iterator[str]:
         """What does not fit the way it is partitioned."""

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, literal, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from stock_assistant_pipelines.warehouse import asked, coverage, versions
+from stock_assistant_pipelines.catalog.dataset import PerPeriod
+from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.warehouse import asked, coverage, disclosure, versions
 from stock_assistant_pipelines.warehouse.asked import EVERYBODY, Asked
 from stock_assistant_pipelines.warehouse.coverage import Coverage
 from stock_assistant_pipelines.warehouse.holes import GONE
 from stock_assistant_pipelines.warehouse.landing import lock, partition_key, stage
 from stock_assistant_pipelines.warehouse.partition import guard
-from stock_assistant_pipelines.warehouse.tables import CODE, METADATA, Status
+from stock_assistant_pipelines.warehouse.tables import ASKED, CODE, METADATA, Status
 from stock_assistant_pipelines.warehouse.versions import Appended
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def land_period(
         versions.append(connection, dataset, at=work.at, run_id=work.run_id)
         booked = [answered(dataset, EVERYBODY, part, len(rows), work) for part in parts]
         asked.book(connection, booked)
-        return _judge(connection, dataset, period, work)
+        return _judge(connection, dataset, period, work, whole=True)
 
 
 def land_stock(engine: Engine, dataset: Dataset, rows: Sequence[Row], booked: Sequence[Asked], work: Work) -> Appended:
@@ -124,13 +126,16 @@ def recount(engine: Engine, dataset: Dataset, periods: Sequence[date], at: datet
         with engine.begin() as connection:
             lock(connection, dataset, period)
             before = coverage.entries(connection, dataset, [period]).get(period)
-            if before and before.status in coverage.JUDGED:
+            if before and before.status in coverage.JUDGED and before.cause not in coverage.DOUBTS:
                 after = coverage.assess(connection, dataset, period, before, at=at)
+                if after.landed < before.landed:
+                    after = _gone(after)
                 if after != before:
                     coverage.book(connection, [replace(after, complete_at=before.complete_at or at)])
 
 
-def _judge(connection: Connection, dataset: Dataset, period: date, work: Work) -> Coverage:
+def _judge(connection: Connection, dataset: Dataset, period: date, work: Work, *, whole: bool = False) -> Coverage:
+    """Judge and book a period; `whole`: the whole market was answered for just now. What is gone stays so until all was."""
     lock(connection, dataset, period)
     before = coverage.entries(connection, dataset, [period]).get(period)
     written = _written(connection, dataset, period, work.began)
@@ -148,8 +153,9 @@ def _judge(connection: Connection, dataset: Dataset, period: date, work: Work) -
         run_id=work.run_id,
     )
     entry = coverage.assess(connection, dataset, period, entry)
-    if before and entry.landed < before.landed:
-        entry = replace(entry, status=Status.PARTIAL, cause="doubted", reason=GONE)
+    still = before and before.reason == GONE and not (whole or _all_answered(connection, dataset, period, work))
+    if still or (before and entry.landed < before.landed):
+        entry = _gone(entry)
     elif work.status and not entry.settled:
         status = entry.status if entry.landed else work.status
         entry = replace(entry, status=status, cause=work.cause, reason=f"{entry.reason}; {work.reason}")
@@ -158,6 +164,30 @@ def _judge(connection: Connection, dataset: Dataset, period: date, work: Work) -
     coverage.book(connection, [entry])
     coverage.reassess_dependents(connection, dataset, period, work.at)
     return entry
+
+
+def _gone(entry: Coverage) -> Coverage:
+    """What is booked of a period that holds fewer versions than before: which, nobody knows until all are asked again."""
+    return replace(entry, status=Status.PARTIAL, cause="doubted", reason=GONE, complete_at=None)
+
+
+def _all_answered(connection: Connection, dataset: Dataset, period: date, work: Work) -> bool:
+    """Whether all companies that may have rows of a period were answered for since the work began."""
+    assert isinstance(dataset.calls, PerPeriod)
+    told = (
+        select(ASKED.c.ts_code)
+        .where(
+            ASKED.c.dataset == dataset.api,
+            ASKED.c.status == Status.COMPLETE,
+            ASKED.c.asked_at >= work.began,
+            func.coalesce(ASKED.c.first_period, period) <= period,
+            func.coalesce(ASKED.c.last_period, period) >= period,
+        )
+        .group_by(ASKED.c.ts_code)
+        .having(func.count(ASKED.c.variant.distinct()) == len(dataset.calls.variants))
+    )
+    today = work.at.astimezone(SHANGHAI).date()
+    return {*connection.execute(told).scalars()}.issuperset(disclosure.companies(connection, dataset, period, today))
 
 
 def _attempts(before: Coverage | None, work: Work) -> int:

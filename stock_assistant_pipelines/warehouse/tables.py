@@ -142,6 +142,7 @@ def _version() -> list[Column[Any]]:
         Column("filled", Integer, nullable=False, comment="How many of Tushare's columns say something"),
         Column("ingested_at", DateTime(timezone=True), nullable=False, comment="When an answer first told it"),
         Column("replaced_at", DateTime(timezone=True), comment="When an answer told others instead; null: it stands"),
+        Column("known_until", DateTime(timezone=True), comment="Since when others are known instead; null: it stands"),
         Column("run_id", Text, comment="The Dagster run that read it"),
     ]
 

@@ -1,7 +1,7 @@
 """Versions: what an answer tells is added to what was told before, and nothing is overwritten.
 
-A row that differs in anything from those that stand under its key is a new version; those that the answer does not tell any
-more are marked as replaced. An answer that says what is known already writes nothing.
+A row that differs in anything from those that stand is a new version; those of the same company, period and variant that the
+answer does not tell any more are marked as replaced. An answer that says what is known already writes nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from sqlalchemy import (
     literal,
     literal_column,
     null,
+    or_,
     select,
+    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import distinct_on, insert
@@ -48,24 +50,34 @@ AFTER_READING = "it is announced for a later day than the one after it was read"
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What an answer brought: new versions, versions that it tells no more, and rows that were known or are quarantined."""
+    """What an answer brought: new versions, versions that it tells no more, and rows that brought nothing."""
 
     inserted: int = 0
     replaced: int = 0
     unchanged: int = 0
     flawed: int = 0
     """Of the answer's rows, new or not, those that are quarantined."""
+    outdated: int = 0
+    """Rows of companies and periods of which a newer answer has changed something already: they are left out."""
 
 
 def append(connection: Connection, dataset: Dataset, *, at: datetime, run_id: str | None) -> Appended:
-    """Add the staged answer to the versions, in one statement. Keys that it lacks are left alone.
+    """Add the staged answer to the versions, in one statement.
 
-    It holds the dataset until the end of the transaction, so whoever takes locks of periods too takes this one first.
+    It is whole for every company, period and variant of which it tells something, and says nothing of others. Where an answer
+    that was given after `at` has changed something, this one is outdated. It holds the dataset until the end of the
+    transaction, so whoever takes locks of periods too takes this one first.
     """
     lock(connection, dataset)
     today = at.astimezone(SHANGHAI).date()
     row = connection.execute(_statement(dataset), {"at": at, "today": today, "run": run_id}).one()
-    return Appended(inserted=row.inserted, replaced=row.replaced, unchanged=row.told - row.inserted, flawed=row.flawed)
+    return Appended(
+        inserted=row.inserted,
+        replaced=row.replaced,
+        unchanged=row.told - row.inserted,
+        flawed=row.flawed,
+        outdated=row.answered - row.told,
+    )
 
 
 def lock(connection: Connection, dataset: Dataset) -> None:
@@ -74,72 +86,125 @@ def lock(connection: Connection, dataset: Dataset) -> None:
 
 
 @lru_cache(maxsize=64)
-def _statement(dataset: Dataset) -> Select[int, int, int, int]:
+def _statement(dataset: Dataset) -> Select[int, int, int, int, int]:
     """Build the statement from the declaration, once.
 
     `told` is the answer, one row per version; `standing` are the versions of its stocks and periods that are not replaced,
-    which an index finds.
+    which an index finds; `new` and `gone` are what differs.
     """
     table = METADATA.tables[dataset.api]
     stage = stage_table(dataset)
-    told = _told(dataset, stage)
-    names = [*dataset.fields, "known_at", "flaw", "digest", "filled"]
+    whole = _whole(dataset)
+    answer = _told(dataset, stage)
+    newer = (
+        select(*(table.c[name] for name in whole))
+        .where(*_of_answer(dataset, table, stage), or_(table.c.ingested_at > _at(), table.c.replaced_at > _at()))
+        .cte("newer")
+    )
+    told = select(answer).where(~select(1).where(_same(newer, answer, *whole)).exists()).cte("told")
     standing = (
-        select(*(table.c[name] for name in (*dataset.key, "digest")))
+        select(*(table.c[name] for name in (*whole, "digest", "flaw", "known_at", "ingested_at")))
         .where(*_standing(dataset, table, stage))
         .cte("standing")
     )
-    new = select(*(told.c[name] for name in names), _at(), bindparam("run")).where(
-        ~select(1).where(standing.c.digest == told.c.digest).exists()
+    new = (
+        select(told)
+        .where(~select(1).where(_same(standing, told, "digest"), ~_healed(standing, told)).exists())
+        .cte("new")
     )
-    adding = insert(table).from_select([*names, "ingested_at", "run_id"], new)
+    gone = _gone(dataset, told, standing)
+    change = _change(dataset, new, gone)
+    names = [*dataset.fields, "known_at", "flaw", "digest", "filled"]
+    adding = insert(table).from_select(
+        [*names, "ingested_at", "run_id"], select(*(new.c[name] for name in names), _at(), bindparam("run"))
+    )
     # A version that comes back at the very moment at which it was replaced stands again.
     inserted = (
         adding.on_conflict_do_update(
             index_elements=[table.c[name] for name in (*dataset.key, "digest", "ingested_at")],
-            set_={"replaced_at": null()},
+            set_={"replaced_at": null(), "known_until": null()},
         )
         .returning(literal_column("1"))
         .cte("inserted")
     )
-    gone = (
-        select(standing.c.digest)
-        .where(
-            select(1).where(_same_key(dataset, standing, told)).exists(),
-            ~select(1).where(standing.c.digest == told.c.digest).exists(),
-        )
-        .cte("gone")
-    )
+    left = select(gone.c.digest, change.c.until).join(change, _same(gone, change, *whole)).cte("left_behind")
     replaced = (
         update(table)
-        .values(replaced_at=_at())
-        .where(*_standing(dataset, table, stage), table.c.digest == gone.c.digest)
+        .values(replaced_at=_at(), known_until=left.c.until)
+        .where(*_standing(dataset, table, stage), table.c.digest == left.c.digest)
         .returning(literal_column("1"))
         .cte("replaced")
-    )
-    # What was read before its day has come is judged again when it is read again.
-    healed = (
-        update(table)
-        .values(flaw=told.c.flaw, known_at=told.c.known_at)
-        .where(
-            *_standing(dataset, table, stage),
-            table.c.digest == told.c.digest,
-            table.c.flaw.is_not(None),
-            table.c.flaw.is_distinct_from(told.c.flaw),
-        )
-        .returning(literal_column("1"))
-        .cte("healed")
     )
 
     def count(rows: FromClause, *where: ColumnElement[bool]) -> ColumnElement[int]:
         return select(func.count()).select_from(rows).where(*where).scalar_subquery()
 
     return select(
+        count(answer).label("answered"),
         count(told).label("told"),
         count(told, told.c.flaw.is_not(None)).label("flawed"),
         count(inserted).label("inserted"),
         count(replaced).label("replaced"),
-    ).add_cte(healed)
+    )
+
+
+def _whole(dataset: Dataset) -> tuple[str, ...]:
+    """What an answer is whole for: a company's period, and the parameter by which its calls differ."""
+    return (CODE, dataset.grain.value, *(name for name in dataset.fills if name in dataset.key))
+
+
+def _same(one: FromClause, other: FromClause, *names: str) -> ColumnElement[bool]:
+    return and_(*(one.c[name] == other.c[name] for name in names))
+
+
+def _healed(standing: FromClause, told: FromClause) -> ColumnElement[bool]:
+    """Whether what is quarantined is judged otherwise now: read before its day had come, and again when it has."""
+    return and_(standing.c.flaw.is_not(None), standing.c.flaw.is_distinct_from(told.c.flaw))
+
+
+def _gone(dataset: Dataset, told: CTE, standing: CTE) -> CTE:
+    """The versions that are not told any more, or judged otherwise.
+
+    What is quarantined takes the place of nothing: a sound version stays beside one that came later, until that is believed.
+    """
+    whole = _whole(dataset)
+    again = told.alias("again")
+    doubted = (
+        select(*(told.c[name] for name in whole), standing.c.ingested_at)
+        .select_from(told.outerjoin(standing, _same(told, standing, "digest")))
+        .where(told.c.flaw.is_not(None))
+        .cte("doubted")
+    )
+    came_later = or_(doubted.c.ingested_at.is_(None), doubted.c.ingested_at > standing.c.ingested_at)
+    instead = (
+        select(1).where(_same(told, standing, *whole)).exists(),
+        ~select(1).where(_same(told, standing, "digest")).exists(),
+        ~select(1).where(_same(doubted, standing, *whole), came_later, standing.c.flaw.is_(None)).exists(),
+    )
+    judged = select(1).where(_same(again, standing, "digest"), _healed(standing, again)).exists()
+    # Two queries, which join by hashing: `or` would compare each with each.
+    return union_all(select(standing).where(*instead), select(standing).where(judged)).cte("gone")
+
+
+def _change(dataset: Dataset, new: CTE, gone: CTE) -> CTE:
+    """Until when what is gone was known: until the first that came instead was.
+
+    Of one row in the place of another the earlier days keep the one that was read then, if the other claims to be as old. Of
+    several rows nobody can say which came in the place of which, and both would count.
+    """
+    whole = _whole(dataset)
+    names = [gone.c[name] for name in whole]
+    leaving = select(*names, func.max(gone.c.known_at).label("last")).group_by(*names).subquery("leaving")
+    names = [new.c[name] for name in whole]
+    coming = select(*names, func.min(new.c.known_at).label("first")).group_by(*names).subquery("coming")
+    first: ColumnElement[Any] = coming.c.first
+    if set(whole) == {*dataset.key}:
+        first = case((leaving.c.last >= first, func.greatest(first, _at())), else_=first)
+    return (
+        select(*(leaving.c[name] for name in whole), func.coalesce(first, _at()).label("until"))
+        .select_from(leaving.outerjoin(coming, _same(leaving, coming, *whole)))
+        .cte("change")
+    )
 
 
 def _told(dataset: Dataset, stage: Table) -> CTE:
@@ -155,15 +220,15 @@ def _told(dataset: Dataset, stage: Table) -> CTE:
     # A function takes a hundred arguments at the most.
     parts = [list(plain.c)[at : at + 100] for at in range(0, len(plain.c), 100)]
     filled = sum((func.num_nonnulls(*part) for part in parts), start=literal(0)).label("filled")
-    rows = select(*plain.c, digest, filled).ext(distinct_on(digest)).subquery("answer")
+    rows = select(*plain.c, digest, filled).ext(distinct_on(digest)).subquery("digested")
     known = _known_on(dataset, rows)
     flaw = _flaw(dataset, rows, known)
-    since = _at() if known is None else _end_of(known)
+    since = _at() if known is None else func.greatest(_end_of(known), _reached(dataset, rows))
     return select(
         *rows.c,
         flaw.label("flaw"),
         case((flaw.is_(None), since), else_=null()).label("known_at"),
-    ).cte("told")
+    ).cte("answer")
 
 
 def _known_on(dataset: Dataset, rows: FromClause) -> ColumnElement[Any] | None:
@@ -171,6 +236,16 @@ def _known_on(dataset: Dataset, rows: FromClause) -> ColumnElement[Any] | None:
     assert dataset.versions
     days = [rows.c[name] for name in dataset.versions.known]
     return func.coalesce(*days) if days else None
+
+
+def _reached(dataset: Dataset, rows: FromClause) -> ColumnElement[Any]:
+    """Since when everybody knew that a row's stage was reached: by its day, or when we read it; null where nothing tells."""
+    assert dataset.versions
+    stages = dataset.versions.stages
+    if stages is None:
+        return cast(null(), DateTime(timezone=True))
+    days = {stage: func.coalesce(*(rows.c[name] for name in names)) for stage, names in stages.days.items()}
+    return func.least(_end_of(case(days, value=rows.c[stages.column], else_=cast(null(), Date))), _at())
 
 
 def _end_of(day: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -193,20 +268,14 @@ def _flaw(dataset: Dataset, rows: FromClause, known: ColumnElement[Any] | None) 
 
 def _standing(dataset: Dataset, table: Table, stage: Table) -> list[ColumnElement[bool]]:
     """The versions of the staged stocks and periods that are not replaced."""
+    return [table.c.replaced_at.is_(None), *_of_answer(dataset, table, stage)]
+
+
+def _of_answer(dataset: Dataset, table: Table, stage: Table) -> list[ColumnElement[bool]]:
+    """The versions of the staged stocks and periods."""
     named = (CODE, dataset.grain.value)
     staged = {name: func.array(select(stage.c[name]).distinct().scalar_subquery()) for name in named}
-    return [table.c.replaced_at.is_(None), *(table.c[name] == func.any(staged[name]) for name in named)]
-
-
-def _same_key(dataset: Dataset, one: FromClause, other: FromClause) -> ColumnElement[bool]:
-    return and_(
-        *(
-            one.c[name].is_not_distinct_from(other.c[name])
-            if dataset.by_name[name].optional
-            else one.c[name] == other.c[name]
-            for name in dataset.key
-        )
-    )
+    return [table.c[name] == func.any(staged[name]) for name in named]
 
 
 def _at() -> ColumnElement[Any]:

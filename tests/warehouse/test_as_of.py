@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from filings import AT, BY_API, CODE, as_of, query, statement, tell
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse import functions
 
 if TYPE_CHECKING:
@@ -247,6 +248,51 @@ def test_a_dividend_whose_carrying_out_bears_no_day_is_known_by_its_record_date(
     assert stages(connection, date(2026, 6, 25)) == [("实施",)]
 
 
+def known(connection: Connection, function: str, day: date) -> list[tuple[Any, ...]]:
+    """Since when each stage is known, in Shanghai."""
+    since = "to_char(known_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD HH24:MI')"
+    return query(connection, f"SELECT div_proc, {since} FROM {function}(:day) ORDER BY 1", day=day)
+
+
+UNDATED = [
+    {**PLAN, "div_proc": "预案"},
+    {**PLAN, "div_proc": "股东大会通过"},
+    {**PLAN, "div_proc": "实施", "record_date": "20260625", "ex_date": "20260626"},
+]
+"""The stages of a dividend, each under the day of its plan."""
+
+
+def test_a_stage_is_known_since_everybody_knew_that_it_was_reached(connection: Connection) -> None:
+    tell(connection, "dividend", *UNDATED)
+    plan, approved, paid = (
+        ("预案", "2026-04-03 00:00"),
+        ("股东大会通过", "2026-11-20 20:00"),
+        ("实施", "2026-06-26 00:00"),
+    )
+    assert known(connection, "dividend_as_of", date(2026, 6, 24)) == [plan]
+    assert sorted(known(connection, "dividend_as_of", AT.date())) == sorted([plan, approved, paid])
+    days = [date(2026, 6, 24), date(2026, 6, 25), AT.date()]
+    assert [known(connection, "dividends_as_of", day) for day in days] == [[plan], [paid], [paid]]
+
+
+def test_a_sum_is_known_since_its_last_part_was(connection: Connection) -> None:
+    tell(connection, "dividend", *UNDATED)
+    tell(connection, "dividend", {**UNDATED[2], "end_date": "20250930", "imp_ann_date": "20260618"})
+    told = "SELECT plans, known_at AT TIME ZONE 'Asia/Shanghai' FROM dividend_sums_as_of(:day)"
+    days = [date(2026, 6, day) for day in (17, 18, 25)]
+    assert [query(connection, told, day=day) for day in days] == [
+        [],
+        [(1, datetime(2026, 6, 19))],  # noqa: DTZ001 - in Shanghai
+        [(2, datetime(2026, 6, 26))],  # noqa: DTZ001
+    ]
+
+
+def test_what_was_read_before_its_record_date_is_known_since_then(connection: Connection) -> None:
+    read = datetime(2026, 6, 20, 20, tzinfo=SHANGHAI)
+    tell(connection, "dividend", *UNDATED, at=read)
+    assert stages(connection, date(2026, 6, 20)) == [("实施",)]
+
+
 def test_plans_of_one_company_are_told_apart(connection: Connection) -> None:
     special = {**PLAN, "ann_date": "20260512", "cash_div_tax": 3.0}
     tell(connection, "dividend", {**PLAN, "div_proc": "预案"}, {**special, "div_proc": "预案"})
@@ -301,15 +347,20 @@ def conditions(connection: Connection, call: str, where: str) -> list[str]:
     return [line for line in plan if line.startswith("Index Cond")]
 
 
+def by_key(condition: str) -> bool:
+    """Whether the other reports of a company are found one by one."""
+    return "(ts_code = " in condition and "(end_date = " in condition
+
+
 def test_one_company_is_found_by_index(connection: Connection) -> None:
     for call in [*CALLS, "dividend_sums_as_of('2026-04-30')"]:
         first, *others = conditions(connection, call, "ts_code = '600519.SH'")
         assert "(ts_code = '600519.SH'::text)" in first, call
-        assert all("(ts_code = " in other and "(end_date = " in other for other in others), call
+        assert all(by_key(other) or "(ts_code = '600519.SH'::text)" in other for other in others), call
 
 
 def test_one_period_is_found_by_index(connection: Connection) -> None:
     for call in CALLS:
         first, *others = conditions(connection, call, "end_date = '2025-12-31'")
         assert "(end_date = '2025-12-31'::date)" in first, call
-        assert all("(ts_code = " in other and "(end_date = " in other for other in others), call
+        assert all(by_key(other) or "(end_date = '2025-12-31'::date)" in other for other in others), call

@@ -97,8 +97,8 @@ VANKE = [
 def test_of_two_figures_told_on_one_day_the_corrected_one_stands(
     connection: Connection, rows: list[dict[str, Any]]
 ) -> None:
-    for at, row in enumerate(rows):
-        tell(connection, "fina_indicator", row, at=AT + timedelta(days=at))
+    for told in (1, 2):
+        tell(connection, "fina_indicator", *rows[:told], at=AT + timedelta(days=told))
     assert as_of(connection, "fina_indicator", date(2022, 10, 29), "eps") == [(Decimal("1.4697"),)]
     history = "SELECT value, update_flag FROM restatements('fina_indicator', '000002.SZ', '2022-09-30', 'eps')"
     assert query(connection, history) == [(Decimal("0.4178"), "0"), (Decimal("1.4697"), "1")]
@@ -186,6 +186,42 @@ def test_two_dividends_on_one_ex_date_are_added_up(connection: Connection) -> No
     paid = query(connection, f"SELECT {names} FROM dividend_sums_as_of('2023-07-17')")
     assert paid == [("600188.SH", date(2023, 7, 17), 2, Decimal("0.5"), Decimal("4.30"))]
     assert len(held(connection, "dividend", "end_date")) == 2
+
+
+SAME_DAY = [plan | {"end_date": "20221231"} for plan in YANKUANG]
+"""Both for one period, announced on one day."""
+
+
+def paid(connection: Connection) -> list[tuple[Any, ...]]:
+    return query(connection, "SELECT ex_date, plans, cash_div_tax FROM dividend_sums_as_of('2023-07-17') ORDER BY 1")
+
+
+def test_two_dividends_that_were_announced_on_one_day_are_both_paid(connection: Connection) -> None:
+    tell(connection, "dividend", *SAME_DAY)
+    assert paid(connection) == [(date(2023, 7, 17), 2, Decimal("4.30"))]
+    tell(connection, "dividend", *({**plan, "div_proc": "预案", "imp_ann_date": None} for plan in SAME_DAY), *SAME_DAY)
+    assert paid(connection) == [(date(2023, 7, 17), 2, Decimal("4.30"))]
+
+
+def test_what_is_paid_on_two_days_is_paid_twice(connection: Connection) -> None:
+    later = SAME_DAY[0] | {"ex_date": "20230817", "record_date": "20230816"}
+    tell(connection, "dividend", SAME_DAY[0], later)
+    assert paid(connection) == [(date(2023, month, 17), 1, Decimal("3.07")) for month in (7, 8)]
+
+
+def test_a_payment_that_is_told_twice_is_one(connection: Connection) -> None:
+    less = SAME_DAY[0] | {"cash_div": None}
+    undated = SAME_DAY[0] | {"ex_date": None, "record_date": None}
+    tell(connection, "dividend", SAME_DAY[0], less, undated)
+    assert paid(connection) == [(date(2023, 7, 17), 1, Decimal("3.07"))]
+
+
+def test_a_payment_that_is_adjusted_to_the_shares_of_a_later_day_is_one(connection: Connection) -> None:
+    rows = [
+        SAME_DAY[0] | {"base_date": base, "cash_div_tax": cash} for base, cash in (("20230325", 3), ("20230710", 4))
+    ]
+    tell(connection, "dividend", *rows)
+    assert paid(connection) == [(date(2023, 7, 17), 1, Decimal(4))]
 
 
 def test_a_dividend_is_paid_once_its_carrying_out_is_announced(connection: Connection) -> None:

@@ -71,6 +71,8 @@ def rank(row: Filing) -> tuple[Any, ...]:
 
 FEW, NEAR = PERIODS[3:6], st.dates(date(2022, 12, 1), date(2025, 3, 1))
 histories = st.lists(filing(FEW), min_size=1, max_size=14, unique_by=rank)
+corrected = st.lists(st.lists(filing(FEW), min_size=1, max_size=6), min_size=1, max_size=4)
+"""Answers, one after the other, of which each may correct what others told."""
 
 
 def known_on(row: Filing) -> date | None:
@@ -115,13 +117,13 @@ def everything(connection: Connection, day: date) -> list[list[tuple[Any, ...]]]
 
 
 def without_ours(answers: list[list[tuple[Any, ...]]]) -> list[list[tuple[Any, ...]]]:
-    """Answers without the last column but one of a version: when it was replaced."""
-    statements = [[(*row[:-2], row[-1]) for row in rows] for rows in answers[:2]]
+    """Answers without what befell a version later: when it was replaced, and until when it was known."""
+    statements = [[(*row[:-3], row[-1]) for row in rows] for rows in answers[:2]]
     return [*statements, *answers[2:]]
 
 
 @laws
-@given(rows=histories, day=NEAR, data=st.data())
+@given(rows=st.lists(filing(FEW), min_size=1, max_size=14), day=NEAR, data=st.data())
 def test_what_was_known_on_a_day_never_changes_when_later_news_is_added(
     connection: Connection, rows: list[Filing], day: date, data: st.DataObject
 ) -> None:
@@ -245,23 +247,24 @@ def test_twelve_months_are_the_year_so_far_and_the_rest_of_the_year_before(
 
 
 @laws
-@given(rows=histories, day=NEAR)
+@given(told=corrected, day=NEAR | st.dates(AT.date(), AT.date() + timedelta(days=4)))
 def test_the_last_restatement_by_a_day_is_what_stood_then(
-    connection: Connection, rows: list[Filing], day: date
+    connection: Connection, told: list[list[Filing]], day: date
 ) -> None:
     with connection.begin_nested() as savepoint:
-        tell(connection, "income", *rows)
+        for days, rows in enumerate(told):
+            tell(connection, "income", *rows, at=AT + timedelta(days=days))
         end = "(CAST(:day AS date) + 1)::timestamp AT TIME ZONE 'Asia/Shanghai'"
-        for (code, period), row in standing(rows, day, restated=True).items():
-            told = query(
+        for (code, period), row in seen(connection, day, restated=True).items():
+            figures = query(
                 connection,
                 f"SELECT value FROM restatements('income', :code, :period, 'revenue') WHERE known_at <= {end}",
                 code=code,
                 period=date.fromisoformat(period),
                 day=day,
             )
-            values = [value for (value,) in told]
-            assert values[-1] == row["revenue"]
+            values = [value for (value,) in figures]
+            assert values[-1] == row[2 + FIGURES.index("revenue")]
             assert all(one != other for one, other in pairwise(values))
         savepoint.rollback()
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.catalog.dataset import Dataset
 
 datasets = pytest.mark.parametrize("dataset", CATALOG.values(), ids=CATALOG)
-VERSION = ("known_at", "flaw", "digest", "filled", "ingested_at", "replaced_at", "run_id")
+VERSION = ("known_at", "flaw", "digest", "filled", "ingested_at", "replaced_at", "known_until", "run_id")
 """What is kept of a version beside Tushare's columns."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from threading import Thread
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -97,6 +98,18 @@ def test_a_correction_in_place_keeps_what_it_replaces(connection: Connection) ->
     ]
 
 
+def test_a_whole_market_that_is_corrected_lands_without_comparing_each_with_each(connection: Connection) -> None:
+    rows = [statement("20251231", "20260402", code=f"{600000 + n}.SH", revenue=n / 7) for n in range(5000)]
+    tell(connection, "income", *rows)
+    corrected = [row | {"revenue": n / 3 + 1} for n, row in enumerate(rows)]
+    began = perf_counter()
+    assert tell(connection, "income", *corrected, at=LATER) == Appended(inserted=5000, replaced=5000)
+    whole = perf_counter() - began
+    began = perf_counter()
+    tell(connection, "income", *({**row, "ts_code": f"X{row['ts_code']}"} for row in corrected), at=LATER)
+    assert whole < 6 * (perf_counter() - began)
+
+
 def test_a_correction_beside_the_first_row_replaces_nothing(connection: Connection) -> None:
     first = statement("20251231", "20260402", flag="0", revenue=5.0)
     tell(connection, "income", first)
@@ -164,6 +177,31 @@ def test_two_who_read_the_same_at_the_same_time_add_it_once(engine: Engine) -> N
     assert results == [Appended(inserted=1), Appended(unchanged=1)]
 
 
+def test_an_older_answer_that_lands_later_changes_nothing(connection: Connection) -> None:
+    tell(connection, "income", statement("20251231", "20260402", revenue=4.0), at=AT - timedelta(days=1))
+    tell(connection, "income", statement("20251231", "20260402", revenue=5.0), at=AT + timedelta(minutes=5))
+    before = held(connection, "income", "revenue", "ingested_at", "replaced_at")
+    other = statement("20250930", "20251028", revenue=3.0)
+    late = tell(connection, "income", statement("20251231", "20260402", revenue=4.0), other, at=AT)
+    assert late == Appended(inserted=1, outdated=1)
+    assert held(connection, "income", "revenue", "ingested_at", "replaced_at") == sorted(
+        [*before, (Decimal(3), AT, None)], key=repr
+    )
+    told = query(connection, "SELECT revenue FROM income_as_read(:at) ORDER BY 1", at=AT + timedelta(minutes=5))
+    assert told == [(3,), (5,)]
+
+
+def test_an_older_answer_brings_back_nothing_that_a_newer_one_took_out(connection: Connection) -> None:
+    plan, corrected = (
+        {"ts_code": CODE, "end_date": "20251231", "ann_date": day, "div_proc": "预案"}
+        for day in ("20260402", "20260403")
+    )
+    tell(connection, "dividend", plan, corrected, at=AT - timedelta(days=1))
+    tell(connection, "dividend", corrected, at=AT + timedelta(minutes=5))
+    assert tell(connection, "dividend", plan, corrected, at=AT) == Appended(outdated=2)
+    assert held(connection, "dividend", "ann_date", "replaced_at")[-1] == (date(2026, 4, 3), None)
+
+
 # Impossible days
 
 
@@ -198,9 +236,10 @@ def test_a_report_announced_long_after_it_was_read_is_quarantined(connection: Co
 def test_what_is_read_again_when_its_day_has_come_is_quarantined_no_more(connection: Connection) -> None:
     tell(connection, "income", statement("20251231", "20260404"), at=READ)
     again = tell(connection, "income", statement("20251231", "20260404"), at=READ + timedelta(days=2))
-    assert again == Appended(unchanged=1)
-    assert held(connection, "income", "known_at", "flaw", "ingested_at") == [
-        (datetime(2026, 4, 5, tzinfo=SHANGHAI), None, READ)
+    assert again == Appended(inserted=1, replaced=1)
+    assert held(connection, "income", "known_at", "flaw", "ingested_at", "replaced_at") == [
+        (None, AFTER_READING, READ, READ + timedelta(days=2)),
+        (datetime(2026, 4, 5, tzinfo=SHANGHAI), None, READ + timedelta(days=2), None),
     ]
 
 

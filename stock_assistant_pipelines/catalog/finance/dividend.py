@@ -10,6 +10,7 @@ from stock_assistant_pipelines.catalog.dataset import (
     PerPeriod,
     Rule,
     Severity,
+    Stages,
     Type,
     Versions,
 )
@@ -46,7 +47,14 @@ DIVIDEND = Dataset(
     calls=PerPeriod(period=None),
     expected=Answered(),
     points=2000,
-    versions=Versions(("imp_ann_date", "ann_date"), prefer=("base_date",)),
+    versions=Versions(
+        ("imp_ann_date", "ann_date"),
+        prefer=("base_date",),
+        # Every stage bears the day of the plan.
+        stages=Stages(
+            "div_proc", {"预案": ("base_date", "ann_date"), "实施": ("imp_ann_date", "record_date", "ex_date")}
+        ),
+    ),
     rules=(
         Rule(
             "ann_after_period",

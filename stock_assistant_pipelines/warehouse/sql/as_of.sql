@@ -12,6 +12,7 @@ as $$
 select distinct on ({key}) version.*
 from {table} as version
 where version.known_at <= (p_day + 1)::timestamp at time zone 'Asia/Shanghai'
+    and (version.known_until is null or version.known_until > (p_day + 1)::timestamp at time zone 'Asia/Shanghai')
 order by {key}, version.known_at desc, {prefer}version.ingested_at desc, version.filled desc, version.digest
 $$;
 

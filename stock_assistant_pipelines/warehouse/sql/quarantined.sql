@@ -8,7 +8,8 @@ select
     version.run_id,
     version.digest,
     jsonb_strip_nulls(
-        to_jsonb(version) - array['known_at', 'flaw', 'digest', 'filled', 'ingested_at', 'replaced_at', 'run_id']
+        to_jsonb(version)
+        - array['known_at', 'flaw', 'digest', 'filled', 'ingested_at', 'replaced_at', 'known_until', 'run_id']
     ) as told
 from {table} as version
 where version.flaw is not null

@@ -3,7 +3,8 @@
 --   select * from restatements('income', '600519.SH', '2021-12-31', 'n_income_attr_p');
 --
 -- The last row that was known on a day is what stood then, with the restated report (type 4) taken along. Rows that were known
--- at the same time are in the order in which one takes the place of the other. The order of the rows is the caller's to keep.
+-- at the same time are in the order in which one takes the place of the other. A version that was taken back gives way to the one
+-- that stands then, which is told once more, as known since. The order of the rows is the caller's to keep.
 create or replace function restatements(p_api text, p_ts_code text, p_end_date date, p_column text)
 returns table (
     known_at timestamptz,
@@ -42,26 +43,45 @@ begin
                 version.ann_date,
                 version.ingested_at,
                 version.replaced_at,
-                version.filled,
-                version.digest
+                version.known_until,
+                row_number() over (
+                    order by
+                        version.known_at,
+                        array_position(array['4', '1', '5'], to_jsonb(version) ->> 'report_type') desc,
+                        version.update_flag nulls first,
+                        version.ingested_at,
+                        version.filled,
+                        version.digest desc
+                ) as rank
             from %1$I as version
-            where version.ts_code = $1 and version.end_date = $2 and version.known_at is not null
+            where version.ts_code = $1
+                and version.end_date = $2
+                and version.known_at is not null
+                and (version.known_until is null or version.known_until > version.known_at)
+        ),
+        standing as (
+            select * from told
+            union all
+            select moment.known_until, since.value, since.report_type, since.update_flag, since.ann_date,
+                since.ingested_at, since.replaced_at, since.known_until, since.rank
+            from (select distinct known_until from told where known_until is not null) as moment
+            cross join lateral (
+                select told.*
+                from told
+                where told.known_at < moment.known_until
+                    and (told.known_until is null or told.known_until > moment.known_until)
+                    and not exists (select from told as newer where newer.known_at = moment.known_until)
+                order by told.rank desc
+                limit 1
+            ) as since
         ),
         ordered as (
             select
-                told.*,
+                standing.*,
                 row_number() over in_time as place,
-                lag(told.value) over in_time as before
-            from told
-            window in_time as (
-                order by
-                    told.known_at,
-                    array_position(array['4', '1', '5'], told.report_type) desc,
-                    told.update_flag nulls first,
-                    told.ingested_at,
-                    told.filled,
-                    told.digest desc
-            )
+                lag(standing.value) over in_time as before
+            from standing
+            window in_time as (order by standing.known_at, standing.rank)
         )
         select known_at, value, report_type, update_flag, ann_date, ingested_at, replaced_at
         from ordered

@@ -15,6 +15,7 @@ as $$
 select distinct on (version.ts_code, version.end_date) version.*
 from {table} as version
 where version.known_at <= (p_day + 1)::timestamp at time zone 'Asia/Shanghai'
+    and (version.known_until is null or version.known_until > (p_day + 1)::timestamp at time zone 'Asia/Shanghai')
     and (version.report_type in ('1', '5') or (p_restated and version.report_type = '4'))
 order by
     version.ts_code,

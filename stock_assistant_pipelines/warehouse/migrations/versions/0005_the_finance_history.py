@@ -787,6 +787,11 @@ def _create_versions(api: str, columns: str, key: tuple[str, ...], row: str) -> 
             sa.DateTime(timezone=True),
             comment="When an answer told others instead; null: it stands",
         ),
+        sa.Column(
+            "known_until",
+            sa.DateTime(timezone=True),
+            comment="Since when others are known instead; null: it stands",
+        ),
         sa.Column("run_id", sa.Text(), comment="The Dagster run that read it"),
         sa.PrimaryKeyConstraint(*identity, name=f"{api}_pkey")
         if required.issuperset(key)
