@@ -2,7 +2,8 @@
 # Another interpreter: make demo PYTHON=python3.12
 
 PYTHON  ?= python3
-WORKERS ?= 2
+# One more than the cores that are counted on: the tests with a real daemon mostly wait.
+WORKERS ?= 3
 ARGS    ?=
 BIN     := .venv/bin
 

@@ -31,8 +31,10 @@ def measured(name: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_each_question_is_answered_with_ratios(name: str) -> None:
+@pytest.mark.parametrize("name", ["landing", "quota"])
+def test_a_question_is_answered_with_ratios(name: str) -> None:
+    """The others take minutes together: `make bench ARGS=--quick` asks them all."""
+    assert name in NAMES
     printed = measured(name)
     assert printed.startswith(name)
     assert RATIO.search(printed)
