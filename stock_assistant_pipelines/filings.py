@@ -16,7 +16,13 @@ from stock_assistant_pipelines.increment import Report, tonight
 from stock_assistant_pipelines.inquiry import Inquiry, inquire
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.decode import by_day, complete_rows
-from stock_assistant_pipelines.tushare.errors import HOPELESS, PermissionDenied, SchemaDrift, TushareError
+from stock_assistant_pipelines.tushare.errors import (
+    HOPELESS,
+    HttpStatusError,
+    PermissionDenied,
+    SchemaDrift,
+    TushareError,
+)
 from stock_assistant_pipelines.tushare.periods import (
     answers_whole,
     stock_call,
@@ -48,7 +54,7 @@ JUDGED_EVERY = 500
 """After how many stocks the periods are judged on the way."""
 
 OUTAGE = 20
-"""After so many stocks in a row without an answer nobody answers: the others are asked another time."""
+"""After so many stocks in a row of which nobody said anything the others are asked another time."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -63,6 +69,12 @@ class _Told:
     calls: int = 0
     source: str | None = None
     error: TushareError | None = None
+
+    @property
+    def nobody(self) -> bool:
+        """Whether nobody answered. An answer that cannot be used, or a refusal of this stock, is one."""
+        lost = bool(self.error and self.error.heals) or isinstance(self.error, HttpStatusError)
+        return lost and not self.calls
 
 
 @dataclass
@@ -84,7 +96,7 @@ class _Round:
         self.source = told.source or self.source
         self.touched |= told.periods
         self.failed += told.error is not None
-        self.in_a_row = self.in_a_row + 1 if told.error and not told.calls else 0
+        self.in_a_row = self.in_a_row + 1 if told.nobody else 0
         self.over = self.over or isinstance(told.error, HOPELESS) or self.in_a_row >= OUTAGE
         if told.error and (self.error is None or isinstance(told.error, HOPELESS)):
             self.error = told.error
@@ -171,8 +183,9 @@ class Filings:
                 before,
                 today,
                 limits,
+                begun,
             )
-        done = {key for key, each in before.items() if each.asked_at >= begun}
+        done = {key for key, each in before.items() if each.asked_at >= begun and not each.attempts}
         asking = {code: [part for part in told if (code, part.name) not in done] for code, told in stocks.items()}
         asking = {code: told for code, told in asking.items() if told}
         yield from self.land_stocks(dataset, asking, periods, work, before)
@@ -212,10 +225,15 @@ class Filings:
         if turn.error:
             left = f"{turn.failed} stocks were not answered; the first: {turn.error}"
             outcome = replace(outcome, status=status_of(turn.error), cause=turn.error.cause, reason=left)
-        for at, period in enumerate(sorted(periods, reverse=True)):
-            entry = filing.judge(self.engine, dataset, period, outcome if at == 0 else replace(outcome, calls=0))
-            if period not in told:
-                yield entry
+        judged = [
+            (period, filing.judge(self.engine, dataset, period, outcome if at == 0 else replace(outcome, calls=0)))
+            for at, period in enumerate(sorted(periods, reverse=True))
+        ]
+        if turn.error and judged and all(entry.settled for _, entry in judged):
+            # What was complete before stays booked as that, and who was to be asked about it was not answered.
+            period, entry = judged[0]
+            judged[0] = period, replace(entry, status=status_of(turn.error), cause=outcome.cause, reason=outcome.reason)
+        yield from (entry for period, entry in judged if period not in told or entry.status in coverage.UNANSWERED)
         filing.recount(self.engine, dataset, sorted(turn.touched - {*periods}), self.now())
 
     def _newly_settled(

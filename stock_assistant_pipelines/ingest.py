@@ -21,7 +21,7 @@ from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.decode import by_day, complete_rows, unique, wire_types
 from stock_assistant_pipelines.tushare.errors import HOPELESS, TushareError
 from stock_assistant_pipelines.tushare.plan import DEFAULT_CAP, Call, plan, too_few
-from stock_assistant_pipelines.warehouse import coverage, disclosure
+from stock_assistant_pipelines.warehouse import asked, coverage, disclosure
 from stock_assistant_pipelines.warehouse.coverage import Coverage
 from stock_assistant_pipelines.warehouse.partition import (
     Delivery,
@@ -253,12 +253,16 @@ class Ingest:
             if not read.by_period:
                 self._renew(read, self.now().date())
                 continue
-            entries = self._entries(read, periods)
             today = self.now().astimezone(SHANGHAI).date()
-            absent = [period for period in periods if not is_told(entries.get(period), period, today)]
+            absent = [period for period in periods if not self._is_told(read, period, today)]
             if absent:
                 for _ in self._periods(read, absent, None, None, whole=True):
                     pass
+
+    def _is_told(self, plan: Dataset, period: date, today: date) -> bool:
+        with self.engine.connect() as connection:
+            entry = coverage.entries(connection, plan, [period]).get(period)
+            return is_told(entry, asked.last_answer(connection, plan, period), period, today)
 
     def reviewed(self, dataset: Dataset, landed: Sequence[Coverage]) -> list[Coverage]:
         """These results as they stand now: a later landing may have shown that a settled one is not complete after all."""
@@ -440,11 +444,11 @@ class Ingest:
         return self.transport.fetch(call.api, dict(call.params), wire_types(dataset), row_cap=cap)
 
 
-def is_told(entry: Coverage | None, period: date, today: date) -> bool:
-    """Whether a plan was answered for; that of a period which may be open, today."""
+def is_told(entry: Coverage | None, answered: datetime | None, period: date, today: date) -> bool:
+    """Whether a plan was answered for; that of a period which may be open, today. A try in vain is no answer."""
     if entry is None or entry.status not in coverage.JUDGED:
         return False
-    return period not in may_be_open(today) or entry.landed_at.astimezone(SHANGHAI).date() >= today
+    return period not in may_be_open(today) or bool(answered and answered.astimezone(SHANGHAI).date() >= today)
 
 
 def _settled_since(entry: Coverage, since: datetime | None) -> bool:

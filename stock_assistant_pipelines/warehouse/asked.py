@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from stock_assistant_pipelines.warehouse.tables import ASKED, Status
@@ -71,3 +71,15 @@ def read(connection: Connection, dataset: Dataset) -> dict[tuple[str, str], Aske
     found = connection.execute(select(ASKED).where(ASKED.c.dataset == dataset.api)).mappings()
     entries = (Asked(**{**row, "status": Status(row["status"])}) for row in found)
     return {(entry.ts_code, entry.part): entry for entry in entries}
+
+
+def last_answer(connection: Connection, dataset: Dataset, period: date) -> datetime | None:
+    """When anybody was last answered for about a period; what was only tried does not count."""
+    query = select(func.max(ASKED.c.asked_at)).where(
+        ASKED.c.dataset == dataset.api,
+        ASKED.c.status == Status.COMPLETE,
+        or_(ASKED.c.first_period.is_(None), ASKED.c.first_period <= period),
+        or_(ASKED.c.last_period.is_(None), ASKED.c.last_period >= period),
+    )
+    found: datetime | None = connection.execute(query).scalar_one()
+    return found

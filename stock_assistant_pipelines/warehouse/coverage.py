@@ -45,6 +45,9 @@ MAY_BE_EMPTY = (Unexplained, Followed, Disclosed, Answered)
 JUDGED = frozenset({Status.COMPLETE, Status.PARTIAL, Status.LATE, Status.EMPTY})
 """The statuses that an answer was judged to have."""
 
+UNANSWERED = frozenset({Status.FAILED, Status.DEFERRED, Status.DISABLED})
+"""The statuses of what nobody answered for, whatever was held before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Coverage:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, select, text, update
 
 from stock_assistant_pipelines import clock as pure
 from stock_assistant_pipelines.calendar import periods
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.defs import clock, disclosed
+from stock_assistant_pipelines.defs import alerts, clock, disclosed
 from stock_assistant_pipelines.defs.resources import AHEAD, Platform
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, Status
@@ -147,6 +147,45 @@ def test_the_evening_lands_what_was_disclosed_of_the_open_periods(
     made = {call["api"] for call in today.calls()}
     assert made <= {"stock_basic", "disclosure_date", "income", "fina_audit"}
     assert "daily" not in made
+
+
+def evening_run(location: CodeLocation, evening: datetime) -> dg.ExecuteInProcessResult:
+    job = location.repository.get_job("disclosed")
+    tags = {**AHEAD, disclosed.EVENING: evening.isoformat()}
+    return job.execute_in_process(instance=location.instance, raise_on_error=False, tags=tags)
+
+
+def going_on(location: CodeLocation, after: timedelta) -> dg.SensorResult | Any:
+    """What is asked for to go on with the evening, so long from now."""
+    sensor = disclosed.build_sensor(Platform(location.settings), now=lambda: datetime.now(UTC) + after)
+    with dg.build_sensor_context(instance=location.instance) as context:
+        return sensor.evaluate_tick(context)
+
+
+def test_an_evening_that_nobody_answers_fails_is_told_and_goes_on_after_an_hour(
+    location: CodeLocation, today: Running, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evening = datetime.now(SHANGHAI) - timedelta(seconds=1)
+    monkeypatch.setattr(pure, "last_filings", lambda _: evening)
+    location.run("forecast", first=FIRST, last=LAST)
+    assert run_disclosed(location).success
+    assert "did not fail" in going_on(location, timedelta()).skip_message
+    today.inject("throttle_day:api=forecast")
+    failed = evening_run(location, evening := datetime.now(SHANGHAI))
+    today.heal()
+    open_now = [period.isoformat() for period in pure.may_be_open(evening.date())]
+    with engine.connect() as connection:
+        booked = connection.execute(
+            select(COVERAGE.c.status).where(COVERAGE.c.dataset == "forecast", COVERAGE.c.partition.in_(open_now))
+        ).scalars()
+        assert {*booked} == {Status.COMPLETE}, "as of before"
+    assert not failed.success
+    assert "forecast" in str(alerts._error(location.instance, failed.run_id)), "no coverage tells it"
+    assert "a short time ago" in going_on(location, timedelta()).skip_message
+    (request,) = going_on(location, timedelta(hours=1, minutes=1)).run_requests
+    assert request.tags[disclosed.EVENING] == evening.isoformat()
+    assert evening_run(location, evening).success
+    assert "did not fail" in going_on(location, timedelta(hours=2)).skip_message
 
 
 def test_an_evening_without_reports_asks_for_none(location: CodeLocation, today: Running) -> None:

@@ -12,6 +12,8 @@ from sqlalchemy import func, select
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.filings import OUTAGE
+from stock_assistant_pipelines.tushare.errors import SchemaDrift
+from stock_assistant_pipelines.warehouse import disclosure
 from stock_assistant_pipelines.warehouse.tables import METADATA, Status
 
 if TYPE_CHECKING:
@@ -192,8 +194,36 @@ def test_a_fetch_that_fails_takes_nothing_from_what_was_complete(single: Walk, u
     land(single, "income")
     single.sandbox.inject("http_502:api=income")
     landed = refetch(single, "income")
-    assert {entry.status for entry in landed.values()} == {Status.COMPLETE}
+    newest, *others = landed.values()
+    assert {entry.status for entry in others} == {Status.COMPLETE}
+    assert (newest.status, newest.cause) == (Status.FAILED, "HttpStatusError 502"), "that nobody answered is told"
+    booked = [single.booked("income", period) for period in YEAR]
+    assert {entry.status for entry in booked if entry} == {Status.COMPLETE}
     tried = [entry for entry in asked_of(single, "income").values() if entry.attempts]
     assert {entry.status for entry in tried} == {Status.COMPLETE}, "an earlier answer stays one"
     assert len(tried) == 3 * OUTAGE
     compare(single, undisturbed)
+
+
+def drifting(walk: Walk, codes: set[str]) -> None:
+    """Let these stocks be answered with a row of another one."""
+    fetch = walk.ingest.transport.fetch
+
+    def fetched(api: str, params: Any, *words: Any, **more: Any) -> Any:
+        answer = fetch(api, params, *words, **more)
+        if params.get("ts_code") in codes:
+            raise SchemaDrift(api, "an unknown column")
+        return answer
+
+    walk.ingest.transport.fetch = fetched  # type: ignore[method-assign]
+
+
+def test_stocks_that_fail_for_good_keep_nobody_else_from_being_asked(single: Walk) -> None:
+    with single.engine.connect() as connection:
+        codes = disclosure.companies(connection, CATALOG["income"], YEAR[0], single.clock[0].date())
+    bad = set(codes[: OUTAGE + 5])
+    drifting(single, bad)
+    landed = land(single, "income")
+    good = {code for (code, _), each in asked_of(single, "income").items() if each.status is Status.COMPLETE}
+    assert {*codes} - good == bad
+    assert set(landed["2025-09-30"].missing_keys or ()) == bad

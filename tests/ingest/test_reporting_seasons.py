@@ -148,3 +148,68 @@ def test_the_evening_is_broken_off_and_goes_on(season: Season) -> None:
     landed = season.evening(day + timedelta(days=1))
     assert landed[period.isoformat()].status is Status.COMPLETE
     assert made(walk, "income") == 3 * len({params["ts_code"] for params in walk.asked("income")})
+
+
+@pytest.mark.parametrize("points", [WHOLE, SINGLE])
+def test_an_outage_is_told_though_all_was_complete_the_evening_before(season: Season, points: int) -> None:
+    walk = season.walk
+    walk.ingest.points = points
+    period, day = WINDOWS[0]
+    season.at(day, hour=20)
+    walk.ingest.prepare_periods(CATALOG["income"], [period])
+    season.evening(day)
+    walk.sandbox.inject("throttle_day")
+    landed = season.evening(day + timedelta(days=1))
+    told = {(entry.status, entry.cause) for entry in landed.values()}
+    assert (Status.DEFERRED, "Throttled day") in told
+    booked = walk.booked("income", period)
+    assert booked is not None
+    assert booked.status is Status.COMPLETE, "as of yesterday"
+
+
+def test_an_evening_that_goes_on_asks_only_whom_it_has_not_asked(season: Season) -> None:
+    walk = season.walk
+    walk.ingest.points = SINGLE
+    period, day = WINDOWS[0]
+    season.at(day, hour=20)
+    walk.ingest.prepare_periods(CATALOG["income"], [period])
+    begun = season.at(day)
+    periods = walk.ingest.open_periods("disclosure_date", "stock_basic")
+
+    def go_on(tail: int) -> set[str]:
+        walk.sandbox.forget()
+        words = CATALOG["forecast"], periods, "disclosure_date", Limits(tail)
+        for _ in walk.ingest.increment(*words, begun=begun):
+            pass
+        return {params["ts_code"] for params in walk.asked("forecast")}
+
+    first = go_on(5)
+    again = go_on(5)
+    assert not again, "the limit is one of the whole evening"
+    walk.pass_time(hours=1)
+    walk.sandbox.inject("http_502:api=forecast")
+    failed = go_on(len(first) + 3)
+    assert failed
+    assert not failed & first
+    walk.sandbox.heal()
+    assert go_on(len(first) + 3) == failed, "what failed is asked for again"
+
+
+def test_a_plan_that_was_tried_in_vain_is_not_one_of_today(season: Season) -> None:
+    walk = season.walk
+    walk.ingest.points = WHOLE
+    period, day = WINDOWS[0]
+    season.at(day)
+    walk.sandbox.inject("half:api=disclosure_date")
+    land(walk, "disclosure_date", [period])
+    walk.sandbox.heal()
+    season.at(day + timedelta(days=1))
+    walk.sandbox.inject("http_502:api=disclosure_date")
+    land(walk, "disclosure_date", [period])
+    walk.sandbox.heal()
+    walk.sandbox.forget()
+    walk.ingest.prepare_periods(CATALOG["income"], [period])
+    assert made(walk, "disclosure_date") > 0
+    walk.sandbox.forget()
+    walk.ingest.prepare_periods(CATALOG["income"], [period])
+    assert made(walk, "disclosure_date") == 0
