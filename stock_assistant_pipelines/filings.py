@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from stock_assistant_pipelines.increment import Report, tonight
 from stock_assistant_pipelines.inquiry import Inquiry, inquire
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.tushare.decode import by_day, complete_rows
+from stock_assistant_pipelines.tushare.decode import by_day, complete_rows, require_keys
 from stock_assistant_pipelines.tushare.errors import (
     HOPELESS,
     HttpStatusError,
@@ -291,6 +291,7 @@ class Filings:
             call = whole_call(dataset, part)
             answer = self.fetch(dataset, call)
             told = complete_rows(dataset, answer.rows, dict(call.params))
+            require_keys(dataset, told)
             by_day(dataset, told, period, period)
             rows += told
             calls += answer.calls
@@ -403,9 +404,10 @@ def _refusal(
 
 
 def _of_stock(dataset: Dataset, code: str, part: Part, rows: list[Row]) -> list[Row]:
-    """Check that rows are of the stock and the periods that were asked for. Raises `SchemaDrift` or `WrongDay`."""
+    """Check that rows have keys, and are of the stock and periods asked for. Raises `SchemaDrift` or `WrongDay`."""
     at = dataset.fields.index(CODE)
     if strangers := {str(row[at]) for row in rows if row[at] != code}:
         raise SchemaDrift(dataset.api, f"asked for {code}, and got rows of {', '.join(sorted(strangers)[:3])}")
+    require_keys(dataset, rows)
     by_day(dataset, rows, part.first or date.min, part.last or date.max)
     return rows

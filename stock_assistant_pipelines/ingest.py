@@ -146,6 +146,8 @@ class Ingest:
     """The token's points; datasets that ask for more are not asked for. None: Tushare decides."""
     run_id: str | None = None
     now: Callable[[], datetime] = clock.now
+    tried: set[tuple[str, date, date]] = field(default_factory=set, repr=False)
+    """The plans that were asked for, their periods, and on which day: not once for each dataset that rests on them."""
 
     def land(
         self,
@@ -254,8 +256,13 @@ class Ingest:
                 self._renew(read, self.now().date())
                 continue
             today = self.now().astimezone(SHANGHAI).date()
-            absent = [period for period in periods if not self._is_told(read, period, today)]
+            absent = [
+                period
+                for period in periods
+                if (name, period, today) not in self.tried and not self._is_told(read, period, today)
+            ]
             if absent:
+                self.tried |= {(name, period, today) for period in absent}
                 for _ in self._periods(read, absent, None, None, whole=True):
                     pass
 

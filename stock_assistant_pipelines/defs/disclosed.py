@@ -49,6 +49,7 @@ def land_reports(context: dg.OpExecutionContext, platform: dg.ResourceParam[Plat
     begun = datetime.fromisoformat(evening) if evening else began(context)
     limits = Limits(platform.settings.sync_incremental_missing_limit, platform.settings.sync_failure_max_retries)
     landed: list[tuple[Dataset, Coverage]] = []
+    broken: Exception | None = None
     with platform.ingest(context.run.run_id, urgent=urgent(context.run.tags)) as ingest:
         with ingest.engine.connect() as connection:
             datasets = kept(connection)
@@ -59,16 +60,23 @@ def land_reports(context: dg.OpExecutionContext, platform: dg.ResourceParam[Plat
         announce(context, OP, {dataset.api: [period.isoformat() for period in periods] for dataset in datasets})
         for dataset in datasets:
             done: list[Coverage] = []
-            ingest.prepare_periods(dataset, periods)
-            arriving = ingest.increment(dataset, periods, None if dataset.api == plan else plan, limits, begun=begun)
+            arriving = _arriving(ingest, dataset, periods, None if dataset.api == plan else plan, limits, begun)
             stopped = take(context, dataset, arriving, done)
             done = yield from _judged(dataset, periods, done, ingest)
             yield from told(dataset, done, platform, ingest, begun)
-            if stopped:
-                raise stopped
+            broken = broken or stopped
             landed += [(dataset, entry) for entry in done]
+    if broken:
+        raise broken
     if failure := _failure(platform, landed):
         raise failure
+
+
+def _arriving(
+    ingest: Ingest, dataset: Dataset, periods: Sequence[date], plan: str | None, limits: Limits, begun: datetime
+) -> Iterator[Coverage]:
+    ingest.prepare_periods(dataset, periods)
+    yield from ingest.increment(dataset, periods, plan, limits, begun=begun)
 
 
 def _failure(platform: Platform, landed: Sequence[tuple[Dataset, Coverage]]) -> dg.Failure | None:

@@ -14,6 +14,7 @@ from stock_assistant_pipelines.calendar import periods
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.defs import alerts, clock, disclosed
 from stock_assistant_pipelines.defs.resources import AHEAD, Platform
+from stock_assistant_pipelines.filings import Filings
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, Status
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from code_location import CodeLocation
     from sqlalchemy import Engine
 
+    from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.sandbox.server import Running
 
 FIRST, LAST = "2025-06-30", "2025-09-30"
@@ -186,6 +188,25 @@ def test_an_evening_that_nobody_answers_fails_is_told_and_goes_on_after_an_hour(
     assert request.tags[disclosed.EVENING] == evening.isoformat()
     assert evening_run(location, evening).success
     assert "did not fail" in going_on(location, timedelta(hours=2)).skip_message
+
+
+def test_a_dataset_that_breaks_keeps_the_others_not_from_being_asked(
+    location: CodeLocation, today: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    location.run("forecast", "express", first=FIRST, last=LAST)
+    increment = Filings.increment
+
+    def breaking(self: Filings, dataset: Dataset, *words: Any, **more: Any) -> Iterator[Any]:
+        if dataset.api == "forecast":
+            raise RuntimeError("it broke")
+        yield from increment(self, dataset, *words, **more)
+
+    monkeypatch.setattr(Filings, "increment", breaking)
+    today.forget()
+    result = run_disclosed(location)
+    assert not result.success
+    assert "it broke" in str(alerts._error(location.instance, result.run_id))
+    assert {call["api"] for call in today.calls()} & {"express", "express_vip"}
 
 
 def test_an_evening_without_reports_asks_for_none(location: CodeLocation, today: Running) -> None:

@@ -4,6 +4,8 @@ twice.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -227,3 +229,39 @@ def test_stocks_that_fail_for_good_keep_nobody_else_from_being_asked(single: Wal
     good = {code for (code, _), each in asked_of(single, "income").items() if each.status is Status.COMPLETE}
     assert {*codes} - good == bad
     assert set(landed["2025-09-30"].missing_keys or ()) == bad
+
+
+@pytest.mark.parametrize("points", [SINGLE, WHOLE])
+def test_a_row_without_a_part_of_its_key_is_refused_and_booked(single: Walk, points: int) -> None:
+    single.ingest.points = points
+    fetch = single.ingest.transport.fetch
+    at = [*CATALOG["fina_mainbz"].asked].index("bz_item")
+
+    def fetched(api: str, params: Any, *words: Any, **more: Any) -> Any:
+        answer = fetch(api, params, *words, **more)
+        if params.get("ts_code") == "000001.SZ" or params.get("period") == "20250630":
+            rows = [(*row[:at], None, *row[at + 1 :]) for row in answer.rows]
+            return replace(answer, rows=rows)
+        return answer
+
+    single.ingest.transport.fetch = fetched  # type: ignore[method-assign]
+    landed = land(single, "fina_mainbz")
+    assert landed["2025-06-30"].status in {Status.PARTIAL, Status.FAILED}
+    assert "a row lacks bz_item, which is part of its key" in str(landed["2025-06-30"].reason)
+    if points == SINGLE:
+        failed = {code for (code, _), each in asked_of(single, "fina_mainbz").items() if each.attempts}
+        assert failed == {"000001.SZ"}
+    else:
+        others = {entry.status for key, entry in landed.items() if key != "2025-06-30"}
+        assert others == {Status.COMPLETE}
+
+
+def test_a_plan_that_nobody_answers_for_is_asked_for_once(whole: Walk) -> None:
+    whole.sandbox.inject("http_502:api=disclosure_date")
+    older = [date(2019, 12, 31)]
+    whole.ingest.prepare_periods(CATALOG["income"], older)
+    calls = made(whole, "disclosure_date")
+    assert calls
+    for api in ("balancesheet", "cashflow"):
+        whole.ingest.prepare_periods(CATALOG[api], older)
+    assert made(whole, "disclosure_date") == calls
