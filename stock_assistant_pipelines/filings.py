@@ -176,10 +176,14 @@ class Filings:
         before = self._read(dataset)
         today = self.now().astimezone(SHANGHAI).date()
         with self.engine.connect() as connection:
+            missing = {period: _missing(connection, dataset, period, today) for period in periods}
+            reports = _reports(connection, dataset, plan, periods, today)
+            known = {(report.code, report.period) for report in reports}
+            lacking = [(code, period) for period in periods for code in missing[period] if (code, period) not in known]
             stocks = tonight(
                 dataset,
-                _reports(connection, dataset, plan, periods, today),
-                {period: _missing(connection, dataset, period, today) for period in periods},
+                [*reports, *(Report(*each) for each in lacking)],
+                missing,
                 before,
                 today,
                 limits,

@@ -120,9 +120,10 @@ def plan_of(datasets: Iterable[Dataset]) -> str | None:
 def planned(
     connection: Connection, plan: str, stocks: str, period: date, today: date
 ) -> list[tuple[str, date | None, date | None]]:
-    """The companies listed at the end of a period and still there: code, day of disclosure, and planned day.
+    """The companies that were listed at the end of a period and are still there, and all that have disclosed it.
 
-    The first to disclose come first, and then those that have not.
+    Of each code, day of disclosure, and planned day. The first to disclose come first, and then those that have not. Who was
+    listed after the period, or is gone since, has reported it all the same, and is expected (`disclosed`).
     """
     stock, table = METADATA.tables[stocks], METADATA.tables[plan]
     query = (
@@ -132,7 +133,12 @@ def planned(
                 table, and_(table.c[CODE] == stock.c[CODE], table.c.end_date == DAY, table.c.replaced_at.is_(None))
             )
         )
-        .where(stock.c.list_date <= DAY, or_(stock.c.delist_date.is_(None), stock.c.delist_date > today))
+        .where(
+            or_(
+                and_(stock.c.list_date <= DAY, or_(stock.c.delist_date.is_(None), stock.c.delist_date > today)),
+                table.c.actual_date.is_not(None),
+            )
+        )
         .group_by(stock.c[CODE])
         .order_by(func.min(table.c.actual_date).nulls_last(), stock.c[CODE])
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 from reports import SINGLE, WHOLE, land, made
-from sqlalchemy import select
+from sqlalchemy import select, text
 from walk import Walk
 
 from stock_assistant_pipelines.catalog import CATALOG
@@ -213,3 +213,27 @@ def test_a_plan_that_was_tried_in_vain_is_not_one_of_today(season: Season) -> No
     walk.sandbox.forget()
     walk.ingest.prepare_periods(CATALOG["income"], [period])
     assert made(walk, "disclosure_date") == 0
+
+
+def test_who_lists_in_its_season_or_is_gone_soon_after_is_asked_by_stock(season: Season) -> None:
+    walk = season.walk
+    walk.ingest.points = SINGLE
+    period, day = WINDOWS[0]
+    season.at(day, hour=20)
+    walk.ingest.prepare_periods(CATALOG["income"], [period])
+    land(walk, "income", [period])
+    season.evening(day)
+    new, gone = sorted(season.disclosed(period, day) & season.held(period))[:2]
+    with walk.engine.begin() as connection:
+        connection.execute(text("update stock_basic set list_date = '2023-04-12' where ts_code = :code"), {"code": new})
+        connection.execute(
+            text("update stock_basic set delist_date = '2023-04-20' where ts_code = :code"), {"code": gone}
+        )
+        connection.execute(text("delete from income where ts_code in (:new, :gone)"), {"new": new, "gone": gone})
+        connection.execute(text("delete from asked where ts_code in (:new, :gone)"), {"new": new, "gone": gone})
+        connection.execute(text("delete from coverage where dataset = 'income'"))
+    periods = walk.ingest.open_periods("disclosure_date", "stock_basic")
+    begun = walk.pass_time(minutes=1)
+    landed = [*walk.ingest.increment(CATALOG["income"], periods, "disclosure_date", Limits(0), begun=begun)]
+    assert {new, gone} <= season.held(period)
+    assert {entry.missing for entry in landed if entry.partition == period.isoformat()} == {0}

@@ -180,3 +180,14 @@ def test_the_plan_tells_of_the_companies_that_are_still_there_who_disclosed_firs
     with market.connect() as connection:
         told = disclosure.planned(connection, "disclosure_date", "stock_basic", PERIOD, TODAY)
     assert told == [("b", date(2025, 10, 15), date(2025, 10, 28)), ("a", None, None)]
+
+
+def test_the_plan_tells_of_all_that_are_expected(market: Engine) -> None:
+    plan(market, new=date(2025, 10, 15), gone=date(2025, 10, 2), leaving=date(2025, 10, 2), a=None)
+    with market.connect() as connection:
+        told = disclosure.planned(connection, "disclosure_date", "stock_basic", PERIOD, TODAY)
+        expected = disclosure.companies(connection, INCOME, PERIOD, TODAY)
+    assert {code for code, actual, _ in told if actual} == {*expected} == {"new", "gone", "leaving"}
+    assert {code for code, actual, _ in told if not actual} == {"a", "b"}, (
+        "who is gone and told nothing is not waited for"
+    )
