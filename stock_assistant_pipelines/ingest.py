@@ -265,6 +265,15 @@ class Ingest:
                 self.tried |= {(name, period, today) for period in absent}
                 for _ in self._periods(read, absent, None, None, whole=True):
                     pass
+            if lacking := self._lacking(read, periods, today):
+                for _ in self._periods(read, lacking, None, None, whole=False):
+                    pass
+
+    def _lacking(self, plan: Dataset, periods: Sequence[date], today: date) -> list[date]:
+        """The old periods of which a plan lacks companies by one answer: a second one has to say so."""
+        entries = self._entries(plan, [period for period in periods if period not in may_be_open(today)])
+        once = {period for period, each in entries.items() if each.landed and not each.settled and each.attempts == 1}
+        return [period for period in periods if period in once]
 
     def _is_told(self, plan: Dataset, period: date, today: date) -> bool:
         with self.engine.connect() as connection:

@@ -105,7 +105,9 @@ def _wanted(
         if finding.missing is None and not known:
             wanted.unknown[period] = finding.reason or "nobody can tell whom to ask"
         elif everything or finding.missing is None or (entry and entry.cause in coverage.DOUBTS):
-            wanted.stocks[period] = known
+            wanted.stocks[period] = known or disclosure.unanswered(connection, dataset, period)
+        elif entry is None and not finding.missing:  # nobody is known to be missing, and nobody was ever asked
+            wanted.stocks[period] = disclosure.unanswered(connection, dataset, period)
         else:
             wanted.stocks[period] = finding.missing
     return wanted

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Answered, Disclosed, Followed, NeverFewer, Unexplained
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.warehouse import expectation
+from stock_assistant_pipelines.warehouse import disclosure, expectation
 from stock_assistant_pipelines.warehouse.landing import hold, lock, partition_key
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, SETTLED, Status
 
@@ -119,6 +119,10 @@ def assess(
     today = (at or entry.landed_at).astimezone(SHANGHAI).date()
     finding = expectation.compare(connection, dataset, day, table, today=today)
     status, reason = judge(dataset, finding)
+    whole = dataset.by_period and status is Status.COMPLETE
+    if whole and day and (doubt := disclosure.doubtful(connection, dataset, day, today)):
+        # Who is missing nobody knows: it is judged again when the plan is there.
+        status, reason, finding = Status.PARTIAL, doubt, replace(finding, missing=None)
     late = entry.status is Status.LATE and status in {Status.PARTIAL, Status.EMPTY}
     return replace(
         entry,

@@ -227,3 +227,27 @@ def test_by_stock_a_period_that_is_judged_again_and_again_is_told_once(
     booked = walk.booked("income", date(2005, 12, 31))
     assert booked is not None
     assert booked.landed == len(versions(walk, "income", [date(2005, 12, 31)]))
+
+
+@TIERS
+def test_a_period_that_nobody_was_asked_about_is_asked_for_though_the_plan_expects_nobody(
+    walk: Walk, points: int
+) -> None:
+    prepared(walk, points, "income")
+    with walk.engine.begin() as connection:
+        connection.exec_driver_sql("update disclosure_date set actual_date = null where end_date = '2025-09-30'")
+    landed = land(walk, "income", [date(2025, 9, 30)])
+    assert made(walk, "income") > 0
+    assert landed["2025-09-30"].status is Status.COMPLETE
+    assert landed["2025-09-30"].landed
+
+
+def test_an_old_plan_that_was_cut_short_is_asked_for_again(walk: Walk) -> None:
+    walk.ingest.points = WHOLE
+    old = date(2024, 6, 30)
+    walk.sandbox.inject("half:api=disclosure_date:times=1")
+    (entry,) = land(walk, "income", [old]).values()
+    plan = walk.booked("disclosure_date", old)
+    assert plan is not None
+    assert (plan.status, entry.status) == (Status.COMPLETE, Status.COMPLETE)
+    assert entry.expected == plan.expected
