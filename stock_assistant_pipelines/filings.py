@@ -133,7 +133,7 @@ class Filings:
         for period, reason in inquiry.hopeless.items():
             yield self._failure(dataset, period, reason)
         yield from self.land_whole(dataset, inquiry.plan.periods, work)
-        yield from self.land_stocks(dataset, inquiry.plan.stocks, inquiry.by_stock, work, inquiry.before)
+        yield from self.land_stocks(dataset, inquiry.plan.stocks, inquiry.by_stock, work)
 
     def _inquire(
         self,
@@ -192,7 +192,7 @@ class Filings:
         done = {key for key, each in before.items() if each.asked_at >= begun and not each.attempts}
         asking = {code: [part for part in told if (code, part.name) not in done] for code, told in stocks.items()}
         asking = {code: told for code, told in asking.items() if told}
-        yield from self.land_stocks(dataset, asking, periods, work, before)
+        yield from self.land_stocks(dataset, asking, periods, work)
 
     def land_whole(self, dataset: Dataset, periods: Sequence[date], work: Work) -> Iterator[Coverage]:
         """Ask the whole market for these periods with a few calls under way at once; land each as it comes."""
@@ -214,13 +214,12 @@ class Filings:
         stocks: Mapping[str, Sequence[Part]],
         periods: Sequence[date],
         work: Work,
-        before: Mapping[tuple[str, str], Asked],
     ) -> Iterator[Coverage]:
         """Ask these stocks, each for its parts, and land each one's answers; judge the periods on the way and at the end."""
         turn = _Round()
         told: dict[date, Coverage] = {}
         results = self._together(
-            dataset, stocks, lambda code: self._stock(dataset, code, stocks[code], work, before), turn.take
+            dataset, stocks, lambda code: self._stock(dataset, code, stocks[code], work), turn.take
         )
         for count, _ in enumerate(results, start=1):
             if count % JUDGED_EVERY == 0 and count < len(stocks):
@@ -318,7 +317,6 @@ class Filings:
         code: str,
         wanted: Sequence[Part],
         work: Work,
-        before: Mapping[tuple[str, str], Asked],
     ) -> _Told:
         """Ask a stock for its parts, and land what it tells in one transaction; what it does not tell is booked with it."""
         work = replace(work, at=self.now())
@@ -332,7 +330,7 @@ class Filings:
                 told = _of_stock(dataset, code, part, complete_rows(dataset, answer.rows, dict(call.params)))
             except TushareError as failure:
                 error = failure
-                booked.append(_refusal(dataset, code, part, work, before, failure))
+                booked.append(_refusal(dataset, code, part, work, failure))
                 if isinstance(failure, HOPELESS):
                     break
                 continue
@@ -343,7 +341,7 @@ class Filings:
         try:
             appended = filing.land_stock(self.engine, dataset, rows, booked, work)
         except TushareError as failure:  # the table cannot hold a value
-            refusals = [_refusal(dataset, code, part, work, before, failure) for part in wanted]
+            refusals = [_refusal(dataset, code, part, work, failure) for part in wanted]
             filing.land_stock(self.engine, dataset, (), refusals, work)
             return _Told(code, calls=calls, source=work.source, error=failure)
         changed = by_day(dataset, rows, date.min, date.max) if appended.inserted or appended.replaced else {}
@@ -400,11 +398,10 @@ def _refusal(
     code: str,
     part: Part,
     work: Work,
-    before: Mapping[tuple[str, str], Asked],
     error: TushareError,
 ) -> Asked:
     told = replace(work, status=status_of(error), cause=error.cause, reason=str(error))
-    return filing.refused(dataset, code, part, told, before.get((code, part.name)))
+    return filing.refused(dataset, code, part, told)
 
 
 def _of_stock(dataset: Dataset, code: str, part: Part, rows: list[Row]) -> list[Row]:

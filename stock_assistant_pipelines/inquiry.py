@@ -41,8 +41,6 @@ class Inquiry:
     dataset: Dataset
     wanted: Wanted
     plan: Plan
-    before: Mapping[tuple[str, str], Asked]
-    """What was asked so far."""
 
     @property
     def by_stock(self) -> list[date]:
@@ -89,7 +87,7 @@ def inquire(
     plan = plan_periods(dataset, wanted.stocks, whole=whole, done=done, companies=wanted.companies)
     if whole:
         plan = replace(plan, periods=(*sorted(wanted.unknown, reverse=True), *plan.periods))
-    return Inquiry(dataset, wanted, plan, before)
+    return Inquiry(dataset, wanted, plan)
 
 
 def _wanted(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from stock_assistant_pipelines.warehouse.tables import ASKED, Status
@@ -53,14 +53,24 @@ class Asked:
 
 
 _upsert = insert(ASKED)
+_told = _upsert.excluded
+_in_vain = _told.attempts > 0
+_kept = and_(_in_vain, ASKED.c.status == Status.COMPLETE)
 _upsert = _upsert.on_conflict_do_update(
     index_elements=ASKED.primary_key,
-    set_={column.name: _upsert.excluded[column.name] for column in ASKED.c if not column.primary_key},
+    set_={column.name: _told[column.name] for column in ASKED.c if not column.primary_key}
+    | {name: case((_kept, ASKED.c[name]), else_=_told[name]) for name in ("asked_at", "status")}
+    | {"rows": case((_in_vain, ASKED.c.rows), else_=_told.rows)}
+    | {"attempts": case((_in_vain, ASKED.c.attempts + 1), else_=0)},
+    where=ASKED.c.asked_at <= _told.asked_at,
 )
 
 
 def book(connection: Connection, entries: Iterable[Asked]) -> None:
-    """Write entries, each in the place of what was booked of the same call."""
+    """Write entries, each in the place of what was booked of the same call, unless that is of a later moment.
+
+    A try in vain (`attempts`) is counted, and leaves an earlier answer one.
+    """
     values = [asdict(entry) for entry in entries]
     if values:
         connection.execute(_upsert, values)

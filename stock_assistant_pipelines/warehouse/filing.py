@@ -88,26 +88,20 @@ def answered(dataset: Dataset, code: str, part: Part, rows: int, work: Work) -> 
     )
 
 
-def refused(dataset: Dataset, code: str, part: Part, work: Work, before: Asked | None) -> Asked:
-    """What is booked of a part that was not answered. An earlier answer stays one; the try is counted."""
-    kept = before or Asked(
+def refused(dataset: Dataset, code: str, part: Part, work: Work) -> Asked:
+    """What is booked of a part that was not answered: a try in vain."""
+    return Asked(
         dataset.api,
         code,
         part.name,
         work.at,
-        Status.FAILED,
+        work.status or Status.FAILED,
         variant=part.variant,
         first_period=part.first,
         last_period=part.last,
-    )
-    told = kept.status is Status.COMPLETE
-    return replace(
-        kept,
-        status=kept.status if told else work.status or Status.FAILED,
-        asked_at=kept.asked_at if told else work.at,
         cause=work.cause,
         reason=work.reason,
-        attempts=kept.attempts + 1,
+        attempts=1,
         run_id=work.run_id,
     )
 
