@@ -115,21 +115,27 @@ class Filings:
     run_id: str | None = None
 
     def land(
-        self, dataset: Dataset, periods: Sequence[date], *, begun: datetime | None = None, whole: bool = True
+        self,
+        dataset: Dataset,
+        periods: Sequence[date],
+        *,
+        begun: datetime | None = None,
+        whole: bool = True,
+        failed: bool = False,
     ) -> Iterator[Coverage]:
         """Land these periods, and yield each one's coverage as it is known.
 
-        Without `whole` only those are asked for who are missing. Who was answered for since `begun` is not asked again:
-        the work began then. With points that nobody knows the whole market is asked for first, and stock by stock when that
-        is refused.
+        Without `whole` only those are asked for who are missing; with `failed`, of them only those that an error kept. Who
+        was answered for since `begun` is not asked again: the work began then. With points that nobody knows the whole
+        market is asked for first, and stock by stock when that is refused.
         """
         if refusal := too_few(dataset, self.points):
             yield from (self._refused(dataset, period, refusal) for period in periods)
             return
         work = Work(begun or self.now(), self.now(), self.run_id)
-        inquiry = self._inquire(dataset, periods, begun, whole=whole)
+        inquiry = self._inquire(dataset, periods, begun, whole=whole, failed=failed)
         if self.points is None and inquiry.plan.periods and not self._permitted(dataset, inquiry.plan.periods[0]):
-            inquiry = self._inquire(dataset, periods, begun, whole=whole, points=0)
+            inquiry = self._inquire(dataset, periods, begun, whole=whole, failed=failed, points=0)
         for period, reason in inquiry.hopeless.items():
             yield self._failure(dataset, period, reason)
         yield from self.land_whole(dataset, inquiry.plan.periods, work)
@@ -142,6 +148,7 @@ class Filings:
         begun: datetime | None,
         *,
         whole: bool,
+        failed: bool,
         points: int | None = None,
     ) -> Inquiry:
         with self.engine.connect() as connection:
@@ -153,6 +160,7 @@ class Filings:
                 points=self.points if points is None else points,
                 begun=begun,
                 everything=whole,
+                failed=failed,
             )
 
     def increment(

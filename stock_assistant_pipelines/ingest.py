@@ -157,17 +157,20 @@ class Ingest:
         since: datetime | None = None,
         whole: bool = True,
         begun: datetime | None = None,
+        failed: bool = False,
     ) -> Iterator[Coverage]:
         """Land these trading days or report periods (or the snapshot), and yield each partition's coverage as it is done.
 
         What completeness rests on is landed first: the calendar, the stocks of that day, and the dataset that proves this
         one. Partitions that were settled at `since` or later are not asked for again. Of a day that is known to lack some
         keys those alone are asked for where that takes no more calls, unless `whole`. Of report periods, what was
-        answered for since `begun` is not asked again. A partition that fails is booked and yielded with its reason; only a
-        broken database or a mixed source raises.
+        answered for since `begun` is not asked again, and with `failed` only what an error kept from being answered. A
+        partition that fails is booked and yielded with its reason; only a broken database or a mixed source raises.
         """
         if dataset.by_period:
-            yield from self._periods(dataset, days, since, begun or (since if whole else None), whole=whole)
+            yield from self._periods(
+                dataset, days, since, begun or (since if whole else None), whole=whole, failed=failed
+            )
             return
         if not dataset.partitioned:
             known = self._entries(dataset, [None]).get(None)
@@ -201,7 +204,14 @@ class Ingest:
             yield from self._days(dataset, todo, calendar, {} if whole else coverage.lacking(now))
 
     def _periods(
-        self, dataset: Dataset, periods: Sequence[date], since: datetime | None, begun: datetime | None, *, whole: bool
+        self,
+        dataset: Dataset,
+        periods: Sequence[date],
+        since: datetime | None,
+        begun: datetime | None,
+        *,
+        whole: bool,
+        failed: bool = False,
     ) -> Iterator[Coverage]:
         """Land these report periods, as far as they have ended."""
         settled = self._entries(dataset, periods)
@@ -222,7 +232,7 @@ class Ingest:
             judged = [entry for entry in now.values() if _settled_since(entry, since)]
             yield from judged  # by what they rest on, which was not there before
             todo = [period for period in todo if now.get(period) not in judged]
-            yield from self.filings.land(dataset, todo, begun=begun, whole=whole)
+            yield from self.filings.land(dataset, todo, begun=begun, whole=whole, failed=failed)
 
     def open_periods(self, plan: str | None, stocks: str) -> list[date]:
         """The report periods that companies are disclosing, newest first: while the plan lacks somebody, and a week more."""

@@ -273,6 +273,7 @@ def test_what_an_error_kept_from_being_complete_is_caught_up(
     assert request is not None
     config = request.run_config["ops"]["land_days"]["config"]
     assert config["days"]["income"] == [LAST, FIRST]
+    assert config["failed"], "and only what failed"
     with engine.connect() as connection:
         booked = connection.execute(text("select distinct status from coverage where dataset = 'income'")).scalars()
         assert [*booked] == [Status.DEFERRED]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
@@ -17,6 +17,7 @@ from stock_assistant_pipelines.increment import Limits
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.sandbox.server import TOKEN, Running, running
 from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.tushare.errors import TransportError
 from stock_assistant_pipelines.tushare.transport import Transport
 from stock_assistant_pipelines.warehouse.tables import METADATA, Status
 
@@ -237,3 +238,35 @@ def test_who_lists_in_its_season_or_is_gone_soon_after_is_asked_by_stock(season:
     landed = [*walk.ingest.increment(CATALOG["income"], periods, "disclosure_date", Limits(0), begun=begun)]
     assert {new, gone} <= season.held(period)
     assert {entry.missing for entry in landed if entry.partition == period.isoformat()} == {0}
+
+
+def test_what_is_caught_up_after_an_error_is_only_what_failed(season: Season) -> None:
+    walk = season.walk
+    walk.ingest.points = SINGLE
+    period, day = date(2022, 12, 31), date(2023, 4, 1)
+    season.at(day, hour=20)
+    land(walk, "fina_audit", [date(2022, 9, 30)])
+    with walk.engine.begin() as connection:
+        connection.execute(text("update asked set asked_at = '2022-12-01' where dataset = 'fina_audit'"))
+    walk.ingest.prepare_periods(CATALOG["income"], [period])
+    begun = season.at(day)
+    fetch = walk.ingest.transport.fetch
+    lost: list[str] = []
+
+    def fetched(api: str, params: Any, *words: Any, **more: Any) -> Any:
+        if api == "fina_audit" and {*lost} <= {params["ts_code"]}:
+            lost.append(params["ts_code"])
+            raise TransportError(api, "the connection broke")
+        return fetch(api, params, *words, **more)
+
+    walk.ingest.transport.fetch = fetched  # type: ignore[method-assign]
+    landed = [*walk.ingest.increment(CATALOG["fina_audit"], [period], "disclosure_date", Limits(5), begun=begun)]
+    assert {entry.cause for entry in landed} == {"TransportError"}
+    walk.ingest.transport.fetch = fetch  # type: ignore[method-assign]
+    walk.sandbox.forget()
+    walk.pass_time(hours=2)
+    land(walk, "fina_audit", [period], failed=True)
+    failed = {params["ts_code"] for params in walk.asked("fina_audit")}
+    assert failed == {*lost}, "the others are of the next evenings' long tail"
+    land(walk, "fina_audit", [period])
+    assert len({params["ts_code"] for params in walk.asked("fina_audit")}) > 20, "a backfill asks all"
