@@ -19,6 +19,7 @@ from stock_assistant_pipelines.tushare.decode import by_day, complete_rows, requ
 from stock_assistant_pipelines.tushare.errors import (
     HOPELESS,
     HttpStatusError,
+    MalformedAnswer,
     PermissionDenied,
     SchemaDrift,
     TushareError,
@@ -139,7 +140,7 @@ class Filings:
         for period, reason in inquiry.hopeless.items():
             yield self._failure(dataset, period, reason)
         yield from self.land_whole(dataset, inquiry.plan.periods, work)
-        yield from self.land_stocks(dataset, inquiry.plan.stocks, inquiry.by_stock, work)
+        yield from self.land_stocks(dataset, inquiry.plan.stocks, inquiry.by_stock, replace(work, whole=whole))
 
     def _inquire(
         self,
@@ -235,7 +236,7 @@ class Filings:
         outcome = self._result(work, turn)
         if turn.error:
             left = f"{turn.failed} stocks were not answered; the first: {turn.error}"
-            outcome = replace(outcome, status=status_of(turn.error), cause=turn.error.cause, reason=left)
+            outcome = replace(outcome, whole=False, status=status_of(turn.error), cause=turn.error.cause, reason=left)
         judged = [
             (period, filing.judge(self.engine, dataset, period, outcome if at == 0 else replace(outcome, calls=0)))
             for at, period in enumerate(sorted(periods, reverse=True))
@@ -253,7 +254,7 @@ class Filings:
         """Judge the periods that are not settled yet, and yield those that are now."""
         for period in periods:
             if period not in told:
-                entry = filing.judge(self.engine, dataset, period, replace(work, calls=0))
+                entry = filing.judge(self.engine, dataset, period, replace(work, calls=0, whole=False))
                 if entry.settled:
                     told[period] = entry
                     yield entry
@@ -282,21 +283,21 @@ class Filings:
         try:
             rows, calls, source = self._whole(dataset, period)
             told = replace(work, at=self.now(), calls=calls, source=source)
-            entry = filing.land_period(self.engine, dataset, period, rows, whole_parts(dataset, period), told)
+            entry = filing.land_period(self.engine, dataset, period, rows, told)
         except TushareError as error:
             return period, self._refused(dataset, period, error), error
         return period, entry, None
 
-    def _whole(self, dataset: Dataset, period: date) -> tuple[list[Row], int, str]:
+    def _whole(self, dataset: Dataset, period: date) -> tuple[dict[Part, list[Row]], int, str]:
         """What the whole market tells of a period. An answer without a row is only believed when a second one confirms it."""
         rows, calls, source = self._once(dataset, period)
-        if not rows:
+        if not any(rows.values()):
             rows, more, source = self._once(dataset, period)
             calls += more
         return rows, calls, source
 
-    def _once(self, dataset: Dataset, period: date) -> tuple[list[Row], int, str]:
-        rows: list[Row] = []
+    def _once(self, dataset: Dataset, period: date) -> tuple[dict[Part, list[Row]], int, str]:
+        rows: dict[Part, list[Row]] = {}
         calls, source = 0, ""
         for part in whole_parts(dataset, period):
             call = whole_call(dataset, part)
@@ -304,7 +305,7 @@ class Filings:
             told = complete_rows(dataset, answer.rows, dict(call.params))
             require_keys(dataset, told)
             by_day(dataset, told, period, period)
-            rows += told
+            rows[part] = told
             calls += answer.calls
             source = answer.source
         return rows, calls, source
@@ -336,6 +337,8 @@ class Filings:
             try:
                 answer = self.fetch(dataset, call)
                 told = _of_stock(dataset, code, part, complete_rows(dataset, answer.rows, dict(call.params)))
+                if not told and (known := self._rows_told(dataset, code).get(part.name)):
+                    raise MalformedAnswer(dataset.api, f"{code} is told without a row, and had {known}")
             except TushareError as failure:
                 error = failure
                 booked.append(_refusal(dataset, code, part, work, failure))
@@ -354,6 +357,10 @@ class Filings:
             return _Told(code, calls=calls, source=work.source, error=failure)
         changed = by_day(dataset, rows, date.min, date.max) if appended.inserted or appended.replaced else {}
         return _Told(code, frozenset(changed), calls, work.source, error)
+
+    def _rows_told(self, dataset: Dataset, code: str) -> dict[str, int]:
+        with self.engine.connect() as connection:
+            return asked.rows_told(connection, dataset, code)
 
     def _read(self, dataset: Dataset) -> dict[tuple[str, str], Asked]:
         with self.engine.connect() as connection:

@@ -83,6 +83,14 @@ def read(connection: Connection, dataset: Dataset) -> dict[tuple[str, str], Aske
     return {(entry.ts_code, entry.part): entry for entry in entries}
 
 
+def rows_told(connection: Connection, dataset: Dataset, code: str) -> dict[str, int]:
+    """How many rows each part of a stock, or of the whole market, had when it was last answered."""
+    query = select(ASKED.c.part, ASKED.c.rows).where(
+        ASKED.c.dataset == dataset.api, ASKED.c.ts_code == code, ASKED.c.status == Status.COMPLETE
+    )
+    return {str(row[0]): int(row[1]) for row in connection.execute(query)}
+
+
 def last_answer(connection: Connection, dataset: Dataset, period: date) -> datetime | None:
     """When anybody was last answered for about a period; what was only tried does not count."""
     query = select(func.max(ASKED.c.asked_at)).where(

@@ -13,6 +13,7 @@ from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Answered, Disclosed, Followed, NeverFewer, Unexplained
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse import disclosure, expectation
+from stock_assistant_pipelines.warehouse.holes import GONE
 from stock_assistant_pipelines.warehouse.landing import hold, lock, partition_key
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, SETTLED, Status
 
@@ -136,6 +137,14 @@ def assess(
     )
 
 
+def remember(before: Coverage, after: Coverage) -> Coverage:
+    """Doubt a report period that holds fewer versions than before: it keeps the higher count until a whole answer came."""
+    if after.landed >= before.landed:
+        return after
+    gone = replace(after, status=Status.PARTIAL, cause="doubted", reason=GONE, complete_at=None)
+    return replace(gone, landed=before.landed)
+
+
 _upsert = insert(COVERAGE)
 _upsert = _upsert.on_conflict_do_update(
     index_elements=[COVERAGE.c.dataset, COVERAGE.c.partition],
@@ -200,6 +209,7 @@ def reassess_dependents(connection: Connection, dataset: Dataset, day: date, at:
         before = entries(connection, other, [day]).get(day)
         if before and (before.landed or before.status in JUDGED):
             after = assess(connection, other, day, before, at=at)
+            after = remember(before, after) if other.by_period else after
             if after != before and not before.doubted:
                 book(connection, [replace(after, complete_at=before.complete_at or at)])
 
@@ -226,6 +236,7 @@ def reassess(connection: Connection, dataset: Dataset, day: date, at: datetime) 
     before = entries(connection, dataset, [day]).get(day)
     if before and (before.status is Status.COMPLETE or (before.status in JUDGED and before.missing is None)):
         after = assess(connection, dataset, day, before, at=at)
+        after = remember(before, after) if dataset.by_period else after
         if after != before and not before.doubted:
             book(connection, [replace(after, complete_at=before.complete_at or at)])
 

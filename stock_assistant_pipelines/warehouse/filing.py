@@ -32,6 +32,13 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.tushare.periods import Part
 
 
+FEWER = 0.9
+"""The share of the rows that were told before which a whole answer has at least."""
+
+A_FEW = 2
+"""Rows that the source may take back of a call all the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """What a run brings to the periods that it judges: when it began, who answered, and what it could not get."""
@@ -41,6 +48,8 @@ class Work:
     run_id: str | None = None
     source: str | None = None
     calls: int = 0
+    whole: bool = False
+    """Whether all that may have rows were asked, and answered for."""
     status: Status | None = None
     """What a period is that is not complete because of an error; None without one."""
     cause: str | None = None
@@ -48,16 +57,27 @@ class Work:
 
 
 def land_period(
-    engine: Engine, dataset: Dataset, period: date, rows: Sequence[Row], parts: Sequence[Part], work: Work
+    engine: Engine, dataset: Dataset, period: date, told: Mapping[Part, Sequence[Row]], work: Work
 ) -> Coverage:
-    """Land what the whole market told of a period, all variants of it, and book the period."""
+    """Land what the whole market told of a period, by its variants, and book the period.
+
+    A variant that tells clearly fewer rows than before was cut short: what it tells lands, and the period is doubted until
+    one tells as many.
+    """
     with engine.begin() as connection:
         guard(connection, work.source or "")
-        stage(connection, dataset, rows)
+        stage(connection, dataset, [row for rows in told.values() for row in rows])
         versions.append(connection, dataset, at=work.at, run_id=work.run_id)
-        booked = [answered(dataset, EVERYBODY, part, len(rows), work) for part in parts]
-        asked.book(connection, booked)
-        return _judge(connection, dataset, period, work)
+        before = asked.rows_told(connection, dataset, EVERYBODY)
+        most = {part: max(len(rows), before.get(part.name, 0)) for part, rows in told.items()}
+        asked.book(connection, [answered(dataset, EVERYBODY, part, most[part], work) for part in told])
+        short = [part for part, rows in told.items() if len(rows) < min(FEWER * most[part], most[part] - A_FEW)]
+        entry = _judge(connection, dataset, period, replace(work, whole=not short))
+        if short and entry.settled:
+            reason = f"the answer for {short[0].name} has {len(told[short[0]])} rows, and had {most[short[0]]} before"
+            entry = replace(entry, status=Status.PARTIAL, cause="doubted", reason=reason, complete_at=None)
+            coverage.book(connection, [entry])
+        return entry
 
 
 def land_stock(engine: Engine, dataset: Dataset, rows: Sequence[Row], booked: Sequence[Asked], work: Work) -> Appended:
@@ -120,6 +140,7 @@ def recount(engine: Engine, dataset: Dataset, periods: Sequence[date], at: datet
             before = coverage.entries(connection, dataset, [period]).get(period)
             if before and before.status in coverage.JUDGED:
                 after = coverage.assess(connection, dataset, period, before, at=at)
+                after = before if before.doubted else coverage.remember(before, after)
                 if after != before:
                     coverage.book(connection, [replace(after, complete_at=before.complete_at or at)])
 
@@ -142,8 +163,11 @@ def _judge(connection: Connection, dataset: Dataset, period: date, work: Work) -
         run_id=work.run_id,
     )
     entry = coverage.assess(connection, dataset, period, entry)
-    if before and entry.landed < before.landed:
-        entry = replace(entry, status=Status.PARTIAL, cause="doubted", reason=GONE)
+    confirmed = work.whole and before and before.reason == GONE
+    if before and not confirmed and entry.landed < before.landed:
+        entry = coverage.remember(before, entry)
+    elif before and before.cause == "doubted" and before.reason != GONE and entry.settled and not work.whole:
+        entry = replace(entry, status=Status.PARTIAL, cause=before.cause, reason=before.reason)
     elif work.status and not entry.settled:
         status = entry.status if entry.landed else work.status
         entry = replace(entry, status=status, cause=work.cause, reason=f"{entry.reason}; {work.reason}")
