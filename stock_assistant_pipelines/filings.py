@@ -85,6 +85,7 @@ class _Round:
     calls: int = 0
     source: str | None = None
     touched: set[date] = field(default_factory=set)
+    answered: set[str] = field(default_factory=set)
     failed: int = 0
     in_a_row: int = 0
     error: TushareError | None = None
@@ -96,6 +97,8 @@ class _Round:
         self.calls += told.calls
         self.source = told.source or self.source
         self.touched |= told.periods
+        if not told.error:
+            self.answered.add(told.code)
         self.failed += told.error is not None
         self.in_a_row = self.in_a_row + 1 if told.nobody else 0
         self.over = self.over or isinstance(told.error, HOPELESS) or self.in_a_row >= OUTAGE
@@ -246,7 +249,8 @@ class Filings:
             period, entry = judged[0]
             judged[0] = period, replace(entry, status=status_of(turn.error), cause=outcome.cause, reason=outcome.reason)
         yield from (entry for period, entry in judged if period not in told or entry.status in coverage.UNANSWERED)
-        filing.recount(self.engine, dataset, sorted(turn.touched - {*periods}), self.now())
+        waiting = filing.waiting(self.engine, dataset, turn.answered)
+        filing.recount(self.engine, dataset, sorted((turn.touched | waiting) - {*periods}), self.now())
 
     def _newly_settled(
         self, dataset: Dataset, periods: Iterable[date], work: Work, told: dict[date, Coverage]

@@ -7,10 +7,11 @@ by whom nobody has asked yet.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, literal, select
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy import Text, bindparam, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
 from stock_assistant_pipelines.warehouse import asked, coverage, versions
 from stock_assistant_pipelines.warehouse.asked import EVERYBODY, Asked
@@ -18,12 +19,12 @@ from stock_assistant_pipelines.warehouse.coverage import Coverage
 from stock_assistant_pipelines.warehouse.holes import GONE
 from stock_assistant_pipelines.warehouse.landing import lock, partition_key, stage
 from stock_assistant_pipelines.warehouse.partition import guard
-from stock_assistant_pipelines.warehouse.tables import CODE, METADATA, Status
+from stock_assistant_pipelines.warehouse.tables import CODE, COVERAGE, METADATA, Status
 from stock_assistant_pipelines.warehouse.versions import Appended
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import date, datetime
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
 
     from sqlalchemy import Connection, Engine
 
@@ -143,6 +144,14 @@ def recount(engine: Engine, dataset: Dataset, periods: Sequence[date], at: datet
                 after = before if before.doubted else coverage.remember(before, after)
                 if after != before:
                     coverage.book(connection, [replace(after, complete_at=before.complete_at or at)])
+
+
+def waiting(engine: Engine, dataset: Dataset, codes: Collection[str]) -> set[date]:
+    """The periods that are booked as lacking one of these stocks: what was answered about it may have been all they lacked."""
+    named = COVERAGE.c.missing_keys.op("&&")(bindparam("codes", sorted(codes), type_=ARRAY(Text)))
+    query = select(COVERAGE.c.partition).where(COVERAGE.c.dataset == dataset.api, named)
+    with engine.connect() as connection:
+        return {date.fromisoformat(key) for key in connection.execute(query).scalars()}
 
 
 def _judge(connection: Connection, dataset: Dataset, period: date, work: Work) -> Coverage:

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.filings import OUTAGE
+from stock_assistant_pipelines.increment import Limits
 from stock_assistant_pipelines.tushare.errors import SchemaDrift
 from stock_assistant_pipelines.warehouse import disclosure
 from stock_assistant_pipelines.warehouse.tables import METADATA, Status
@@ -265,3 +266,21 @@ def test_a_plan_that_nobody_answers_for_is_asked_for_once(whole: Walk) -> None:
     for api in ("balancesheet", "cashflow"):
         whole.ingest.prepare_periods(CATALOG[api], older)
     assert made(whole, "disclosure_date") == calls
+
+
+def test_an_old_period_that_lacked_one_answer_is_judged_again_when_that_has_come(single: Walk) -> None:
+    fetch = single.ingest.transport.fetch
+
+    def fetched(api: str, params: Any, *words: Any, **more: Any) -> Any:
+        if params.get("ts_code") == "000001.SZ" and params.get("report_type") == "5":
+            raise SchemaDrift(api, "an unknown column")
+        return fetch(api, params, *words, **more)
+
+    single.ingest.transport.fetch = fetched  # type: ignore[method-assign]
+    land(single, "income")
+    single.ingest.transport.fetch = fetch  # type: ignore[method-assign]
+    begun = single.pass_time(hours=1)
+    words = CATALOG["income"], YEAR[:1], "disclosure_date", Limits(0)
+    assert {entry.status for entry in single.ingest.increment(*words, begun=begun)} == {Status.COMPLETE}
+    booked = [single.booked("income", period) for period in YEAR]
+    assert {entry.status for entry in booked if entry} == {Status.COMPLETE}
