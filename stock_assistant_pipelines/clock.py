@@ -42,6 +42,9 @@ OPEN_FOR = 365
 LOOK_BACK = timedelta(days=7)
 """How long a period is still asked for after the last company has disclosed it: reports are corrected in their first days."""
 
+GOES_ON = timedelta(hours=1)
+"""How long after an evening's run failed another goes on with it."""
+
 REPULL = time(22, 0)
 """When, on Saturdays, the last report periods are fetched again: by stock that takes hours, and nothing else is due."""
 
@@ -126,6 +129,13 @@ def outdated(landed_at: datetime, now: datetime) -> bool:
 def may_be_open(today: date) -> list[date]:
     """The report periods that companies may be disclosing, newest first: from the day after their end, for a year."""
     return periods(today - timedelta(days=OPEN_FOR), today - timedelta(days=1))[::-1]
+
+
+def last_filings(now: datetime) -> datetime:
+    """When the reports of an evening were last to be asked for."""
+    here = now.astimezone(SHANGHAI)
+    evening = datetime.combine(here.date(), FILINGS, SHANGHAI)
+    return evening if evening <= here else evening - timedelta(days=1)
 
 
 def is_disclosed(days: Collection[date | None], today: date) -> bool:

@@ -8,9 +8,8 @@ import dagster as dg
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.derived import DERIVED
-from stock_assistant_pipelines.defs import alerts, clock, derived, freshness, lifeline
+from stock_assistant_pipelines.defs import alerts, clock, derived, disclosed, freshness, lifeline
 from stock_assistant_pipelines.defs.assets import build_asset
-from stock_assistant_pipelines.defs.disclosed import disclosed
 from stock_assistant_pipelines.defs.fill import fill
 from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.defs.tidy import tidy, tidy_weekly
@@ -24,10 +23,10 @@ def build(configuration: Settings) -> dg.Definitions:
     platform = Platform(configuration)
     return dg.Definitions(
         assets=[*assets, *following],
-        jobs=[fill, disclosed, tidy],
+        jobs=[fill, disclosed.disclosed, tidy],
         schedules=[*clock.build_schedules(platform), tidy_weekly],
         sensors=[
-            *(part.build_sensor(platform) for part in (clock, freshness, lifeline, alerts)),
+            *(part.build_sensor(platform) for part in (clock, disclosed, freshness, lifeline, alerts)),
             derived.build_sensor(following),
         ],
         resources={"platform": platform},

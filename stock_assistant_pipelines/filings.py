@@ -15,8 +15,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from stock_assistant_pipelines.increment import Report, tonight
 from stock_assistant_pipelines.inquiry import Inquiry, inquire
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.tushare.decode import by_day, complete_rows
-from stock_assistant_pipelines.tushare.errors import HOPELESS, PermissionDenied, SchemaDrift, TushareError
+from stock_assistant_pipelines.tushare.decode import by_day, complete_rows, require_keys
+from stock_assistant_pipelines.tushare.errors import (
+    HOPELESS,
+    HttpStatusError,
+    MalformedAnswer,
+    PermissionDenied,
+    SchemaDrift,
+    TushareError,
+)
 from stock_assistant_pipelines.tushare.periods import (
     answers_whole,
     stock_call,
@@ -48,7 +55,7 @@ JUDGED_EVERY = 500
 """After how many stocks the periods are judged on the way."""
 
 OUTAGE = 20
-"""After so many stocks in a row without an answer nobody answers: the others are asked another time."""
+"""After so many stocks in a row of which nobody said anything the others are asked another time."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -64,6 +71,12 @@ class _Told:
     source: str | None = None
     error: TushareError | None = None
 
+    @property
+    def nobody(self) -> bool:
+        """Whether nobody answered. An answer that cannot be used, or a refusal of this stock, is one."""
+        lost = bool(self.error and self.error.heals) or isinstance(self.error, HttpStatusError)
+        return lost and not self.calls
+
 
 @dataclass
 class _Round:
@@ -72,6 +85,7 @@ class _Round:
     calls: int = 0
     source: str | None = None
     touched: set[date] = field(default_factory=set)
+    answered: set[str] = field(default_factory=set)
     failed: int = 0
     in_a_row: int = 0
     error: TushareError | None = None
@@ -83,8 +97,10 @@ class _Round:
         self.calls += told.calls
         self.source = told.source or self.source
         self.touched |= told.periods
+        if not told.error:
+            self.answered.add(told.code)
         self.failed += told.error is not None
-        self.in_a_row = self.in_a_row + 1 if told.error and not told.calls else 0
+        self.in_a_row = self.in_a_row + 1 if told.nobody else 0
         self.over = self.over or isinstance(told.error, HOPELESS) or self.in_a_row >= OUTAGE
         if told.error and (self.error is None or isinstance(told.error, HOPELESS)):
             self.error = told.error
@@ -103,25 +119,31 @@ class Filings:
     run_id: str | None = None
 
     def land(
-        self, dataset: Dataset, periods: Sequence[date], *, begun: datetime | None = None, whole: bool = True
+        self,
+        dataset: Dataset,
+        periods: Sequence[date],
+        *,
+        begun: datetime | None = None,
+        whole: bool = True,
+        failed: bool = False,
     ) -> Iterator[Coverage]:
         """Land these periods, and yield each one's coverage as it is known.
 
-        Without `whole` only those are asked for who are missing. Who was answered for since `begun` is not asked again:
-        the work began then. With points that nobody knows the whole market is asked for first, and stock by stock when that
-        is refused.
+        Without `whole` only those are asked for who are missing; with `failed`, of them only those that an error kept. Who
+        was answered for since `begun` is not asked again: the work began then. With points that nobody knows the whole
+        market is asked for first, and stock by stock when that is refused.
         """
         if refusal := too_few(dataset, self.points):
             yield from (self._refused(dataset, period, refusal) for period in periods)
             return
         work = Work(begun or self.now(), self.now(), self.run_id)
-        inquiry = self._inquire(dataset, periods, begun, whole=whole)
+        inquiry = self._inquire(dataset, periods, begun, whole=whole, failed=failed)
         if self.points is None and inquiry.plan.periods and not self._permitted(dataset, inquiry.plan.periods[0]):
-            inquiry = self._inquire(dataset, periods, begun, whole=whole, points=0)
+            inquiry = self._inquire(dataset, periods, begun, whole=whole, failed=failed, points=0)
         for period, reason in inquiry.hopeless.items():
             yield self._failure(dataset, period, reason)
         yield from self.land_whole(dataset, inquiry.plan.periods, work)
-        yield from self.land_stocks(dataset, inquiry.plan.stocks, inquiry.by_stock, work, inquiry.before)
+        yield from self.land_stocks(dataset, inquiry.plan.stocks, inquiry.by_stock, replace(work, whole=whole))
 
     def _inquire(
         self,
@@ -130,6 +152,7 @@ class Filings:
         begun: datetime | None,
         *,
         whole: bool,
+        failed: bool,
         points: int | None = None,
     ) -> Inquiry:
         with self.engine.connect() as connection:
@@ -141,6 +164,7 @@ class Filings:
                 points=self.points if points is None else points,
                 begun=begun,
                 everything=whole,
+                failed=failed,
             )
 
     def increment(
@@ -164,18 +188,23 @@ class Filings:
         before = self._read(dataset)
         today = self.now().astimezone(SHANGHAI).date()
         with self.engine.connect() as connection:
+            missing = {period: _missing(connection, dataset, period, today) for period in periods}
+            reports = _reports(connection, dataset, plan, periods, today)
+            known = {(report.code, report.period) for report in reports}
+            lacking = [(code, period) for period in periods for code in missing[period] if (code, period) not in known]
             stocks = tonight(
                 dataset,
-                _reports(connection, dataset, plan, periods, today),
-                {period: _missing(connection, dataset, period, today) for period in periods},
+                [*reports, *(Report(*each) for each in lacking)],
+                missing,
                 before,
                 today,
                 limits,
+                begun,
             )
-        done = {key for key, each in before.items() if each.asked_at >= begun}
+        done = {key for key, each in before.items() if each.asked_at >= begun and not each.attempts}
         asking = {code: [part for part in told if (code, part.name) not in done] for code, told in stocks.items()}
         asking = {code: told for code, told in asking.items() if told}
-        yield from self.land_stocks(dataset, asking, periods, work, before)
+        yield from self.land_stocks(dataset, asking, periods, work)
 
     def land_whole(self, dataset: Dataset, periods: Sequence[date], work: Work) -> Iterator[Coverage]:
         """Ask the whole market for these periods with a few calls under way at once; land each as it comes."""
@@ -197,13 +226,12 @@ class Filings:
         stocks: Mapping[str, Sequence[Part]],
         periods: Sequence[date],
         work: Work,
-        before: Mapping[tuple[str, str], Asked],
     ) -> Iterator[Coverage]:
         """Ask these stocks, each for its parts, and land each one's answers; judge the periods on the way and at the end."""
         turn = _Round()
         told: dict[date, Coverage] = {}
         results = self._together(
-            dataset, stocks, lambda code: self._stock(dataset, code, stocks[code], work, before), turn.take
+            dataset, stocks, lambda code: self._stock(dataset, code, stocks[code], work), turn.take
         )
         for count, _ in enumerate(results, start=1):
             if count % JUDGED_EVERY == 0 and count < len(stocks):
@@ -211,12 +239,18 @@ class Filings:
         outcome = self._result(work, turn)
         if turn.error:
             left = f"{turn.failed} stocks were not answered; the first: {turn.error}"
-            outcome = replace(outcome, status=status_of(turn.error), cause=turn.error.cause, reason=left)
-        for at, period in enumerate(sorted(periods, reverse=True)):
-            entry = filing.judge(self.engine, dataset, period, outcome if at == 0 else replace(outcome, calls=0))
-            if period not in told:
-                yield entry
-        filing.recount(self.engine, dataset, sorted(turn.touched - {*periods}), self.now())
+            outcome = replace(outcome, whole=False, status=status_of(turn.error), cause=turn.error.cause, reason=left)
+        judged = [
+            (period, filing.judge(self.engine, dataset, period, outcome if at == 0 else replace(outcome, calls=0)))
+            for at, period in enumerate(sorted(periods, reverse=True))
+        ]
+        if turn.error and judged and all(entry.settled for _, entry in judged):
+            # What was complete before stays booked as that, and who was to be asked about it was not answered.
+            period, entry = judged[0]
+            judged[0] = period, replace(entry, status=status_of(turn.error), cause=outcome.cause, reason=outcome.reason)
+        yield from (entry for period, entry in judged if period not in told or entry.status in coverage.UNANSWERED)
+        waiting = filing.waiting(self.engine, dataset, turn.answered)
+        filing.recount(self.engine, dataset, sorted((turn.touched | waiting) - {*periods}), self.now())
 
     def _newly_settled(
         self, dataset: Dataset, periods: Iterable[date], work: Work, told: dict[date, Coverage]
@@ -224,7 +258,7 @@ class Filings:
         """Judge the periods that are not settled yet, and yield those that are now."""
         for period in periods:
             if period not in told:
-                entry = filing.judge(self.engine, dataset, period, replace(work, calls=0))
+                entry = filing.judge(self.engine, dataset, period, replace(work, calls=0, whole=False))
                 if entry.settled:
                     told[period] = entry
                     yield entry
@@ -253,28 +287,29 @@ class Filings:
         try:
             rows, calls, source = self._whole(dataset, period)
             told = replace(work, at=self.now(), calls=calls, source=source)
-            entry = filing.land_period(self.engine, dataset, period, rows, whole_parts(dataset, period), told)
+            entry = filing.land_period(self.engine, dataset, period, rows, told)
         except TushareError as error:
             return period, self._refused(dataset, period, error), error
         return period, entry, None
 
-    def _whole(self, dataset: Dataset, period: date) -> tuple[list[Row], int, str]:
+    def _whole(self, dataset: Dataset, period: date) -> tuple[dict[Part, list[Row]], int, str]:
         """What the whole market tells of a period. An answer without a row is only believed when a second one confirms it."""
         rows, calls, source = self._once(dataset, period)
-        if not rows:
+        if not any(rows.values()):
             rows, more, source = self._once(dataset, period)
             calls += more
         return rows, calls, source
 
-    def _once(self, dataset: Dataset, period: date) -> tuple[list[Row], int, str]:
-        rows: list[Row] = []
+    def _once(self, dataset: Dataset, period: date) -> tuple[dict[Part, list[Row]], int, str]:
+        rows: dict[Part, list[Row]] = {}
         calls, source = 0, ""
         for part in whole_parts(dataset, period):
             call = whole_call(dataset, part)
             answer = self.fetch(dataset, call)
             told = complete_rows(dataset, answer.rows, dict(call.params))
+            require_keys(dataset, told)
             by_day(dataset, told, period, period)
-            rows += told
+            rows[part] = told
             calls += answer.calls
             source = answer.source
         return rows, calls, source
@@ -295,7 +330,6 @@ class Filings:
         code: str,
         wanted: Sequence[Part],
         work: Work,
-        before: Mapping[tuple[str, str], Asked],
     ) -> _Told:
         """Ask a stock for its parts, and land what it tells in one transaction; what it does not tell is booked with it."""
         work = replace(work, at=self.now())
@@ -307,9 +341,11 @@ class Filings:
             try:
                 answer = self.fetch(dataset, call)
                 told = _of_stock(dataset, code, part, complete_rows(dataset, answer.rows, dict(call.params)))
+                if not told and (known := self._rows_told(dataset, code).get(part.name)):
+                    raise MalformedAnswer(dataset.api, f"{code} is told without a row, and had {known}")
             except TushareError as failure:
                 error = failure
-                booked.append(_refusal(dataset, code, part, work, before, failure))
+                booked.append(_refusal(dataset, code, part, work, failure))
                 if isinstance(failure, HOPELESS):
                     break
                 continue
@@ -320,11 +356,15 @@ class Filings:
         try:
             appended = filing.land_stock(self.engine, dataset, rows, booked, work)
         except TushareError as failure:  # the table cannot hold a value
-            refusals = [_refusal(dataset, code, part, work, before, failure) for part in wanted]
+            refusals = [_refusal(dataset, code, part, work, failure) for part in wanted]
             filing.land_stock(self.engine, dataset, (), refusals, work)
             return _Told(code, calls=calls, source=work.source, error=failure)
         changed = by_day(dataset, rows, date.min, date.max) if appended.inserted or appended.replaced else {}
         return _Told(code, frozenset(changed), calls, work.source, error)
+
+    def _rows_told(self, dataset: Dataset, code: str) -> dict[str, int]:
+        with self.engine.connect() as connection:
+            return asked.rows_told(connection, dataset, code)
 
     def _read(self, dataset: Dataset) -> dict[tuple[str, str], Asked]:
         with self.engine.connect() as connection:
@@ -377,17 +417,17 @@ def _refusal(
     code: str,
     part: Part,
     work: Work,
-    before: Mapping[tuple[str, str], Asked],
     error: TushareError,
 ) -> Asked:
     told = replace(work, status=status_of(error), cause=error.cause, reason=str(error))
-    return filing.refused(dataset, code, part, told, before.get((code, part.name)))
+    return filing.refused(dataset, code, part, told)
 
 
 def _of_stock(dataset: Dataset, code: str, part: Part, rows: list[Row]) -> list[Row]:
-    """Check that rows are of the stock and the periods that were asked for. Raises `SchemaDrift` or `WrongDay`."""
+    """Check that rows have keys, and are of the stock and periods asked for. Raises `SchemaDrift` or `WrongDay`."""
     at = dataset.fields.index(CODE)
     if strangers := {str(row[at]) for row in rows if row[at] != code}:
         raise SchemaDrift(dataset.api, f"asked for {code}, and got rows of {', '.join(sorted(strangers)[:3])}")
+    require_keys(dataset, rows)
     by_day(dataset, rows, part.first or date.min, part.last or date.max)
     return rows

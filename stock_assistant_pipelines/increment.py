@@ -1,7 +1,8 @@
 """The evening's increment of reports, company by company: whom to ask, and in which order. Pure answers.
 
-First those whose last try failed; then those that have disclosed since they were asked, the newest first; then the long tail of
-those that should have disclosed and have not, as many as a limit says, those first that were asked longest ago.
+First those that have disclosed since they were asked, the newest first; then those whose last try failed, so that who fails for
+good keeps nobody waiting; then the long tail of those that should have disclosed and have not, as many as a limit says, those
+first that were asked longest ago.
 """
 
 from __future__ import annotations
@@ -54,21 +55,25 @@ def tonight(
     before: Mapping[tuple[str, str], Asked],
     today: date,
     limits: Limits,
+    begun: datetime | None = None,
 ) -> dict[str, tuple[Part, ...]]:
     """The parts that are asked for tonight, by company, in their order.
 
-    `missing` are the companies that have disclosed a period and have no row of it; `before` is what was asked so far.
+    `missing` are the companies that have disclosed a period and have no row of it; `before` is what was asked so far. The
+    limit is one of the evening, however often it is broken off and goes on: who was asked since it has `begun` counts.
     """
     asked = _Asked(dataset, before)
     wanted: dict[str, dict[Part, None]] = {}
-    for entry in _failed(before, limits.retries):
-        _add(wanted, entry.ts_code, [part_of(dataset, entry.variant, entry.first_period, entry.last_period)])
     for report in _disclosed(reports, today):
         if asked.before(report, _over(report.disclosed)):
             _add(wanted, report.code, parts(dataset, report.period))
+    for entry in _failed(before, limits.retries):
+        _add(wanted, entry.ts_code, [part_of(dataset, entry.variant, entry.first_period, entry.last_period)])
     tail = [report for report in reports if report.code not in wanted and _due(dataset, report, missing, today)]
     tail.sort(key=lambda report: (asked.since(report), report.code))
-    chosen = set(islice(dict.fromkeys(report.code for report in tail), limits.tail))
+    spent = {each.ts_code for each in before.values() if begun and each.asked_at >= begun}
+    left = dict.fromkeys(report.code for report in tail if report.code not in spent)
+    chosen = set(islice(left, max(0, limits.tail - len(spent))))
     for report in tail:
         if report.code in chosen:
             _add(wanted, report.code, parts(dataset, report.period))

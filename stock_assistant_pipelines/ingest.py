@@ -21,7 +21,7 @@ from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.decode import by_day, complete_rows, unique, wire_types
 from stock_assistant_pipelines.tushare.errors import HOPELESS, TushareError
 from stock_assistant_pipelines.tushare.plan import DEFAULT_CAP, Call, plan, too_few
-from stock_assistant_pipelines.warehouse import coverage, disclosure
+from stock_assistant_pipelines.warehouse import asked, coverage, disclosure
 from stock_assistant_pipelines.warehouse.coverage import Coverage
 from stock_assistant_pipelines.warehouse.partition import (
     Delivery,
@@ -146,6 +146,8 @@ class Ingest:
     """The token's points; datasets that ask for more are not asked for. None: Tushare decides."""
     run_id: str | None = None
     now: Callable[[], datetime] = clock.now
+    tried: set[tuple[str, date, date]] = field(default_factory=set, repr=False)
+    """The plans that were asked for, their periods, and on which day: not once for each dataset that rests on them."""
 
     def land(
         self,
@@ -155,17 +157,20 @@ class Ingest:
         since: datetime | None = None,
         whole: bool = True,
         begun: datetime | None = None,
+        failed: bool = False,
     ) -> Iterator[Coverage]:
         """Land these trading days or report periods (or the snapshot), and yield each partition's coverage as it is done.
 
         What completeness rests on is landed first: the calendar, the stocks of that day, and the dataset that proves this
         one. Partitions that were settled at `since` or later are not asked for again. Of a day that is known to lack some
         keys those alone are asked for where that takes no more calls, unless `whole`. Of report periods, what was
-        answered for since `begun` is not asked again. A partition that fails is booked and yielded with its reason; only a
-        broken database or a mixed source raises.
+        answered for since `begun` is not asked again, and with `failed` only what an error kept from being answered. A
+        partition that fails is booked and yielded with its reason; only a broken database or a mixed source raises.
         """
         if dataset.by_period:
-            yield from self._periods(dataset, days, since, begun or (since if whole else None), whole=whole)
+            yield from self._periods(
+                dataset, days, since, begun or (since if whole else None), whole=whole, failed=failed
+            )
             return
         if not dataset.partitioned:
             known = self._entries(dataset, [None]).get(None)
@@ -199,7 +204,14 @@ class Ingest:
             yield from self._days(dataset, todo, calendar, {} if whole else coverage.lacking(now))
 
     def _periods(
-        self, dataset: Dataset, periods: Sequence[date], since: datetime | None, begun: datetime | None, *, whole: bool
+        self,
+        dataset: Dataset,
+        periods: Sequence[date],
+        since: datetime | None,
+        begun: datetime | None,
+        *,
+        whole: bool,
+        failed: bool = False,
     ) -> Iterator[Coverage]:
         """Land these report periods, as far as they have ended."""
         settled = self._entries(dataset, periods)
@@ -220,7 +232,7 @@ class Ingest:
             judged = [entry for entry in now.values() if _settled_since(entry, since)]
             yield from judged  # by what they rest on, which was not there before
             todo = [period for period in todo if now.get(period) not in judged]
-            yield from self.filings.land(dataset, todo, begun=begun, whole=whole)
+            yield from self.filings.land(dataset, todo, begun=begun, whole=whole, failed=failed)
 
     def open_periods(self, plan: str | None, stocks: str) -> list[date]:
         """The report periods that companies are disclosing, newest first: while the plan lacks somebody, and a week more."""
@@ -253,12 +265,30 @@ class Ingest:
             if not read.by_period:
                 self._renew(read, self.now().date())
                 continue
-            entries = self._entries(read, periods)
             today = self.now().astimezone(SHANGHAI).date()
-            absent = [period for period in periods if not is_told(entries.get(period), period, today)]
+            absent = [
+                period
+                for period in periods
+                if (name, period, today) not in self.tried and not self._is_told(read, period, today)
+            ]
             if absent:
+                self.tried |= {(name, period, today) for period in absent}
                 for _ in self._periods(read, absent, None, None, whole=True):
                     pass
+            if lacking := self._lacking(read, periods, today):
+                for _ in self._periods(read, lacking, None, None, whole=False):
+                    pass
+
+    def _lacking(self, plan: Dataset, periods: Sequence[date], today: date) -> list[date]:
+        """The old periods of which a plan lacks companies by one answer: a second one has to say so."""
+        entries = self._entries(plan, [period for period in periods if period not in may_be_open(today)])
+        once = {period for period, each in entries.items() if each.landed and not each.settled and each.attempts == 1}
+        return [period for period in periods if period in once]
+
+    def _is_told(self, plan: Dataset, period: date, today: date) -> bool:
+        with self.engine.connect() as connection:
+            entry = coverage.entries(connection, plan, [period]).get(period)
+            return is_told(entry, asked.last_answer(connection, plan, period), period, today)
 
     def reviewed(self, dataset: Dataset, landed: Sequence[Coverage]) -> list[Coverage]:
         """These results as they stand now: a later landing may have shown that a settled one is not complete after all."""
@@ -440,11 +470,11 @@ class Ingest:
         return self.transport.fetch(call.api, dict(call.params), wire_types(dataset), row_cap=cap)
 
 
-def is_told(entry: Coverage | None, period: date, today: date) -> bool:
-    """Whether a plan was answered for; that of a period which may be open, today."""
+def is_told(entry: Coverage | None, answered: datetime | None, period: date, today: date) -> bool:
+    """Whether a plan was answered for; that of a period which may be open, today. A try in vain is no answer."""
     if entry is None or entry.status not in coverage.JUDGED:
         return False
-    return period not in may_be_open(today) or entry.landed_at.astimezone(SHANGHAI).date() >= today
+    return period not in may_be_open(today) or bool(answered and answered.astimezone(SHANGHAI).date() >= today)
 
 
 def _settled_since(entry: Coverage, since: datetime | None) -> bool:

@@ -41,8 +41,6 @@ class Inquiry:
     dataset: Dataset
     wanted: Wanted
     plan: Plan
-    before: Mapping[tuple[str, str], Asked]
-    """What was asked so far."""
 
     @property
     def by_stock(self) -> list[date]:
@@ -77,19 +75,25 @@ def inquire(
     points: int | None,
     begun: datetime | None = None,
     everything: bool = False,
+    failed: bool = False,
 ) -> Inquiry:
     """Plan what is asked about these periods: those who are missing; with `everything`, all that may have rows.
 
-    Who was answered for since `begun` is not asked again.
+    Who was answered for since `begun` is not asked again. With `failed` of those who are missing only they are asked whom an
+    error kept from being answered, or who were never asked: an evening asks the others, a few at a time.
     """
     wanted = _wanted(connection, dataset, periods, today, everything=everything)
     before = asked.read(connection, dataset)
+    if failed:
+        for period, codes in wanted.stocks.items():
+            names = [part.name for part in parts(dataset, period)]
+            wanted.stocks[period] = [code for code in codes if any(_failed(before.get((code, name))) for name in names)]
     done = _done(dataset, wanted, before, begun, everything=everything)
     whole = answers_whole(dataset, points)
     plan = plan_periods(dataset, wanted.stocks, whole=whole, done=done, companies=wanted.companies)
     if whole:
         plan = replace(plan, periods=(*sorted(wanted.unknown, reverse=True), *plan.periods))
-    return Inquiry(dataset, wanted, plan, before)
+    return Inquiry(dataset, wanted, plan)
 
 
 def _wanted(
@@ -105,7 +109,9 @@ def _wanted(
         if finding.missing is None and not known:
             wanted.unknown[period] = finding.reason or "nobody can tell whom to ask"
         elif everything or finding.missing is None or (entry and entry.cause in coverage.DOUBTS):
-            wanted.stocks[period] = known
+            wanted.stocks[period] = known or disclosure.unanswered(connection, dataset, period)
+        elif entry is None and not finding.missing:  # nobody is known to be missing, and nobody was ever asked
+            wanted.stocks[period] = disclosure.unanswered(connection, dataset, period)
         else:
             wanted.stocks[period] = finding.missing
     return wanted
@@ -141,6 +147,10 @@ def _done(
         if len(told) < len(newest):
             done |= told
     return done
+
+
+def _failed(entry: Asked | None) -> bool:
+    return entry is None or entry.attempts > 0
 
 
 def _answered(entry: Asked) -> bool:

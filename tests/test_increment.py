@@ -102,14 +102,25 @@ def test_who_has_disclosed_and_has_no_row_is_of_the_long_tail_when_it_was_asked_
     assert chosen(reports, before, missing=["b"], tail=0) == []
 
 
-def test_what_failed_goes_before_all_others_until_it_was_tried_too_often() -> None:
+def test_what_failed_goes_after_what_is_new_and_before_the_tail_until_it_was_tried_too_often() -> None:
     reports = [disclosed("new", 20), planned("tired", 15), planned("failed", 15)]
     before = {
         **asked("failed", YESTERDAY, status=Status.FAILED, attempts=3),
         **asked("tired", YESTERDAY, status=Status.FAILED, attempts=4),
     }
-    assert chosen(reports, before) == ["failed", "new", "tired"]
+    assert chosen(reports, before) == ["new", "failed", "tired"]
     assert chosen(reports, before, retries=2, tail=1) == ["new", "failed"]
+
+
+def test_the_limit_of_the_tail_is_one_of_the_evening_that_is_broken_off_and_goes_on() -> None:
+    reports = [planned(code, 15) for code in ("a", "b", "c", "d")]
+    before = {**asked("a", EVENING), **asked("b", EVENING)}
+
+    def go_on(begun: datetime) -> list[str]:
+        return [*tonight(INCOME, reports, {PERIOD: []}, before, TODAY, Limits(3), begun)]
+
+    assert go_on(EVENING) == ["c"]
+    assert go_on(EVENING + timedelta(seconds=1)) == ["c", "d", "a"]
 
 
 def test_of_what_failed_only_the_parts_are_asked_for_that_did() -> None:

@@ -58,7 +58,7 @@ def build_sensor(platform: Platform, now: Callable[[], datetime] = calendar.now)
             wanted, behind = _due(connection, context.instance, moment)
         if not wanted:
             return dg.SkipReason("; ".join(behind) or "nothing is due")
-        return dg.RunRequest(run_key=_key(wanted, moment), run_config=fill_config(wanted), tags=AHEAD)
+        return dg.RunRequest(run_key=_key(wanted, moment), run_config=fill_config(wanted, failed=True), tags=AHEAD)
 
     return catch_up
 

@@ -4,14 +4,14 @@ Which companies are asked, and in which order, is told by `stock_assistant_pipel
 fetched again as a whole, since the source corrects old filings without a word.
 """
 
-from collections.abc import Generator, Iterator, Sequence
-from datetime import date
+from collections.abc import Callable, Generator, Iterator, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
 from sqlalchemy import Connection
 
-from stock_assistant_pipelines import clock
+from stock_assistant_pipelines import calendar, clock
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Dataset
 from stock_assistant_pipelines.defs.assets import began, take
@@ -20,12 +20,15 @@ from stock_assistant_pipelines.defs.resources import AHEAD, Platform, urgent
 from stock_assistant_pipelines.increment import Limits
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.warehouse.coverage import ORDINARY, Coverage
+from stock_assistant_pipelines.warehouse.coverage import ORDINARY, UNANSWERED, Coverage, entries
 from stock_assistant_pipelines.warehouse.disclosure import plan_of, stocks_of
 from stock_assistant_pipelines.warehouse.freshness import last_complete
 
 JOB = "disclosed"
 OP = "land_reports"
+
+EVENING = "stock_assistant/evening"
+"""The tag that says which evening a run belongs to: its first moment. What was answered since then is not asked again."""
 
 NOTHING_LANDED = "no report has landed yet: start with a backfill"
 
@@ -42,9 +45,11 @@ def kept(connection: Connection) -> list[Dataset]:
 @dg.op(name=OP, out={})
 def land_reports(context: dg.OpExecutionContext, platform: dg.ResourceParam[Platform]) -> Iterator[Any]:
     """Land what is new of the open periods, dataset by dataset, and report each period as its asset would."""
-    begun = began(context)
+    evening = context.run.tags.get(EVENING)
+    begun = datetime.fromisoformat(evening) if evening else began(context)
     limits = Limits(platform.settings.sync_incremental_missing_limit, platform.settings.sync_failure_max_retries)
     landed: list[tuple[Dataset, Coverage]] = []
+    broken: Exception | None = None
     with platform.ingest(context.run.run_id, urgent=urgent(context.run.tags)) as ingest:
         with ingest.engine.connect() as connection:
             datasets = kept(connection)
@@ -55,16 +60,49 @@ def land_reports(context: dg.OpExecutionContext, platform: dg.ResourceParam[Plat
         announce(context, OP, {dataset.api: [period.isoformat() for period in periods] for dataset in datasets})
         for dataset in datasets:
             done: list[Coverage] = []
-            ingest.prepare_periods(dataset, periods)
-            arriving = ingest.increment(dataset, periods, None if dataset.api == plan else plan, limits, begun=begun)
+            arriving = _arriving(ingest, dataset, periods, None if dataset.api == plan else plan, limits, begun)
             stopped = take(context, dataset, arriving, done)
             done = yield from _judged(dataset, periods, done, ingest)
             yield from told(dataset, done, platform, ingest, begun)
-            if stopped:
-                raise stopped
+            broken = broken or stopped
             landed += [(dataset, entry) for entry in done]
-    if failure := incomplete([each for each in landed if each[1].cause not in ORDINARY]):
+    if broken:
+        raise broken
+    if failure := _failure(platform, landed):
         raise failure
+
+
+def _arriving(
+    ingest: Ingest, dataset: Dataset, periods: Sequence[date], plan: str | None, limits: Limits, begun: datetime
+) -> Iterator[Coverage]:
+    ingest.prepare_periods(dataset, periods)
+    yield from ingest.increment(dataset, periods, plan, limits, begun=begun)
+
+
+def _failure(platform: Platform, landed: Sequence[tuple[Dataset, Coverage]]) -> dg.Failure | None:
+    """The end of a run that could not get what it asked for.
+
+    What is booked as complete all the same, as of an earlier evening, is told as the run's own failure: the coverage does not
+    know of it.
+    """
+    kept = [each for each in landed if each[1].status in UNANSWERED or each[1].cause not in ORDINARY]
+    failure = incomplete(kept)
+    unknown = [(dataset, entry) for dataset, entry in kept if _booked_as_settled(platform, dataset, entry)]
+    if failure is None or not unknown:
+        return failure
+    dataset, entry = unknown[0]
+    return dg.Failure(
+        f"{dataset.api} {entry.partition} is complete as of an earlier answer, and was not answered for now: {entry.reason}",
+        metadata={"unanswered": dg.MetadataValue.json({f"{d.api} {e.partition}": e.reason for d, e in unknown})},
+        allow_retries=False,
+    )
+
+
+def _booked_as_settled(platform: Platform, dataset: Dataset, entry: Coverage) -> bool:
+    period = date.fromisoformat(entry.partition)
+    with platform.look() as connection:
+        booked = entries(connection, dataset, [period]).get(period)
+    return bool(booked and booked.settled)
 
 
 def _judged(
@@ -98,7 +136,7 @@ def build_schedules(platform: Platform) -> list[dg.ScheduleDefinition]:
         with platform.look() as connection:
             if not kept(connection):
                 return dg.SkipReason(NOTHING_LANDED)
-        return dg.RunRequest(run_key=today.isoformat(), tags=AHEAD)
+        return dg.RunRequest(run_key=today.isoformat(), tags=_tags(context.scheduled_execution_time))
 
     @dg.schedule(
         name="reports_again",
@@ -123,3 +161,30 @@ def build_schedules(platform: Platform) -> list[dg.ScheduleDefinition]:
         ]
 
     return [reports, reports_again]
+
+
+def _tags(evening: datetime) -> dict[str, str]:
+    return {**AHEAD, EVENING: evening.astimezone(SHANGHAI).isoformat()}
+
+
+def build_sensor(platform: Platform, now: Callable[[], datetime] = calendar.now) -> dg.SensorDefinition:
+    """Go on with an evening whose run failed: the coverage of what was complete before does not tell `catch_up` of it."""
+
+    @dg.sensor(
+        name="reports_go_on",
+        job_name=JOB,
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Goes on with the evening's reports an hour after its last run failed: after an outage, or a quota.",
+    )
+    def reports_go_on(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        moment = now()
+        tags = _tags(clock.last_filings(moment))
+        records = context.instance.get_run_records(dg.RunsFilter(job_name=JOB, tags=tags), limit=1)
+        if not records or records[0].dagster_run.status is not dg.DagsterRunStatus.FAILURE:
+            return dg.SkipReason("the last run of the evening did not fail, or is under way")
+        if moment - records[0].update_timestamp.astimezone(UTC) < clock.GOES_ON:
+            return dg.SkipReason("the last run of the evening failed a short time ago")
+        return dg.RunRequest(run_key=records[0].dagster_run.run_id, tags=tags)
+
+    return reports_go_on

@@ -30,12 +30,13 @@ class Filling(dg.Config):
 
     days: dict[str, list[str]] = Field(description="Days (YYYY-MM-DD) by dataset; none for one without a time axis.")
     refetch: bool = Field(False, description="Fetch partitions that are complete again, to find corrections.")
+    failed: bool = Field(False, description="Of report periods ask only what an error kept from being answered.")
 
 
-def fill_config(days: Mapping[str, Sequence[date]], *, refetch: bool = False) -> dict[str, Any]:
+def fill_config(days: Mapping[str, Sequence[date]], *, refetch: bool = False, failed: bool = False) -> dict[str, Any]:
     """The run config of the job `fill` for these days by dataset, with no days for a dataset without a time axis."""
     named = {name: [day.isoformat() for day in sorted(set(wanted), reverse=True)] for name, wanted in days.items()}
-    return {"ops": {OP: {"config": {"days": named, "refetch": refetch}}}}
+    return {"ops": {OP: {"config": {"days": named, "refetch": refetch, **({"failed": True} if failed else {})}}}}
 
 
 def asked(run_config: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
@@ -62,7 +63,12 @@ def land_days(context: dg.OpExecutionContext, config: Filling, platform: dg.Reso
             wanted = days(config.days[dataset.api]) if dataset.dated else []
             done: list[Coverage] = []
             arriving = ingest.land(
-                dataset, wanted, since=since if dataset.dated else begun, whole=config.refetch, begun=begun
+                dataset,
+                wanted,
+                since=since if dataset.dated else begun,
+                whole=config.refetch,
+                begun=begun,
+                failed=config.failed,
             )
             stopped = take(context, dataset, arriving, done)
             done = ingest.reviewed(dataset, done)

@@ -105,6 +105,14 @@ def by_day(dataset: Dataset, rows: list[Row], first: date, last: date) -> dict[d
     return days
 
 
+def require_keys(dataset: Dataset, rows: Sequence[Row]) -> None:
+    """Check that no row lacks a part of its key. Raises `SchemaDrift`: no table could hold it."""
+    for name in dataset.key:
+        at = dataset.fields.index(name)
+        if not dataset.by_name[name].optional and any(row[at] is None for row in rows):
+            raise SchemaDrift(dataset.api, f"a row lacks {name}, which is part of its key")
+
+
 def unique(dataset: Dataset, rows: Sequence[Row]) -> Rows:
     """One row per key, whatever the order they came in. Of rows where one only fills the others' gaps, the fullest stays.
 
@@ -119,9 +127,7 @@ def unique(dataset: Dataset, rows: Sequence[Row]) -> Rows:
         before = kept.setdefault(key(row), row)
         if before is not row and before != row:
             versions.setdefault(key(row), [before]).append(row)
-    for at in required:
-        if any(row[at] is None for row in kept.values()):
-            raise SchemaDrift(dataset.api, f"a row lacks {dataset.fields[at]}, which is part of its key")
+    require_keys(dataset, [*kept.values()])
     kept |= {each: _fullest(dataset, told) for each, told in versions.items()}
     if len(required) == len(positions):
         result = sorted(kept.values(), key=key)

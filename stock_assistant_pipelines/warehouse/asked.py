@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from stock_assistant_pipelines.warehouse.tables import ASKED, Status
@@ -53,14 +53,24 @@ class Asked:
 
 
 _upsert = insert(ASKED)
+_told = _upsert.excluded
+_in_vain = _told.attempts > 0
+_kept = and_(_in_vain, ASKED.c.status == Status.COMPLETE)
 _upsert = _upsert.on_conflict_do_update(
     index_elements=ASKED.primary_key,
-    set_={column.name: _upsert.excluded[column.name] for column in ASKED.c if not column.primary_key},
+    set_={column.name: _told[column.name] for column in ASKED.c if not column.primary_key}
+    | {name: case((_kept, ASKED.c[name]), else_=_told[name]) for name in ("asked_at", "status")}
+    | {"rows": case((_in_vain, ASKED.c.rows), else_=_told.rows)}
+    | {"attempts": case((_in_vain, ASKED.c.attempts + 1), else_=0)},
+    where=ASKED.c.asked_at <= _told.asked_at,
 )
 
 
 def book(connection: Connection, entries: Iterable[Asked]) -> None:
-    """Write entries, each in the place of what was booked of the same call."""
+    """Write entries, each in the place of what was booked of the same call, unless that is of a later moment.
+
+    A try in vain (`attempts`) is counted, and leaves an earlier answer one.
+    """
     values = [asdict(entry) for entry in entries]
     if values:
         connection.execute(_upsert, values)
@@ -71,3 +81,23 @@ def read(connection: Connection, dataset: Dataset) -> dict[tuple[str, str], Aske
     found = connection.execute(select(ASKED).where(ASKED.c.dataset == dataset.api)).mappings()
     entries = (Asked(**{**row, "status": Status(row["status"])}) for row in found)
     return {(entry.ts_code, entry.part): entry for entry in entries}
+
+
+def rows_told(connection: Connection, dataset: Dataset, code: str) -> dict[str, int]:
+    """How many rows each part of a stock, or of the whole market, had when it was last answered."""
+    query = select(ASKED.c.part, ASKED.c.rows).where(
+        ASKED.c.dataset == dataset.api, ASKED.c.ts_code == code, ASKED.c.status == Status.COMPLETE
+    )
+    return {str(row[0]): int(row[1]) for row in connection.execute(query)}
+
+
+def last_answer(connection: Connection, dataset: Dataset, period: date) -> datetime | None:
+    """When anybody was last answered for about a period; what was only tried does not count."""
+    query = select(func.max(ASKED.c.asked_at)).where(
+        ASKED.c.dataset == dataset.api,
+        ASKED.c.status == Status.COMPLETE,
+        or_(ASKED.c.first_period.is_(None), ASKED.c.first_period <= period),
+        or_(ASKED.c.last_period.is_(None), ASKED.c.last_period >= period),
+    )
+    found: datetime | None = connection.execute(query).scalar_one()
+    return found

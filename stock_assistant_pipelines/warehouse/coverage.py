@@ -12,7 +12,8 @@ from sqlalchemy.dialects.postgresql import insert
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Answered, Disclosed, Followed, NeverFewer, Unexplained
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.warehouse import expectation
+from stock_assistant_pipelines.warehouse import disclosure, expectation
+from stock_assistant_pipelines.warehouse.holes import GONE
 from stock_assistant_pipelines.warehouse.landing import hold, lock, partition_key
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, SETTLED, Status
 
@@ -44,6 +45,9 @@ MAY_BE_EMPTY = (Unexplained, Followed, Disclosed, Answered)
 
 JUDGED = frozenset({Status.COMPLETE, Status.PARTIAL, Status.LATE, Status.EMPTY})
 """The statuses that an answer was judged to have."""
+
+UNANSWERED = frozenset({Status.FAILED, Status.DEFERRED, Status.DISABLED})
+"""The statuses of what nobody answered for, whatever was held before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,10 @@ def assess(
     today = (at or entry.landed_at).astimezone(SHANGHAI).date()
     finding = expectation.compare(connection, dataset, day, table, today=today)
     status, reason = judge(dataset, finding)
+    whole = dataset.by_period and status is Status.COMPLETE
+    if whole and day and (doubt := disclosure.doubtful(connection, dataset, day, today)):
+        # Who is missing nobody knows: it is judged again when the plan is there.
+        status, reason, finding = Status.PARTIAL, doubt, replace(finding, missing=None)
     late = entry.status is Status.LATE and status in {Status.PARTIAL, Status.EMPTY}
     return replace(
         entry,
@@ -127,6 +135,14 @@ def assess(
         missing=None if finding.missing is None else len(finding.missing),
         missing_keys=finding.missing,
     )
+
+
+def remember(before: Coverage, after: Coverage) -> Coverage:
+    """Doubt a report period that holds fewer versions than before: it keeps the higher count until a whole answer came."""
+    if after.landed >= before.landed:
+        return after
+    gone = replace(after, status=Status.PARTIAL, cause="doubted", reason=GONE, complete_at=None)
+    return replace(gone, landed=before.landed)
 
 
 _upsert = insert(COVERAGE)
@@ -193,6 +209,7 @@ def reassess_dependents(connection: Connection, dataset: Dataset, day: date, at:
         before = entries(connection, other, [day]).get(day)
         if before and (before.landed or before.status in JUDGED):
             after = assess(connection, other, day, before, at=at)
+            after = remember(before, after) if other.by_period else after
             if after != before and not before.doubted:
                 book(connection, [replace(after, complete_at=before.complete_at or at)])
 
@@ -219,6 +236,7 @@ def reassess(connection: Connection, dataset: Dataset, day: date, at: datetime) 
     before = entries(connection, dataset, [day]).get(day)
     if before and (before.status is Status.COMPLETE or (before.status in JUDGED and before.missing is None)):
         after = assess(connection, dataset, day, before, at=at)
+        after = remember(before, after) if dataset.by_period else after
         if after != before and not before.doubted:
             book(connection, [replace(after, complete_at=before.complete_at or at)])
 

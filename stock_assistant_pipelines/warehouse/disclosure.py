@@ -19,12 +19,18 @@ from stock_assistant_pipelines.warehouse.tables import ASKED, CODE, COVERAGE, ME
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import ColumnElement, Connection, FromClause, Select, Subquery
+    from sqlalchemy import ColumnElement, CompoundSelect, Connection, FromClause, Select, Subquery
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
 
 REACHES_BACK = 5
 """Years: no prospectus tells of periods that ended longer before the listing."""
+
+FEW = 0.05
+"""The share of the companies that a plan may lack. One that lacks more was cut short."""
+
+OPEN_FOR = timedelta(days=365)
+"""How long a plan that was cut short is waited for. After that it is believed when a second answer told no more."""
 
 DAY = bindparam("day", type_=Date)
 
@@ -50,17 +56,47 @@ def unplanned(connection: Connection, dataset: Dataset, period: date) -> str | N
     return None
 
 
+def season_ends(period: date) -> date:
+    """The last day on which companies may disclose a period: a month after quarters, two after half-years, four after years."""
+    match period.month:
+        case 12:
+            return date(period.year + 1, 4, 30)
+        case 6:
+            return date(period.year, 8, 31)
+        case month:
+            return date(period.year, month + 1, 30 if month == 3 else 31)
+
+
+def doubtful(connection: Connection, dataset: Dataset, period: date, today: date) -> str | None:
+    """Say why a dataset's period is not complete though all are there that its plan names: the plan itself was cut short."""
+    expected = dataset.expected
+    if not isinstance(expected, Disclosed):
+        return None
+    columns = (COVERAGE.c[name] for name in ("status", "expected", "missing", "landed", "attempts"))
+    booked = select(*columns).where(COVERAGE.c.dataset == expected.plan, COVERAGE.c.partition == period.isoformat())
+    row = connection.execute(booked).one_or_none()
+    if (
+        row is None
+        or row.status == Status.COMPLETE
+        or not row.landed
+        or (row.missing or 0) <= FEW * (row.expected or 0)
+    ):
+        return None
+    if row.attempts > 1 and period < today - OPEN_FOR:
+        return None
+    lacks = f"{expected.plan} of {period} lacks {row.missing} of {row.expected} companies"
+    return f"{lacks}, so nobody can say who else has disclosed it"
+
+
 def compare(connection: Connection, dataset: Dataset, period: date, today: date) -> tuple[int | None, tuple[str, ...]]:
     """How many companies' rows are expected of a report period, and which are missing.
 
     Where nothing tells who has disclosed it, the first is None, and those are missing who were not asked.
     """
     values = {"day": period, "today": today}
-    who = _expected(connection, dataset, period)
+    who = _expected(connection, dataset, period, today)
     if who is None:
-        keys = select(relevant(dataset).subquery("relevant").c.key)
-        lacking = connection.execute(keys.where(_unanswered(dataset, keys.selected_columns[0], period)), values)
-        return None, tuple(sorted(lacking.scalars()))
+        return None, unanswered(connection, dataset, period)
     expected = who.cte("expected")
     absent = or_(~_row(dataset, expected.c.key), _refused(dataset, expected.c.key, period))
     query = select(func.count(), func.array_agg(expected.c.key).filter(absent)).select_from(expected)
@@ -68,24 +104,39 @@ def compare(connection: Connection, dataset: Dataset, period: date, today: date)
     return int(count), tuple(sorted(missing or ()))
 
 
+def unanswered(connection: Connection, dataset: Dataset, period: date) -> tuple[str, ...]:
+    """The stocks that may have something to tell of a period, and were not answered for since it ended."""
+    keys = select(relevant(dataset).subquery("relevant").c.key)
+    lacking = keys.where(_unanswered(dataset, keys.selected_columns[0], period))
+    return tuple(sorted(connection.execute(lacking, {"day": period}).scalars()))
+
+
 def companies(connection: Connection, dataset: Dataset, period: date, today: date) -> list[str]:
     """The companies that may have rows of a period: those that have disclosed it; where nothing tells, all that were there."""
-    who = _expected(connection, dataset, period)
+    who = _expected(connection, dataset, period, today)
     query = relevant(dataset) if who is None else who
     return sorted(str(code) for code in connection.execute(query, {"day": period, "today": today}).scalars())
 
 
-def _expected(connection: Connection, dataset: Dataset, period: date) -> Select[tuple[str]] | None:
-    """The companies whose rows are expected, one column `key`; None where nothing tells."""
+def _expected(
+    connection: Connection, dataset: Dataset, period: date, today: date
+) -> Select[tuple[str]] | CompoundSelect[tuple[str]] | None:
+    """The companies whose rows are expected, one column `key`; None where nothing tells.
+
+    Whom a plan lacks that should name every company may have disclosed the period as well: until it was answered for, it
+    is expected too. That nobody has disclosed a period is believed until its season is over.
+    """
     expected = dataset.expected
     match expected:
         case Companies(stocks=stocks):
             return listed(METADATA.tables[stocks], DAY)
         case Disclosed(plan=plan, stocks=stocks):
             table = METADATA.tables[plan]
-            told = select(exists(select(1).select_from(table).where(*_stands(table))))
-            if connection.execute(told, {"day": period}).scalar_one():
-                return disclosed(plan, stocks)
+            rows = select(1).select_from(table).where(*_stands(table))
+            if today > season_ends(period):
+                rows = rows.where(table.c.actual_date <= bindparam("today", type_=Date))
+            if connection.execute(select(exists(rows)), {"day": period, "today": today}).scalar_one():
+                return disclosed(plan, stocks).union(_unnamed(dataset, plan, stocks, period))
     return None
 
 
@@ -95,6 +146,15 @@ def disclosed(plan: str, stocks: str) -> Select[tuple[str]]:
     out = table.c.actual_date <= bindparam("today", type_=Date)
     codes = select(table.c[CODE]).where(*_stands(table), out)
     return select(known.c[CODE].label("key")).where(known.c[CODE].in_(codes))
+
+
+def _unnamed(dataset: Dataset, plan: str, stocks: str, period: date) -> Select[tuple[str]]:
+    """The stocks listed at the end of the period that the plan lacks, and that were not answered for."""
+    table = METADATA.tables[plan]
+    everybody = listed(METADATA.tables[stocks], DAY).subquery("everybody")
+    named = select(table.c[CODE]).where(*_stands(table))
+    lacking = everybody.c.key.not_in(named)
+    return select(everybody.c.key).where(lacking, _unanswered(dataset, everybody.c.key, period))
 
 
 def listed(stock: FromClause, day: ColumnElement[Any]) -> Select[tuple[str]]:
@@ -120,9 +180,10 @@ def plan_of(datasets: Iterable[Dataset]) -> str | None:
 def planned(
     connection: Connection, plan: str, stocks: str, period: date, today: date
 ) -> list[tuple[str, date | None, date | None]]:
-    """The companies listed at the end of a period and still there: code, day of disclosure, and planned day.
+    """The companies that were listed at the end of a period and are still there, and all that have disclosed it.
 
-    The first to disclose come first, and then those that have not.
+    Of each code, day of disclosure, and planned day. The first to disclose come first, and then those that have not. Who was
+    listed after the period, or is gone since, has reported it all the same, and is expected (`disclosed`).
     """
     stock, table = METADATA.tables[stocks], METADATA.tables[plan]
     query = (
@@ -132,7 +193,12 @@ def planned(
                 table, and_(table.c[CODE] == stock.c[CODE], table.c.end_date == DAY, table.c.replaced_at.is_(None))
             )
         )
-        .where(stock.c.list_date <= DAY, or_(stock.c.delist_date.is_(None), stock.c.delist_date > today))
+        .where(
+            or_(
+                and_(stock.c.list_date <= DAY, or_(stock.c.delist_date.is_(None), stock.c.delist_date > today)),
+                table.c.actual_date.is_not(None),
+            )
+        )
         .group_by(stock.c[CODE])
         .order_by(func.min(table.c.actual_date).nulls_last(), stock.c[CODE])
     )

@@ -7,31 +7,37 @@ by whom nobody has asked yet.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, literal, select
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy import Text, bindparam, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
-from stock_assistant_pipelines.catalog.dataset import PerPeriod
-from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.warehouse import asked, coverage, disclosure, versions
+from stock_assistant_pipelines.warehouse import asked, coverage, versions
 from stock_assistant_pipelines.warehouse.asked import EVERYBODY, Asked
 from stock_assistant_pipelines.warehouse.coverage import Coverage
 from stock_assistant_pipelines.warehouse.holes import GONE
 from stock_assistant_pipelines.warehouse.landing import lock, partition_key, stage
 from stock_assistant_pipelines.warehouse.partition import guard
-from stock_assistant_pipelines.warehouse.tables import ASKED, CODE, METADATA, Status
+from stock_assistant_pipelines.warehouse.tables import CODE, COVERAGE, METADATA, Status
 from stock_assistant_pipelines.warehouse.versions import Appended
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import date, datetime
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
 
     from sqlalchemy import Connection, Engine
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.tushare.decode import Row
     from stock_assistant_pipelines.tushare.periods import Part
+
+
+FEWER = 0.9
+"""The share of the rows that were told before which a whole answer has at least."""
+
+A_FEW = 2
+"""Rows that the source may take back of a call all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,8 @@ class Work:
     run_id: str | None = None
     source: str | None = None
     calls: int = 0
+    whole: bool = False
+    """Whether all that may have rows were asked, and answered for."""
     status: Status | None = None
     """What a period is that is not complete because of an error; None without one."""
     cause: str | None = None
@@ -50,16 +58,27 @@ class Work:
 
 
 def land_period(
-    engine: Engine, dataset: Dataset, period: date, rows: Sequence[Row], parts: Sequence[Part], work: Work
+    engine: Engine, dataset: Dataset, period: date, told: Mapping[Part, Sequence[Row]], work: Work
 ) -> Coverage:
-    """Land what the whole market told of a period, all variants of it, and book the period."""
+    """Land what the whole market told of a period, by its variants, and book the period.
+
+    A variant that tells clearly fewer rows than before was cut short: what it tells lands, and the period is doubted until
+    one tells as many.
+    """
     with engine.begin() as connection:
         guard(connection, work.source or "")
-        stage(connection, dataset, rows)
+        stage(connection, dataset, [row for rows in told.values() for row in rows])
         versions.append(connection, dataset, at=work.at, run_id=work.run_id)
-        booked = [answered(dataset, EVERYBODY, part, len(rows), work) for part in parts]
-        asked.book(connection, booked)
-        return _judge(connection, dataset, period, work, whole=True)
+        before = asked.rows_told(connection, dataset, EVERYBODY)
+        most = {part: max(len(rows), before.get(part.name, 0)) for part, rows in told.items()}
+        asked.book(connection, [answered(dataset, EVERYBODY, part, most[part], work) for part in told])
+        short = [part for part, rows in told.items() if len(rows) < min(FEWER * most[part], most[part] - A_FEW)]
+        entry = _judge(connection, dataset, period, replace(work, whole=not short))
+        if short and entry.settled:
+            reason = f"the answer for {short[0].name} has {len(told[short[0]])} rows, and had {most[short[0]]} before"
+            entry = replace(entry, status=Status.PARTIAL, cause="doubted", reason=reason, complete_at=None)
+            coverage.book(connection, [entry])
+        return entry
 
 
 def land_stock(engine: Engine, dataset: Dataset, rows: Sequence[Row], booked: Sequence[Asked], work: Work) -> Appended:
@@ -90,26 +109,20 @@ def answered(dataset: Dataset, code: str, part: Part, rows: int, work: Work) -> 
     )
 
 
-def refused(dataset: Dataset, code: str, part: Part, work: Work, before: Asked | None) -> Asked:
-    """What is booked of a part that was not answered. An earlier answer stays one; the try is counted."""
-    kept = before or Asked(
+def refused(dataset: Dataset, code: str, part: Part, work: Work) -> Asked:
+    """What is booked of a part that was not answered: a try in vain."""
+    return Asked(
         dataset.api,
         code,
         part.name,
         work.at,
-        Status.FAILED,
+        work.status or Status.FAILED,
         variant=part.variant,
         first_period=part.first,
         last_period=part.last,
-    )
-    told = kept.status is Status.COMPLETE
-    return replace(
-        kept,
-        status=kept.status if told else work.status or Status.FAILED,
-        asked_at=kept.asked_at if told else work.at,
         cause=work.cause,
         reason=work.reason,
-        attempts=kept.attempts + 1,
+        attempts=1,
         run_id=work.run_id,
     )
 
@@ -126,16 +139,22 @@ def recount(engine: Engine, dataset: Dataset, periods: Sequence[date], at: datet
         with engine.begin() as connection:
             lock(connection, dataset, period)
             before = coverage.entries(connection, dataset, [period]).get(period)
-            if before and before.status in coverage.JUDGED and before.cause not in coverage.DOUBTS:
+            if before and before.status in coverage.JUDGED:
                 after = coverage.assess(connection, dataset, period, before, at=at)
-                if after.landed < before.landed:
-                    after = _gone(after)
+                after = before if before.doubted else coverage.remember(before, after)
                 if after != before:
                     coverage.book(connection, [replace(after, complete_at=before.complete_at or at)])
 
 
-def _judge(connection: Connection, dataset: Dataset, period: date, work: Work, *, whole: bool = False) -> Coverage:
-    """Judge and book a period; `whole`: the whole market was answered for just now. What is gone stays so until all was."""
+def waiting(engine: Engine, dataset: Dataset, codes: Collection[str]) -> set[date]:
+    """The periods that are booked as lacking one of these stocks: what was answered about it may have been all they lacked."""
+    named = COVERAGE.c.missing_keys.op("&&")(bindparam("codes", sorted(codes), type_=ARRAY(Text)))
+    query = select(COVERAGE.c.partition).where(COVERAGE.c.dataset == dataset.api, named)
+    with engine.connect() as connection:
+        return {date.fromisoformat(key) for key in connection.execute(query).scalars()}
+
+
+def _judge(connection: Connection, dataset: Dataset, period: date, work: Work) -> Coverage:
     lock(connection, dataset, period)
     before = coverage.entries(connection, dataset, [period]).get(period)
     written = _written(connection, dataset, period, work.began)
@@ -153,9 +172,11 @@ def _judge(connection: Connection, dataset: Dataset, period: date, work: Work, *
         run_id=work.run_id,
     )
     entry = coverage.assess(connection, dataset, period, entry)
-    still = before and before.reason == GONE and not (whole or _all_answered(connection, dataset, period, work))
-    if still or (before and entry.landed < before.landed):
-        entry = _gone(entry)
+    confirmed = work.whole and before and before.reason == GONE
+    if before and not confirmed and entry.landed < before.landed:
+        entry = coverage.remember(before, entry)
+    elif before and before.cause == "doubted" and before.reason != GONE and entry.settled and not work.whole:
+        entry = replace(entry, status=Status.PARTIAL, cause=before.cause, reason=before.reason)
     elif work.status and not entry.settled:
         status = entry.status if entry.landed else work.status
         entry = replace(entry, status=status, cause=work.cause, reason=f"{entry.reason}; {work.reason}")
@@ -164,30 +185,6 @@ def _judge(connection: Connection, dataset: Dataset, period: date, work: Work, *
     coverage.book(connection, [entry])
     coverage.reassess_dependents(connection, dataset, period, work.at)
     return entry
-
-
-def _gone(entry: Coverage) -> Coverage:
-    """What is booked of a period that holds fewer versions than before: which, nobody knows until all are asked again."""
-    return replace(entry, status=Status.PARTIAL, cause="doubted", reason=GONE, complete_at=None)
-
-
-def _all_answered(connection: Connection, dataset: Dataset, period: date, work: Work) -> bool:
-    """Whether all companies that may have rows of a period were answered for since the work began."""
-    assert isinstance(dataset.calls, PerPeriod)
-    told = (
-        select(ASKED.c.ts_code)
-        .where(
-            ASKED.c.dataset == dataset.api,
-            ASKED.c.status == Status.COMPLETE,
-            ASKED.c.asked_at >= work.began,
-            func.coalesce(ASKED.c.first_period, period) <= period,
-            func.coalesce(ASKED.c.last_period, period) >= period,
-        )
-        .group_by(ASKED.c.ts_code)
-        .having(func.count(ASKED.c.variant.distinct()) == len(dataset.calls.variants))
-    )
-    today = work.at.astimezone(SHANGHAI).date()
-    return {*connection.execute(told).scalars()}.issuperset(disclosure.companies(connection, dataset, period, today))
 
 
 def _attempts(before: Coverage | None, work: Work) -> int:

@@ -281,7 +281,7 @@ def book_failure(
         tried = replace(before, reason=reason, cause=kept, landed_at=at, attempts=_tried(before), run_id=run_id)
         if not before.settled:
             coverage.book(connection, [tried])
-        return replace(tried, status=status, calls=0, inserted=0, updated=0, deleted=0, complete_at=None)
+        return replace(tried, status=status, cause=cause, calls=0, inserted=0, updated=0, deleted=0, complete_at=None)
 
 
 def status_of(error: TushareError) -> Status:

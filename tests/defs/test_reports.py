@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, select, text, update
 
 from stock_assistant_pipelines import clock as pure
 from stock_assistant_pipelines.calendar import periods
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.defs import clock, disclosed
+from stock_assistant_pipelines.defs import alerts, clock, disclosed
 from stock_assistant_pipelines.defs.resources import AHEAD, Platform
+from stock_assistant_pipelines.filings import Filings
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, Status
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from code_location import CodeLocation
     from sqlalchemy import Engine
 
+    from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.sandbox.server import Running
 
 FIRST, LAST = "2025-06-30", "2025-09-30"
@@ -151,6 +153,64 @@ def test_the_evening_lands_what_was_disclosed_of_the_open_periods(
     assert "daily" not in made
 
 
+def evening_run(location: CodeLocation, evening: datetime) -> dg.ExecuteInProcessResult:
+    job = location.repository.get_job("disclosed")
+    tags = {**AHEAD, disclosed.EVENING: evening.isoformat()}
+    return job.execute_in_process(instance=location.instance, raise_on_error=False, tags=tags)
+
+
+def going_on(location: CodeLocation, after: timedelta) -> dg.SensorResult | Any:
+    """What is asked for to go on with the evening, so long from now."""
+    sensor = disclosed.build_sensor(Platform(location.settings), now=lambda: datetime.now(UTC) + after)
+    with dg.build_sensor_context(instance=location.instance) as context:
+        return sensor.evaluate_tick(context)
+
+
+def test_an_evening_that_nobody_answers_fails_is_told_and_goes_on_after_an_hour(
+    location: CodeLocation, today: Running, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evening = datetime.now(SHANGHAI) - timedelta(seconds=1)
+    monkeypatch.setattr(pure, "last_filings", lambda _: evening)
+    location.run("forecast", first=FIRST, last=LAST)
+    assert run_disclosed(location).success
+    assert "did not fail" in going_on(location, timedelta()).skip_message
+    today.inject("throttle_day:api=forecast")
+    failed = evening_run(location, evening := datetime.now(SHANGHAI))
+    today.heal()
+    open_now = [period.isoformat() for period in pure.may_be_open(evening.date())]
+    with engine.connect() as connection:
+        booked = connection.execute(
+            select(COVERAGE.c.status).where(COVERAGE.c.dataset == "forecast", COVERAGE.c.partition.in_(open_now))
+        ).scalars()
+        assert {*booked} == {Status.COMPLETE}, "as of before"
+    assert not failed.success
+    assert "forecast" in str(alerts._error(location.instance, failed.run_id)), "no coverage tells it"
+    assert "a short time ago" in going_on(location, timedelta()).skip_message
+    (request,) = going_on(location, timedelta(hours=1, minutes=1)).run_requests
+    assert request.tags[disclosed.EVENING] == evening.isoformat()
+    assert evening_run(location, evening).success
+    assert "did not fail" in going_on(location, timedelta(hours=2)).skip_message
+
+
+def test_a_dataset_that_breaks_keeps_the_others_not_from_being_asked(
+    location: CodeLocation, today: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    location.run("forecast", "express", first=FIRST, last=LAST)
+    increment = Filings.increment
+
+    def breaking(self: Filings, dataset: Dataset, *words: Any, **more: Any) -> Iterator[Any]:
+        if dataset.api == "forecast":
+            raise RuntimeError("it broke")
+        yield from increment(self, dataset, *words, **more)
+
+    monkeypatch.setattr(Filings, "increment", breaking)
+    today.forget()
+    result = run_disclosed(location)
+    assert not result.success
+    assert "it broke" in str(alerts._error(location.instance, result.run_id))
+    assert {call["api"] for call in today.calls()} & {"express", "express_vip"}
+
+
 def test_an_evening_without_reports_asks_for_none(location: CodeLocation, today: Running) -> None:
     at = datetime(2026, 10, 20, 21, 0, tzinfo=SHANGHAI)
     for name in ("reports", "reports_again"):
@@ -215,6 +275,7 @@ def test_what_an_error_kept_from_being_complete_is_caught_up(
     assert request is not None
     config = request.run_config["ops"]["land_days"]["config"]
     assert config["days"]["income"] == [LAST, FIRST]
+    assert config["failed"], "and only what failed"
     with engine.connect() as connection:
         booked = connection.execute(text("select distinct status from coverage where dataset = 'income'")).scalars()
         assert [*booked] == [Status.DEFERRED]

@@ -4,6 +4,8 @@ twice.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +14,9 @@ from sqlalchemy import func, select
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.filings import OUTAGE
+from stock_assistant_pipelines.increment import Limits
+from stock_assistant_pipelines.tushare.errors import SchemaDrift
+from stock_assistant_pipelines.warehouse import disclosure
 from stock_assistant_pipelines.warehouse.tables import METADATA, Status
 
 if TYPE_CHECKING:
@@ -192,8 +197,90 @@ def test_a_fetch_that_fails_takes_nothing_from_what_was_complete(single: Walk, u
     land(single, "income")
     single.sandbox.inject("http_502:api=income")
     landed = refetch(single, "income")
-    assert {entry.status for entry in landed.values()} == {Status.COMPLETE}
+    newest, *others = landed.values()
+    assert {entry.status for entry in others} == {Status.COMPLETE}
+    assert (newest.status, newest.cause) == (Status.FAILED, "HttpStatusError 502"), "that nobody answered is told"
+    booked = [single.booked("income", period) for period in YEAR]
+    assert {entry.status for entry in booked if entry} == {Status.COMPLETE}
     tried = [entry for entry in asked_of(single, "income").values() if entry.attempts]
     assert {entry.status for entry in tried} == {Status.COMPLETE}, "an earlier answer stays one"
     assert len(tried) == 3 * OUTAGE
     compare(single, undisturbed)
+
+
+def drifting(walk: Walk, codes: set[str]) -> None:
+    """Let these stocks be answered with a row of another one."""
+    fetch = walk.ingest.transport.fetch
+
+    def fetched(api: str, params: Any, *words: Any, **more: Any) -> Any:
+        answer = fetch(api, params, *words, **more)
+        if params.get("ts_code") in codes:
+            raise SchemaDrift(api, "an unknown column")
+        return answer
+
+    walk.ingest.transport.fetch = fetched  # type: ignore[method-assign]
+
+
+def test_stocks_that_fail_for_good_keep_nobody_else_from_being_asked(single: Walk) -> None:
+    with single.engine.connect() as connection:
+        codes = disclosure.companies(connection, CATALOG["income"], YEAR[0], single.clock[0].date())
+    bad = set(codes[: OUTAGE + 5])
+    drifting(single, bad)
+    landed = land(single, "income")
+    good = {code for (code, _), each in asked_of(single, "income").items() if each.status is Status.COMPLETE}
+    assert {*codes} - good == bad
+    assert set(landed["2025-09-30"].missing_keys or ()) == bad
+
+
+@pytest.mark.parametrize("points", [SINGLE, WHOLE])
+def test_a_row_without_a_part_of_its_key_is_refused_and_booked(single: Walk, points: int) -> None:
+    single.ingest.points = points
+    fetch = single.ingest.transport.fetch
+    at = [*CATALOG["fina_mainbz"].asked].index("bz_item")
+
+    def fetched(api: str, params: Any, *words: Any, **more: Any) -> Any:
+        answer = fetch(api, params, *words, **more)
+        if params.get("ts_code") == "000001.SZ" or params.get("period") == "20250630":
+            rows = [(*row[:at], None, *row[at + 1 :]) for row in answer.rows]
+            return replace(answer, rows=rows)
+        return answer
+
+    single.ingest.transport.fetch = fetched  # type: ignore[method-assign]
+    landed = land(single, "fina_mainbz")
+    assert landed["2025-06-30"].status in {Status.PARTIAL, Status.FAILED}
+    assert "a row lacks bz_item, which is part of its key" in str(landed["2025-06-30"].reason)
+    if points == SINGLE:
+        failed = {code for (code, _), each in asked_of(single, "fina_mainbz").items() if each.attempts}
+        assert failed == {"000001.SZ"}
+    else:
+        others = {entry.status for key, entry in landed.items() if key != "2025-06-30"}
+        assert others == {Status.COMPLETE}
+
+
+def test_a_plan_that_nobody_answers_for_is_asked_for_once(whole: Walk) -> None:
+    whole.sandbox.inject("http_502:api=disclosure_date")
+    older = [date(2019, 12, 31)]
+    whole.ingest.prepare_periods(CATALOG["income"], older)
+    calls = made(whole, "disclosure_date")
+    assert calls
+    for api in ("balancesheet", "cashflow"):
+        whole.ingest.prepare_periods(CATALOG[api], older)
+    assert made(whole, "disclosure_date") == calls
+
+
+def test_an_old_period_that_lacked_one_answer_is_judged_again_when_that_has_come(single: Walk) -> None:
+    fetch = single.ingest.transport.fetch
+
+    def fetched(api: str, params: Any, *words: Any, **more: Any) -> Any:
+        if params.get("ts_code") == "000001.SZ" and params.get("report_type") == "5":
+            raise SchemaDrift(api, "an unknown column")
+        return fetch(api, params, *words, **more)
+
+    single.ingest.transport.fetch = fetched  # type: ignore[method-assign]
+    land(single, "income")
+    single.ingest.transport.fetch = fetch  # type: ignore[method-assign]
+    begun = single.pass_time(hours=1)
+    words = CATALOG["income"], YEAR[:1], "disclosure_date", Limits(0)
+    assert {entry.status for entry in single.ingest.increment(*words, begun=begun)} == {Status.COMPLETE}
+    booked = [single.booked("income", period) for period in YEAR]
+    assert {entry.status for entry in booked if entry} == {Status.COMPLETE}

@@ -12,6 +12,10 @@ from stock_assistant_pipelines import filings
 from stock_assistant_pipelines.calendar import periods
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.tushare.periods import answers_whole, calls_of
+from stock_assistant_pipelines.warehouse import coverage
+from stock_assistant_pipelines.warehouse.filing import Work
+from stock_assistant_pipelines.warehouse.filing import judge as judge_again
+from stock_assistant_pipelines.warehouse.holes import GONE
 from stock_assistant_pipelines.warehouse.tables import Status
 from stock_assistant_pipelines.warehouse.verdicts import judge
 
@@ -227,3 +231,71 @@ def test_by_stock_a_period_that_is_judged_again_and_again_is_told_once(
     booked = walk.booked("income", date(2005, 12, 31))
     assert booked is not None
     assert booked.landed == len(versions(walk, "income", [date(2005, 12, 31)]))
+
+
+@TIERS
+def test_a_period_that_nobody_was_asked_about_is_asked_for_though_the_plan_expects_nobody(
+    walk: Walk, points: int
+) -> None:
+    prepared(walk, points, "income")
+    with walk.engine.begin() as connection:
+        connection.exec_driver_sql("update disclosure_date set actual_date = null where end_date = '2025-09-30'")
+    landed = land(walk, "income", [date(2025, 9, 30)])
+    assert made(walk, "income") > 0
+    assert landed["2025-09-30"].status is Status.COMPLETE
+    assert landed["2025-09-30"].landed
+
+
+def test_an_old_plan_that_was_cut_short_is_asked_for_again(walk: Walk) -> None:
+    walk.ingest.points = WHOLE
+    old = date(2024, 6, 30)
+    walk.sandbox.inject("half:api=disclosure_date:times=1")
+    (entry,) = land(walk, "income", [old]).values()
+    plan = walk.booked("disclosure_date", old)
+    assert plan is not None
+    assert (plan.status, entry.status) == (Status.COMPLETE, Status.COMPLETE)
+    assert entry.expected == plan.expected
+
+
+@pytest.mark.parametrize("api", ["forecast", "fina_mainbz"])
+def test_half_an_answer_of_which_nothing_says_who_has_rows_is_doubted(walk: Walk, api: str) -> None:
+    prepared(walk, WHOLE, api)
+    wanted = YEAR[-1:]
+    assert {entry.status for entry in land(walk, api, wanted).values()} == {Status.COMPLETE}
+    booked = {key: each.rows for key, each in asked_of(walk, api).items()}
+    assert sum(booked.values()) == len(versions(walk, api, wanted)), "each part has its own"
+    walk.sandbox.inject(f"half:api={api}")
+    (entry,) = refetch(walk, api, wanted).values()
+    assert (entry.status, entry.cause) == (Status.PARTIAL, "doubted")
+    assert "rows, and had" in str(entry.reason)
+    walk.sandbox.heal()
+    (entry,) = refetch(walk, api, wanted).values()
+    assert entry.status is Status.COMPLETE
+
+
+def test_by_stock_an_empty_answer_where_rows_are_known_is_doubted(walk: Walk) -> None:
+    prepared(walk, SINGLE, "fina_audit")
+    land(walk, "fina_audit")
+    walk.sandbox.inject("empty:api=fina_audit")
+    refetch(walk, "fina_audit")
+    failed = [each for each in asked_of(walk, "fina_audit").values() if each.attempts]
+    assert failed
+    assert {(each.cause, each.status) for each in failed} == {("MalformedAnswer", Status.COMPLETE)}
+    assert all(each.rows for each in failed), "how many are known is kept"
+
+
+def test_rows_that_are_gone_are_not_forgotten_by_the_next_judgement(walk: Walk) -> None:
+    prepared(walk, WHOLE, "forecast")
+    period = date(2024, 12, 31)
+    land(walk, "forecast", [period])
+    with walk.engine.begin() as connection:
+        gone = "update forecast set end_date = '1999-12-31' where ts_code in (select min(ts_code) from forecast)"
+        assert connection.exec_driver_sql(gone).rowcount
+        coverage.reassess(connection, CATALOG["forecast"], period, walk.clock[0])
+    for _ in range(2):
+        judge_again(walk.engine, CATALOG["forecast"], period, Work(walk.clock[0], walk.clock[0]))
+        booked = walk.booked("forecast", period)
+        assert booked is not None
+        assert (booked.status, booked.cause, booked.reason) == (Status.PARTIAL, "doubted", GONE)
+    (entry,) = refetch(walk, "forecast", [period]).values()
+    assert entry.status is Status.COMPLETE

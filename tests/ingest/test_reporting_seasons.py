@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
 from reports import SINGLE, WHOLE, land, made
-from sqlalchemy import select
+from sqlalchemy import select, text
 from walk import Walk
 
 from stock_assistant_pipelines.catalog import CATALOG
@@ -17,6 +17,7 @@ from stock_assistant_pipelines.increment import Limits
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.sandbox.server import TOKEN, Running, running
 from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.tushare.errors import TransportError
 from stock_assistant_pipelines.tushare.transport import Transport
 from stock_assistant_pipelines.warehouse.tables import METADATA, Status
 
@@ -148,3 +149,124 @@ def test_the_evening_is_broken_off_and_goes_on(season: Season) -> None:
     landed = season.evening(day + timedelta(days=1))
     assert landed[period.isoformat()].status is Status.COMPLETE
     assert made(walk, "income") == 3 * len({params["ts_code"] for params in walk.asked("income")})
+
+
+@pytest.mark.parametrize("points", [WHOLE, SINGLE])
+def test_an_outage_is_told_though_all_was_complete_the_evening_before(season: Season, points: int) -> None:
+    walk = season.walk
+    walk.ingest.points = points
+    period, day = WINDOWS[0]
+    season.at(day, hour=20)
+    walk.ingest.prepare_periods(CATALOG["income"], [period])
+    season.evening(day)
+    walk.sandbox.inject("throttle_day")
+    landed = season.evening(day + timedelta(days=1))
+    told = {(entry.status, entry.cause) for entry in landed.values()}
+    assert (Status.DEFERRED, "Throttled day") in told
+    booked = walk.booked("income", period)
+    assert booked is not None
+    assert booked.status is Status.COMPLETE, "as of yesterday"
+
+
+def test_an_evening_that_goes_on_asks_only_whom_it_has_not_asked(season: Season) -> None:
+    walk = season.walk
+    walk.ingest.points = SINGLE
+    period, day = WINDOWS[0]
+    season.at(day, hour=20)
+    walk.ingest.prepare_periods(CATALOG["income"], [period])
+    begun = season.at(day)
+    periods = walk.ingest.open_periods("disclosure_date", "stock_basic")
+
+    def go_on(tail: int) -> set[str]:
+        walk.sandbox.forget()
+        words = CATALOG["forecast"], periods, "disclosure_date", Limits(tail)
+        for _ in walk.ingest.increment(*words, begun=begun):
+            pass
+        return {params["ts_code"] for params in walk.asked("forecast")}
+
+    first = go_on(5)
+    again = go_on(5)
+    assert not again, "the limit is one of the whole evening"
+    walk.pass_time(hours=1)
+    walk.sandbox.inject("http_502:api=forecast")
+    failed = go_on(len(first) + 3)
+    assert failed
+    assert not failed & first
+    walk.sandbox.heal()
+    assert go_on(len(first) + 3) == failed, "what failed is asked for again"
+
+
+def test_a_plan_that_was_tried_in_vain_is_not_one_of_today(season: Season) -> None:
+    walk = season.walk
+    walk.ingest.points = WHOLE
+    period, day = WINDOWS[0]
+    season.at(day)
+    walk.sandbox.inject("half:api=disclosure_date")
+    land(walk, "disclosure_date", [period])
+    walk.sandbox.heal()
+    season.at(day + timedelta(days=1))
+    walk.sandbox.inject("http_502:api=disclosure_date")
+    land(walk, "disclosure_date", [period])
+    walk.sandbox.heal()
+    walk.sandbox.forget()
+    walk.ingest.prepare_periods(CATALOG["income"], [period])
+    assert made(walk, "disclosure_date") > 0
+    walk.sandbox.forget()
+    walk.ingest.prepare_periods(CATALOG["income"], [period])
+    assert made(walk, "disclosure_date") == 0
+
+
+def test_who_lists_in_its_season_or_is_gone_soon_after_is_asked_by_stock(season: Season) -> None:
+    walk = season.walk
+    walk.ingest.points = SINGLE
+    period, day = WINDOWS[0]
+    season.at(day, hour=20)
+    walk.ingest.prepare_periods(CATALOG["income"], [period])
+    land(walk, "income", [period])
+    season.evening(day)
+    new, gone = sorted(season.disclosed(period, day) & season.held(period))[:2]
+    with walk.engine.begin() as connection:
+        connection.execute(text("update stock_basic set list_date = '2023-04-12' where ts_code = :code"), {"code": new})
+        connection.execute(
+            text("update stock_basic set delist_date = '2023-04-20' where ts_code = :code"), {"code": gone}
+        )
+        connection.execute(text("delete from income where ts_code in (:new, :gone)"), {"new": new, "gone": gone})
+        connection.execute(text("delete from asked where ts_code in (:new, :gone)"), {"new": new, "gone": gone})
+        connection.execute(text("delete from coverage where dataset = 'income'"))
+    periods = walk.ingest.open_periods("disclosure_date", "stock_basic")
+    begun = walk.pass_time(minutes=1)
+    landed = [*walk.ingest.increment(CATALOG["income"], periods, "disclosure_date", Limits(0), begun=begun)]
+    assert {new, gone} <= season.held(period)
+    assert {entry.missing for entry in landed if entry.partition == period.isoformat()} == {0}
+
+
+def test_what_is_caught_up_after_an_error_is_only_what_failed(season: Season) -> None:
+    walk = season.walk
+    walk.ingest.points = SINGLE
+    period, day = date(2022, 12, 31), date(2023, 4, 1)
+    season.at(day, hour=20)
+    land(walk, "fina_audit", [date(2022, 9, 30)])
+    with walk.engine.begin() as connection:
+        connection.execute(text("update asked set asked_at = '2022-12-01' where dataset = 'fina_audit'"))
+    walk.ingest.prepare_periods(CATALOG["income"], [period])
+    begun = season.at(day)
+    fetch = walk.ingest.transport.fetch
+    lost: list[str] = []
+
+    def fetched(api: str, params: Any, *words: Any, **more: Any) -> Any:
+        if api == "fina_audit" and {*lost} <= {params["ts_code"]}:
+            lost.append(params["ts_code"])
+            raise TransportError(api, "the connection broke")
+        return fetch(api, params, *words, **more)
+
+    walk.ingest.transport.fetch = fetched  # type: ignore[method-assign]
+    landed = [*walk.ingest.increment(CATALOG["fina_audit"], [period], "disclosure_date", Limits(5), begun=begun)]
+    assert {entry.cause for entry in landed} == {"TransportError"}
+    walk.ingest.transport.fetch = fetch  # type: ignore[method-assign]
+    walk.sandbox.forget()
+    walk.pass_time(hours=2)
+    land(walk, "fina_audit", [period], failed=True)
+    failed = {params["ts_code"] for params in walk.asked("fina_audit")}
+    assert failed == {*lost}, "the others are of the next evenings' long tail"
+    land(walk, "fina_audit", [period])
+    assert len({params["ts_code"] for params in walk.asked("fina_audit")}) > 20, "a backfill asks all"

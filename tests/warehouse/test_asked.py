@@ -34,12 +34,32 @@ def test_what_is_booked_is_read(engine: Engine) -> None:
     }
 
 
-def test_a_later_entry_takes_the_place_of_the_earlier_one(engine: Engine) -> None:
+FAILED = replace(
+    ENTRY, asked_at=AT + timedelta(days=1), status=Status.FAILED, cause="timeout", reason="none", attempts=1, rows=0
+)
+
+
+def test_a_later_answer_takes_the_place_of_the_earlier_one(engine: Engine) -> None:
     booked(engine, ENTRY)
-    later = replace(
-        ENTRY, asked_at=AT + timedelta(days=1), status=Status.FAILED, cause="timeout", reason="no answer", attempts=1
-    )
+    later = replace(ENTRY, asked_at=AT + timedelta(days=1), rows=124)
     assert [*booked(engine, later).values()] == [later]
+    assert [*booked(engine, ENTRY).values()] == [later], "not the other way round"
+
+
+def test_a_try_in_vain_is_counted_and_takes_no_answer_away(engine: Engine) -> None:
+    booked(engine, ENTRY)
+    kept = replace(FAILED, asked_at=AT, status=Status.COMPLETE, rows=120)
+    assert [*booked(engine, FAILED).values()] == [kept]
+    assert [*booked(engine, FAILED).values()] == [replace(kept, attempts=2)]
+    answer = replace(ENTRY, asked_at=AT + timedelta(days=2))
+    assert [*booked(engine, answer).values()] == [answer]
+    assert [*booked(engine, FAILED).values()] == [answer], "that was before it was answered"
+
+
+def test_tries_of_what_was_never_answered_are_counted(engine: Engine) -> None:
+    booked(engine, FAILED)
+    later = replace(FAILED, asked_at=AT + timedelta(days=2), status=Status.DEFERRED)
+    assert [*booked(engine, later).values()] == [replace(later, attempts=2)]
 
 
 def test_each_dataset_has_its_own(engine: Engine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -98,14 +99,58 @@ def test_who_has_disclosed_by_now_is_expected(market: Engine) -> None:
 
 
 def test_a_plan_that_was_replaced_says_nothing(market: Engine) -> None:
-    plan(market, b=None)
+    plan(market, b=None, leaving=None)
+    ask(market, INCOME, "a")
     put(market, "disclosure_date", "a", actual_date=date(2025, 10, 15), replaced_at=AT)
     assert found(market, INCOME).expected == 0
 
 
 def test_while_nobody_has_disclosed_a_period_is_complete_without_a_row(market: Engine) -> None:
-    plan(market, a=None)
+    plan(market, a=None, b=None, leaving=None)
     assert coverage.judge(INCOME, found(market, INCOME)) == (Status.COMPLETE, None)
+
+
+def test_that_nobody_has_disclosed_is_believed_until_the_season_is_over(market: Engine) -> None:
+    plan(market, a=None, b=None, leaving=None)
+    assert found(market, INCOME, today=date(2025, 10, 31)).expected == 0
+    finding = found(market, INCOME, today=date(2025, 11, 1))
+    assert (finding.expected, finding.missing) == (None, ("a", "b", "leaving", "new")), "everybody is asked"
+    ends = {date(2025, 3, 31): (4, 30), date(2025, 6, 30): (8, 31), PERIOD: (10, 31), date(2024, 12, 31): (4, 30)}
+    assert {period: disclosure.season_ends(period) for period in ends} == {
+        period: date(2025, *end) for period, end in ends.items()
+    }
+
+
+def test_whom_the_plan_lacks_has_to_be_asked(market: Engine) -> None:
+    plan(market, a=date(2025, 10, 15), b=None)
+    put(market, "income", "a")
+    finding = found(market, INCOME)
+    assert (finding.expected, finding.missing) == (2, ("leaving",))
+    ask(market, INCOME, "leaving")
+    assert coverage.judge(INCOME, found(market, INCOME)) == (Status.COMPLETE, None)
+
+
+def test_a_plan_that_was_cut_short_keeps_what_it_judges_from_being_complete(market: Engine) -> None:
+    plan(market, a=date(2025, 10, 15))
+    put(market, "income", "a")
+    ask(market, INCOME, EVERYBODY, first_period=PERIOD, last_period=PERIOD)
+    short = Coverage("disclosure_date", PERIOD.isoformat(), Status.PARTIAL, AT, 2, expected=3, missing=2, landed=1)
+    new = Coverage("income", PERIOD.isoformat(), Status.PARTIAL, AT)
+
+    def judged(**words: Any) -> tuple[Status, str | None]:
+        with market.begin() as connection:
+            coverage.book(connection, [replace(short, **words)])
+            entry = coverage.assess(connection, INCOME, PERIOD, new, at=words.get("landed_at", AT))
+            assert not entry.doubted, "it is judged again when the plan is there"
+            return entry.status, entry.reason
+
+    reason = "disclosure_date of 2025-09-30 lacks 2 of 3 companies, so nobody can say who else has disclosed it"
+    assert judged() == (Status.PARTIAL, reason)
+    assert judged(expected=60) == (Status.COMPLETE, None), "a few are asked, and that is enough"
+    assert judged(status=Status.COMPLETE, missing=0) == (Status.COMPLETE, None)
+    later = AT + timedelta(days=400)
+    assert judged(landed_at=later, attempts=1) == (Status.PARTIAL, reason)
+    assert judged(landed_at=later) == (Status.COMPLETE, None), "a second answer told no more"
 
 
 def test_without_an_answer_about_the_plan_nobody_can_tell(market: Engine) -> None:
@@ -153,7 +198,7 @@ def test_an_answer_about_other_periods_tells_nothing(market: Engine) -> None:
 
 
 def test_a_company_of_which_an_answer_is_missing_is_missing_though_it_has_a_row(market: Engine) -> None:
-    plan(market, a=date(2025, 10, 15))
+    plan(market, a=date(2025, 10, 15), b=None, leaving=None)
     put(market, "income", "a")
     ask(market, INCOME, "a", variants=[0, 2])
     ask(market, INCOME, "a", variants=[1], status=Status.FAILED)
@@ -170,7 +215,7 @@ def test_a_prospectus_reaches_five_years_back(market: Engine) -> None:
 def test_who_is_asked_to_look_for_corrections(market: Engine) -> None:
     plan(market, a=date(2025, 10, 15), b=None)
     with market.connect() as connection:
-        assert disclosure.companies(connection, INCOME, PERIOD, TODAY) == ["a"]
+        assert disclosure.companies(connection, INCOME, PERIOD, TODAY) == ["a", "leaving"]
         assert disclosure.companies(connection, PLAN, PERIOD, TODAY) == ["a", "b", "leaving"]
         assert disclosure.companies(connection, FORECAST, PERIOD, TODAY) == ["a", "b", "leaving", "new"]
 
@@ -180,3 +225,14 @@ def test_the_plan_tells_of_the_companies_that_are_still_there_who_disclosed_firs
     with market.connect() as connection:
         told = disclosure.planned(connection, "disclosure_date", "stock_basic", PERIOD, TODAY)
     assert told == [("b", date(2025, 10, 15), date(2025, 10, 28)), ("a", None, None)]
+
+
+def test_the_plan_tells_of_all_that_are_expected(market: Engine) -> None:
+    plan(market, new=date(2025, 10, 15), gone=date(2025, 10, 2), leaving=date(2025, 10, 2), a=None, b=None)
+    with market.connect() as connection:
+        told = disclosure.planned(connection, "disclosure_date", "stock_basic", PERIOD, TODAY)
+        expected = disclosure.companies(connection, INCOME, PERIOD, TODAY)
+    assert {code for code, actual, _ in told if actual} == {*expected} == {"new", "gone", "leaving"}
+    assert {code for code, actual, _ in told if not actual} == {"a", "b"}, (
+        "who is gone and told nothing is not waited for"
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from threading import Thread
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -96,18 +95,6 @@ def test_a_correction_in_place_keeps_what_it_replaces(connection: Connection) ->
         (Decimal(5), AT, LATER),
         (Decimal(6), LATER, None),
     ]
-
-
-def test_a_whole_market_that_is_corrected_lands_without_comparing_each_with_each(connection: Connection) -> None:
-    rows = [statement("20251231", "20260402", code=f"{600000 + n}.SH", revenue=n / 7) for n in range(5000)]
-    tell(connection, "income", *rows)
-    corrected = [row | {"revenue": n / 3 + 1} for n, row in enumerate(rows)]
-    began = perf_counter()
-    assert tell(connection, "income", *corrected, at=LATER) == Appended(inserted=5000, replaced=5000)
-    whole = perf_counter() - began
-    began = perf_counter()
-    tell(connection, "income", *({**row, "ts_code": f"X{row['ts_code']}"} for row in corrected), at=LATER)
-    assert whole < 6 * (perf_counter() - began)
 
 
 def test_a_correction_beside_the_first_row_replaces_nothing(connection: Connection) -> None:
