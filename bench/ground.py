@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -61,12 +61,16 @@ class Server:
         """The postmaster's process."""
         return int((self.directory / "pg" / "postmaster.pid").read_text().splitlines()[0])
 
+    def made(self, name: str) -> Database:
+        """A database of that name, with all tables where it was not there."""
+        database = Database(self.url.set(database=name))
+        database.prepare()
+        return database
+
     @contextmanager
     def database(self, name: str) -> Iterator[tuple[Database, Engine]]:
         """A database with all tables, for as long as a block lasts."""
-        database = Database(self.url.set(database=name))
-        database.create()
-        database.upgrade()
+        database = self.made(name)
         engine = database.engine()
         try:
             yield database, engine
@@ -88,13 +92,20 @@ class Server:
 
 
 @contextmanager
-def server() -> Iterator[Server]:
-    """Start a PostgreSQL. Its directory is short, for the socket's sake, and open to the user that it runs as."""
+def place() -> Iterator[Path]:
+    """A directory for a PostgreSQL: short, for the socket's sake, and open to the user that it runs as."""
     with tempfile.TemporaryDirectory(prefix="sa-bench-", dir="/tmp") as name:
         directory = Path(name)
         directory.chmod(0o755)
-        with embedded.running(directory / "pg") as url:
-            yield Server(url, directory)
+        yield directory
+
+
+@contextmanager
+def server(directory: Path | None = None) -> Iterator[Server]:
+    """Start a PostgreSQL, in a directory that it may have been stopped in before, or in one of its own."""
+    with ExitStack() as stack:
+        directory = directory or stack.enter_context(place())
+        yield Server(stack.enter_context(embedded.running(directory / "pg")), directory)
 
 
 @dataclass(frozen=True)

@@ -61,9 +61,9 @@ def family(pid: int) -> list[int]:
 
 
 @contextmanager
-def peaks(roots: Mapping[str, int], every: float = 0.1) -> Iterator[dict[str, float]]:
+def peaks(roots: Mapping[str, int], every: float = 0.1, line: str = "VmHWM") -> Iterator[dict[str, float]]:
     """Watch processes for as long as a block lasts: the highest memory of each, in MB, and under `NAME: child` of the
-    largest process that it started.
+    largest process that it started. `VmHWM` tells of all its life, `VmRSS` of what is seen of it in the block.
     """
     found: dict[str, float] = dict.fromkeys(roots, 0.0)
     over = threading.Event()
@@ -73,7 +73,7 @@ def peaks(roots: Mapping[str, int], every: float = 0.1) -> Iterator[dict[str, fl
             for name, root in roots.items():
                 for pid in family(root):
                     key = name if pid == root else f"{name}: child"
-                    found[key] = max(found.get(key, 0.0), memory(pid, "VmHWM"))
+                    found[key] = max(found.get(key, 0.0), memory(pid, line))
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

@@ -8,12 +8,14 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from bench import quota
+from bench import quota, tiers
 from bench.__main__ import NAMES, main
+from bench.histories import Content, History, Taken
 from bench.measure import Figures, figure, in_turns, ratio
 from bench.report import Report, Table, write
 
@@ -46,6 +48,14 @@ def test_a_day_landed_again_writes_no_row() -> None:
     assert again.startswith("0 / 0 / ")
     assert not new.startswith("0 / ")
     assert not changed.startswith("0 / ")
+
+
+def test_filings_that_are_told_again_add_no_version() -> None:
+    _, _, told = measured("finance").partition("The last eight periods again")
+    told, _, _ = told.partition("The evening of")
+    lines = [re.split(r"\s{2,}", line.strip()) for line in told.splitlines()]
+    again = {line[0]: line[3:5] for line in lines if line[0].startswith("income, ")}
+    assert again == {"income, by period": ["0", "0"], "income, by stock": ["0", "0"]}
 
 
 def test_ratios_are_taken_round_by_round() -> None:
@@ -102,6 +112,27 @@ def test_every_refusal_counts() -> None:
 
     outcome = quota._outcome(Sandbox(), [(10, 1.0)], 0, 1.0)  # type: ignore[arg-type]
     assert (outcome.served, outcome.rejected) == (7, 3)
+
+
+def taken(**words: Any) -> Taken:
+    given: dict[str, Any] = {"calls": 3, "least": 3, "rows": 9, "added": 0, "replaced": 0, "seconds": 1.0}
+    return Taken(**{**given, "unsettled": (), **words})
+
+
+def test_a_version_where_nothing_has_changed_and_a_period_that_lacks_somebody_are_broken() -> None:
+    history = History({"income": taken(added=9, unsettled=("income 2025-12-31: lacks 1",))}, {}, {}, 0.0, {})
+    outcome = tiers.Outcome(history, 0, {"income": taken(added=1)}, {}, {}, 0)
+    assert tiers._broken({"by stock": outcome}) == [
+        "by stock: income 2025-12-31: lacks 1",
+        "by stock: income was told the same again, and 1 versions were added, 0 replaced",
+    ]
+
+
+def test_sides_that_hold_other_versions_of_what_was_disclosed_are_broken() -> None:
+    one, other, prospectus = Content(9, 1, 0), Content(9, 2, 0), Content(9, 1, 5)
+    assert tiers._different({"by period": {"income": one}, "by stock": {"income": prospectus}}) == []
+    (found,) = tiers._different({"by period": {"income": one}, "by stock": {"income": other}})
+    assert found.startswith("income: ")
 
 
 def test_a_report_that_is_broken_ends_with_one_and_is_not_written(
