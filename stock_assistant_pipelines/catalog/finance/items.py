@@ -17,9 +17,10 @@ END_TYPE = Column("end_type", Type.TEXT, "Quarter of the report period, 1 to 4",
 UPDATE_FLAG = Column("update_flag", Type.TEXT, "1 latest, 0 as first told", "更新标识")
 
 REPORT_TYPES = ({"report_type": "1"}, {"report_type": "4"}, {"report_type": "5"})
+"""The company's consolidated report; as the next year's report restates it; as it was before it was adjusted."""
+
 REPORT_ROWS = (1.4, 0.5, 0.1)
 """About how many rows a company has of each: a warehouse of others held 1.37 for a company and period."""
-"""The company's consolidated report; as the next year's report restates it; as it was before it was adjusted."""
 
 ANN_AFTER_PERIOD = Rule(
     "ann_after_period", "ann_date >= end_date", "nothing is announced before its period is over", Severity.WARN, "C12"
