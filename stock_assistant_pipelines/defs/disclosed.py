@@ -157,7 +157,7 @@ def build_schedules(platform: Platform) -> list[dg.ScheduleDefinition]:
             dg.RunRequest(
                 run_key=f"{today} {dataset.api}", run_config=fill_config({dataset.api: periods}, refetch=True)
             )
-            for dataset in datasets  # a run each: by stock one takes an hour, and each interface has its own minutes
+            for dataset in datasets  # a run each: by stock one is long, and each interface has its own minutes
         ]
 
     return [reports, reports_again]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -97,8 +96,3 @@ def kill_after(ingest: Ingest, calls: int) -> Callable[[], None]:
         ingest.transport.fetch = fetch  # type: ignore[method-assign]
 
     return revive
-
-
-def later(entry: Coverage, **words: Any) -> Coverage:
-    """An entry, told otherwise."""
-    return replace(entry, **words)
