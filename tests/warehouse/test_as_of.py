@@ -152,9 +152,35 @@ def test_what_is_not_the_end_of_a_quarter_has_no_quarter(connection: Connection)
 
 def test_only_what_counts_from_the_start_of_the_year_is_derived(connection: Connection) -> None:
     for api in ("income", "cashflow"):
-        for kind in ("quarter", "ttm"):
-            columns = connection.execute(text(f"SELECT * FROM {api}_{kind}_as_of('2026-01-01')")).keys()
+        for function in ("quarter_as_of", "quarter_as_read", "ttm_as_of", "ttm_as_read"):
+            columns = connection.execute(text(f"SELECT * FROM {api}_{function}('2026-01-01')")).keys()
             assert tuple(columns) == ("ts_code", "end_date", "comp_type", "known_at", *BY_API[api].flows)
+
+
+def test_without_trust_in_tushares_days_figures_are_derived_from_what_was_held(year: Connection) -> None:
+    late = AT + timedelta(days=1)
+    tell(year, "income", statement("20250331", "20250425", revenue=12), at=late)
+
+    def held(function: str, moment: datetime) -> dict[str, Any]:
+        found = query(year, f"SELECT end_date, revenue FROM income_{function}_as_read(:moment)", moment=moment)
+        return {f"{period:%Y%m%d}": revenue for period, revenue in found}
+
+    before, then, now = (AT - timedelta(hours=1), AT, late)
+    assert (held("quarter", before), held("ttm", before)) == ({}, {})
+    assert held("quarter", then) == revenues(year, "quarter") | {"20250331": 11, "20250630": 22}
+    assert (held("quarter", now)["20250331"], held("quarter", now)["20250630"]) == (12, 21)
+    assert (held("ttm", then)["20250331"], held("ttm", now)["20250331"]) == (11 + 100 - 10, 12 + 100 - 10)
+
+
+def test_the_latest_period_is_the_newest_that_was_held(year: Connection) -> None:
+    tell(year, "income", statement("20260331", "20260425"), at=AT + timedelta(days=1))
+    latest = "SELECT latest_period_as_read('600519.SH', :moment)"
+    moments = [AT - timedelta(hours=1), AT, AT + timedelta(days=1)]
+    assert [query(year, latest, moment=moment)[0][0] for moment in moments] == [
+        None,
+        date(2025, 12, 31),
+        date(2026, 3, 31),
+    ]
 
 
 # One company, one figure
@@ -314,7 +340,8 @@ def test_the_functions_are_those_that_the_catalog_declares(connection: Connectio
         else:
             made = [functions.as_of(api, dataset.key, prefer), functions.as_read(api, dataset.key, prefer)]
         if dataset.flows:
-            made += [functions.quarter_as_of(api, dataset.flows), functions.ttm_as_of(api, dataset.flows)]
+            for derived in ("quarter_as_of", "quarter_as_read", "ttm_as_of", "ttm_as_read"):
+                made.append(getattr(functions, derived)(api, dataset.flows))
         for statement_ in made:
             connection.execute(text(statement_))
     assert definitions(connection) == before
@@ -334,7 +361,12 @@ def definitions(connection: Connection) -> dict[str, str]:
 CALLS = [
     *(f"{api}_as_of('2026-04-30')" for api in BY_API),
     *(f"{api}_as_read('2026-04-30')" for api in BY_API),
-    *(f"{api}_{kind}_as_of('2026-04-30')" for api in ("income", "cashflow") for kind in ("quarter", "ttm")),
+    *(
+        f"{api}_{kind}_{when}('2026-04-30')"
+        for api in ("income", "cashflow")
+        for kind in ("quarter", "ttm")
+        for when in ("as_of", "as_read")
+    ),
     "dividends_as_of('2026-04-30')",
 ]
 
