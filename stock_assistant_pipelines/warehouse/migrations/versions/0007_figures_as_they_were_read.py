@@ -1,4 +1,4 @@
-"""Quarters, twelve months and the latest period as this database held them, by when it was read."""
+"""Quarters, twelve months and the latest period as this database held them; and nothing later in what is told as of a day."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def upgrade() -> None:
         flows = _flows(api)
         op.execute(functions.quarter_as_read(api, flows))
         op.execute(functions.ttm_as_read(api, flows))
-    for name in ("latest_period", "latest_period_as_read"):
+    for name in ("latest_period", "latest_period_as_read", "daily_adjusted_as_of"):
         op.execute(functions.sql(name))
 
 
 def downgrade() -> None:
-    """Take back what is new."""
+    """Take back what is new; what was corrected stays."""
     op.execute("DROP FUNCTION latest_period_as_read(text, timestamptz)")
     for api in YEAR_TO_DATE:
         op.execute(
