@@ -57,9 +57,46 @@ def test_a_report_before_and_after_it_was_adjusted_is_each_in_its_time(connectio
     assert as_of(connection, "income", date(2026, 6, 10), "report_type", "revenue") == [("1", 6)]
 
 
-def test_the_report_itself_stands_before_what_was_kept_of_it(connection: Connection) -> None:
-    tell(connection, "income", *(statement("20251231", "20260402", kind=kind) for kind in ("5", "1")))
-    assert as_of(connection, "income", DAY, "report_type") == [("1",)]
+ADJUSTED = [
+    statement("20251231", "20260402", kind="5", revenue=5),
+    statement("20251231", "20260402", kind="1", revenue=6),
+]
+"""A report as it was before it was adjusted, and adjusted, under the day of the first: nobody says when the second came."""
+
+
+@pytest.mark.parametrize("rows", [ADJUSTED, ADJUSTED[::-1]], ids=["5 before 1", "1 before 5"])
+def test_an_adjusted_report_under_the_day_of_the_first_is_known_since_it_was_read(
+    connection: Connection, rows: list[dict[str, Any]]
+) -> None:
+    for hours, row in enumerate(rows):
+        tell(connection, "income", row, at=AT + timedelta(hours=hours))
+    days = [date(2026, 4, 2), AT.date() - timedelta(days=1), AT.date()]
+    assert [as_of(connection, "income", day, "report_type", "revenue") for day in days] == [
+        [("5", 5)],
+        [("5", 5)],
+        [("1", 6)],
+    ]
+    assert query(connection, "SELECT revenue FROM income_as_read(:at)", at=AT + timedelta(hours=1)) == [(6,)]
+    history = "SELECT value, report_type FROM restatements('income', :code, '2025-12-31', 'revenue')"
+    assert query(connection, history, code=CODE) == [(5, "5"), (6, "1")]
+
+
+def test_a_report_that_was_read_in_time_stands_until_it_is_adjusted_silently(connection: Connection) -> None:
+    evening, later = datetime(2026, 4, 2, 21, tzinfo=SHANGHAI), datetime(2026, 9, 1, 21, tzinfo=SHANGHAI)
+    tell(connection, "income", statement("20251231", "20260402", revenue=5), at=evening)
+    assert as_of(connection, "income", DAY, "revenue") == [(5,)]
+    tell(connection, "income", *ADJUSTED, at=later)
+    days = [date(2026, 4, 2), DAY, date(2026, 8, 31), date(2026, 9, 1)]
+    assert [as_of(connection, "income", day, "revenue") for day in days] == [[(5,)], [(5,)], [(5,)], [(6,)]]
+
+
+def test_an_adjusted_report_under_an_earlier_day_counts_once_it_was_read(connection: Connection) -> None:
+    tell(connection, "income", ADJUSTED[0], statement("20251231", "20260401", kind="1", revenue=6))
+    days = [date(2026, 4, 1), date(2026, 4, 2), AT.date() - timedelta(days=1), AT.date()]
+    assert [as_of(connection, "income", day, "revenue") for day in days] == [[(6,)], [(5,)], [(5,)], [(6,)]]
+    history = "SELECT value FROM restatements('income', :code, '2025-12-31', 'revenue')"
+    assert query(connection, history, code=CODE) == [(6,), (5,), (6,)]
+    assert query(connection, "SELECT revenue FROM income_as_read(:at)", at=AT) == [(6,)]
 
 
 def test_what_the_next_report_restates_is_told_on_request(connection: Connection) -> None:

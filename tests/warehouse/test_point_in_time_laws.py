@@ -84,13 +84,13 @@ def known_on(row: Filing) -> date | None:
 
 
 def standing(rows: Iterable[Filing], day: date, *, restated: bool = False) -> dict[tuple[str, str], Filing]:
-    """What stands on a day, as the rule says it: the model that the functions are compared with."""
+    """What stands on a day before anything was read, as the rule says it: the model that the functions are compared with."""
     best: dict[tuple[str, str], tuple[Any, Filing]] = {}
     for row in rows:
         known = known_on(row)
         if known is None or known > day or (row["report_type"] == "4" and not restated):
             continue
-        place = known, "514".index(row["report_type"]), row["update_flag"] or ""
+        place = known, "154".index(row["report_type"]), row["update_flag"] or ""
         key = row["ts_code"], row["end_date"]
         if key not in best or best[key][0] < place:
             best[key] = place, row

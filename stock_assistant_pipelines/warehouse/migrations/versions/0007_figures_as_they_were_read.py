@@ -12,6 +12,12 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
+STATEMENTS = ("balancesheet", "cashflow", "income")
+"""The tables with report types."""
+
+PREFERRED = ("update_flag",)
+"""Of versions of one report type that became known at the same time, the highest in these columns stands."""
+
 YEAR_TO_DATE = ("cashflow", "income")
 """The tables with figures that count from the start of the year."""
 
@@ -22,7 +28,10 @@ def upgrade() -> None:
         flows = _flows(api)
         op.execute(functions.quarter_as_read(api, flows))
         op.execute(functions.ttm_as_read(api, flows))
-    for name in ("latest_period", "latest_period_as_read", "daily_adjusted_as_of"):
+    for api in STATEMENTS:
+        op.execute(functions.statement_as_of(api, PREFERRED))
+        op.execute(functions.statement_as_read(api, PREFERRED))
+    for name in ("latest_period", "latest_period_as_read", "restatements", "daily_adjusted_as_of"):
         op.execute(functions.sql(name))
 
 
