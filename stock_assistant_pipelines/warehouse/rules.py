@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from stock_assistant_pipelines.catalog.dataset import Disclosed, Severity, Type
-from stock_assistant_pipelines.warehouse.holes import GONE
+from stock_assistant_pipelines.warehouse.coverage import LOSSES
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _gone(dataset: Dataset) -> RowCheck:
     """The periods that hold fewer versions than were booked: they are not believed, and were booked so."""
     period = cast(COVERAGE.c.partition, Date)
     fewer = select(period.label(dataset.grain.value), COVERAGE.c.landed).where(
-        COVERAGE.c.dataset == dataset.api, COVERAGE.c.reason == GONE, period == func.any(_DAYS)
+        COVERAGE.c.dataset == dataset.api, COVERAGE.c.reason.in_(LOSSES), period == func.any(_DAYS)
     )
     return RowCheck("C14", "versions", "A report period never holds fewer versions than before.", Severity.BLOCK, fewer)
 
