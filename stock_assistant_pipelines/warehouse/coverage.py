@@ -13,7 +13,7 @@ from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Answered, Disclosed, Followed, NeverFewer, Unexplained
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse import disclosure, expectation
-from stock_assistant_pipelines.warehouse.holes import GONE, GONE_UNTOLD
+from stock_assistant_pipelines.warehouse.holes import GONE_UNTOLD
 from stock_assistant_pipelines.warehouse.landing import hold, lock, partition_key
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, SETTLED, Status
 
@@ -36,9 +36,6 @@ DOUBTS = frozenset({"doubted", "repeated", BROKEN})
 
 INCOMPLETE = frozenset({Status.PARTIAL, Status.LATE, Status.EMPTY})
 """What an answer was judged to be, and the source may complete within a few days."""
-
-LOSSES = frozenset({GONE, GONE_UNTOLD})
-"""The reasons by which a report period is doubted that holds fewer versions than before."""
 
 ORDINARY = frozenset({None, *INCOMPLETE, *DOUBTS})
 """The causes that say no more than that something is missing, or not believed."""

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from stock_assistant_pipelines.warehouse import asked, coverage, versions
 from stock_assistant_pipelines.warehouse.asked import EVERYBODY, Asked
 from stock_assistant_pipelines.warehouse.coverage import Coverage
-from stock_assistant_pipelines.warehouse.holes import GONE, GONE_UNTOLD
+from stock_assistant_pipelines.warehouse.holes import GONE, GONE_UNTOLD, LOSSES
 from stock_assistant_pipelines.warehouse.landing import lock, partition_key, stage
 from stock_assistant_pipelines.warehouse.partition import guard
 from stock_assistant_pipelines.warehouse.tables import CODE, COVERAGE, METADATA, Status
@@ -192,7 +192,7 @@ def _judge(connection: Connection, dataset: Dataset, period: date, work: Work) -
 
 def _doubted_for_more(before: Coverage) -> bool:
     """Whether a period is doubted for something else than rows that are gone: they may have come back."""
-    return before.cause == "doubted" and before.reason not in coverage.LOSSES
+    return before.cause == "doubted" and before.reason not in LOSSES
 
 
 def _attempts(before: Coverage | None, work: Work) -> int:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 GONE = "rows are gone that were there"
 GONE_UNTOLD = "rows are gone that were there, which no check has told yet"
 """Found while something else landed, or by an audit: the next run of the dataset has to tell it before it can be settled."""
+LOSSES = frozenset({GONE, GONE_UNTOLD})
+"""The reasons by which a report period is doubted that holds fewer versions than before."""
 
 NOT_ASKED = "was never asked for"
 

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, array, distinct_on
 
 from stock_assistant_pipelines.catalog.dataset import Disclosed, Severity, Type
-from stock_assistant_pipelines.warehouse.coverage import LOSSES
+from stock_assistant_pipelines.warehouse.holes import LOSSES
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA
 
 if TYPE_CHECKING:
