@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from stock_assistant_pipelines.catalog.dataset import EveryDay, PerCode, PerDay, PerPeriod, PerRange, Whole
-from stock_assistant_pipelines.sandbox.errors import MISSING, OFFSET, PARAMETERS, Refusal
-from stock_assistant_pipelines.sandbox.interfaces import for_the_market, home
+from stock_assistant_pipelines.protocol.interfaces import for_the_market, home
+from stock_assistant_pipelines.protocol.refusals import MISSING, OFFSET, PARAMETERS, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 CODE = "ts_code"
 BEGINNING, END = "00000000", "99999999"
 MAX_OFFSET = 100_000
+DIGITS = 18
+"""Of a number of rows; one with more fits nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ def _values(text: str) -> frozenset[str]:
 def _count(text: str | None) -> int | None:
     if text is None:
         return None
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > DIGITS:
         raise Refusal.of(PARAMETERS)
     return int(text)
 
