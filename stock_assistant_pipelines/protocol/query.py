@@ -5,6 +5,7 @@ Nearly all of it follows from the catalog; `WORDS` holds what the catalog has no
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.catalog.dataset import Dataset
 
 CODE = "ts_code"
+DAY, TIME = re.compile(r"[0-9]{8}"), re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}")
 BEGINNING, END = "00000000", "99999999"
 MAX_OFFSET = 100_000
 DIGITS = 18
@@ -167,6 +169,8 @@ def _count(text: str | None) -> int | None:
 
 
 def _day(text: str) -> str:
-    if not (len(text) == 8 and text.isdecimal()):
+    """A day. Programs written for bars of minutes put a time behind it, which a day does not have."""
+    day, _, time = text.partition(" ")
+    if not (DAY.fullmatch(day) and (not time or TIME.fullmatch(time))):
         raise Refusal.of(PARAMETERS)
-    return text
+    return day
