@@ -13,6 +13,7 @@ from api import bars, calendar, daily, datasets, filings, health, holes, market,
 from api.database import Database
 from api.methods import HeadMiddleware
 from api.problems import Problem, ProblemDocument
+from api.tushare import routes as tushare
 from stock_assistant_pipelines.settings import Settings
 from stock_assistant_pipelines.settings import settings as configured
 
@@ -55,6 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for noun in (health, datasets, holes, rows, stocks, bars, statements, filings, daily, market, calendar):
         routes.include_router(noun.router)
     app.include_router(routes)
+    app.include_router(tushare.router)
     _document_problems(app)
     app.add_middleware(HeadMiddleware)
     if settings.backend_cors_origins:

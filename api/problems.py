@@ -123,7 +123,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def answer_http(request: Request, error: HTTPException) -> Response:
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            return _answer_method(request)
+            return _answer_method(request, error)
         if error.status_code == HTTPStatus.NOT_FOUND:
             detail = f"There is nothing at this path. {app.openapi_url} lists what there is, /docs shows it."
             return _answer(request, UNKNOWN_PATH, detail, {})
@@ -147,12 +147,14 @@ def _answer(request: Request, kind: Kind, detail: str, headers: Mapping[str, str
     return Response(orjson.dumps(document), document["status"], dict(headers), MEDIA_TYPE)
 
 
-def _answer_method(request: Request) -> Response:
+def _answer_method(request: Request, error: HTTPException) -> Response:
     """Answer OPTIONS with what is allowed, and any other method with a problem that says so."""
-    allowed = {"Allow": "GET, HEAD, OPTIONS"}
+    posted = "POST" in (error.headers or {}).get("Allow", "")
+    allowed = {"Allow": "POST, OPTIONS" if posted else "GET, HEAD, OPTIONS"}
     if request.method == "OPTIONS":
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=allowed)
-    return _answer(request, METHOD_NOT_ALLOWED, f"This API is read-only: ask with GET, not {request.method}.", allowed)
+    detail = "Tushare's protocol is spoken here: ask with POST" if posted else "This API is read-only: ask with GET"
+    return _answer(request, METHOD_NOT_ALLOWED, f"{detail}, not {request.method}.", allowed)
 
 
 def _sentence(error: Mapping[str, Any]) -> dict[str, str]:
