@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from enum import StrEnum
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import Depends, Request
@@ -49,6 +52,10 @@ MEDIA_TYPES: Mapping[Format, str] = {
 BARE = frozenset({Format.CSV, Format.PARQUET, Format.ARROW})
 """Those that are not a JSON document, so that headers say where the answer stands."""
 
+ARROWS = frozenset({Format.PARQUET, Format.ARROW})
+ARROW_MODULE = "api.arrow"
+"""Those that need Arrow, and what loads it, at the first of them."""
+
 DOCUMENTED: Mapping[str, Any] = {
     "text/csv": {"schema": {"type": "string"}},
     "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
@@ -62,11 +69,14 @@ async def wanted(request: Request) -> Format:
 
     A parameter that names no format is refused with the other parameters, by the route's model.
     """
-    named = request.query_params.get("format")
+    named, accept = request.query_params.get("format"), request.headers.get("accept")
     if named is not None:
-        return next((form for form in Format if form == named), Format.JSON)
-    accept = request.headers.get("accept")
-    return accepted(accept) if accept else Format.JSON
+        form = next((form for form in Format if form == named), Format.JSON)
+    else:
+        form = accepted(accept) if accept else Format.JSON
+    if form in ARROWS and ARROW_MODULE not in sys.modules:
+        await asyncio.to_thread(import_module, ARROW_MODULE)  # takes a while, in which others are answered
+    return form
 
 
 Wanted = Annotated[Format, Depends(wanted)]

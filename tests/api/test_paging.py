@@ -11,6 +11,7 @@ import small_reports
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from api.sorting import By, after
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.warehouse.tables import METADATA
 
@@ -29,6 +30,9 @@ HALTS = [
 ]
 """Rows whose key is null in part."""
 
+TWINS = [small_reports.statement(MAOTAI, "20190331", "20190420", revenue=revenue) for revenue in (1, 2)]
+"""Versions that nothing but their content tells apart."""
+
 QUESTIONS: list[tuple[str, dict[str, str]]] = [
     ("daily", {}),
     ("daily", {"trade_date": "20240103"}),
@@ -42,6 +46,7 @@ QUESTIONS: list[tuple[str, dict[str, str]]] = [
     ("namechange", {"ts_code": PINGAN}),
     ("income", {}),
     ("income", {"period": "20231231"}),
+    ("income", {"period": "20190331"}),
     ("income", {"ts_code": MAOTAI, "start": "20221231"}),
     ("fina_indicator", {}),
     ("dividend", {}),
@@ -59,6 +64,7 @@ def market(database: str) -> str:
     with small_market.connected(database) as engine, engine.begin() as connection:
         connection.execute(METADATA.tables["suspend_d"].insert(), HALTS)
         connection.execute(METADATA.tables["namechange"].insert(), names)
+        small_reports.tell(connection, "income", *TWINS)
     return database
 
 
@@ -119,6 +125,13 @@ def test_a_cursor_of_another_question_or_one_that_was_changed_is_a_problem(
     response = client.get(ROWS.format(name), params={"cursor": cursor, **change})
     assert (response.status_code, response.json()["type"]) == (400, "/problems/invalid-cursor")
     assert "begin anew" in response.json()["detail"]
+
+
+def test_columns_that_point_different_ways_are_not_compared_as_one() -> None:
+    code, name = METADATA.tables["stock_basic"].c.ts_code, METADATA.tables["daily"].c.trade_date
+    told = str(after((By(code), By(name, descending=True)), (False, False)))
+    assert "daily.trade_date < :after_1" in told
+    assert "stock_basic.ts_code > " in told.replace("(", "").replace(")", "")
 
 
 def test_a_cursor_is_still_good_when_rows_before_it_come_and_go(client: httpx2.Client, market: str) -> None:
