@@ -82,6 +82,12 @@ def test_arrow_and_parquet_are_streamed_too(client: httpx2.Client, monkeypatch: 
     assert parquet.ParquetFile(pa.BufferReader(body)).num_row_groups > 2
 
 
+def test_who_asks_for_the_head_costs_no_row(client: httpx2.Client, encoded: list[int]) -> None:
+    response = client.head(PATH, params=LONG)
+    assert (response.status_code, response.content, encoded) == (200, b"", [])
+    assert client.head(PATH, params={**LONG, "format": "csv"}).headers["x-rows"] == str(ROWS)
+
+
 def test_columns_are_refused_where_they_would_have_to_be_kept(client: httpx2.Client) -> None:
     response = client.get(PATH, params={**LONG, "format": "columns"})
     assert (response.status_code, response.json()["type"]) == (422, "/problems/invalid-parameter")
