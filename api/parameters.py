@@ -78,7 +78,7 @@ Day = Annotated[
 ]
 PastDay = Annotated[Day, AfterValidator(past)]
 Period = Annotated[Day, AfterValidator(ended)]
-Columns = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$")]
+Columns = Annotated[str, StringConstraints(max_length=3000, pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$")]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=50), AfterValidator(readable)]
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 MOST = 1_000_000
 """Rows in one answer at the most."""
 
-Words = Annotated[str, StringConstraints(min_length=1, max_length=10_000), AfterValidator(readable)]
-Cursor = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[A-Za-z0-9_-]+$")]
+Words = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(readable)]
+Cursor = Annotated[str, StringConstraints(min_length=1, max_length=1500, pattern=r"^[A-Za-z0-9_-]+$")]
 
 EXAMPLES = {"ts_code": "600519.SH,000001.SZ", "exchange": "SSE", "suspend_type": "S", "report_type": "1"}
 
