@@ -10,9 +10,11 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
 from api import bars, calendar, daily, datasets, filings, health, holes, market, problems, rows, statements, stocks
+from api.compression import CompressionMiddleware
 from api.database import Database
 from api.methods import HeadMiddleware
 from api.problems import Problem, ProblemDocument
+from api.streams import Slots
 from api.tushare import routes as tushare
 from stock_assistant_pipelines.settings import Settings
 from stock_assistant_pipelines.settings import settings as configured
@@ -25,9 +27,14 @@ A-share history from Tushare, as it has landed here: read-only.
 
 Tables come in Tushare's own form, `fields` and `items`, with `meta` beside them: who told us (`source`, also in the header
 `X-Data-Source`: the sandbox's figures are made up), whether the range is `complete`, the units. Days in rows are `YYYYMMDD`,
-numbers are exact decimals, absent values are null. Parameters take days as `YYYYMMDD` or `YYYY-MM-DD`; an unknown parameter
-is refused. Every error is an RFC 9457 problem, `application/problem+json`, whose `detail` says what to do.
+numbers are exact decimals, absent values are null. `format`, or the header `Accept`, asks for CSV, Parquet, Arrow or another
+form of JSON. Parameters take days as `YYYYMMDD` or `YYYY-MM-DD`; an unknown parameter is refused. Every error is an RFC 9457
+problem, `application/problem+json`, whose `detail` says what to do.
 """
+
+
+EXPOSED = ("X-Data-Source", "X-As-Of", "X-Rows", "X-Complete", "X-Partitions", "X-Next-Cursor", "Link", "Retry-After")
+"""Headers that pages of other origins may read, where they may read at all."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -51,20 +58,22 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = database
+    app.state.streams = Slots(max(1, settings.api_pool_size // 2))
     problems.install(app)
     routes = APIRouter(prefix=settings.api_v1_str, dependencies=[Depends(once)])
-    for noun in (health, datasets, holes, rows, stocks, bars, statements, filings, daily, market, calendar):
+    for noun in (health, datasets, holes, stocks, bars, statements, filings, daily, market, calendar, rows):
         routes.include_router(noun.router)
     app.include_router(routes)
     app.include_router(tushare.router)
     _document_problems(app)
+    app.add_middleware(CompressionMiddleware)
     app.add_middleware(HeadMiddleware)
     if settings.backend_cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.backend_cors_origins,
             allow_methods=["GET", "HEAD"],
-            expose_headers=["X-Data-Source", "Retry-After"],
+            expose_headers=EXPOSED,
         )
     return app
 
