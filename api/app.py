@@ -1,4 +1,4 @@
-"""The application: settings, database, routes and problems put together. Served by `uvicorn --factory api.app:create_app`."""
+"""The application: settings, database, gate, routes and problems put together. Served by `python -m api`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from fastapi_offline import FastAPIOffline
 
 from api import bars, calendar, daily, datasets, filings, health, holes, market, problems, rows, statements, stocks
 from api.database import Database
+from api.gate import Gate
+from api.journal import Journal
+from api.keys import Admission
 from api.methods import HeadMiddleware
 from api.problems import Problem, ProblemDocument
 from stock_assistant_pipelines.settings import Settings
@@ -50,20 +53,26 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = database
+    app.state.admission = Admission(database, settings.api_calls_per_minute)
     problems.install(app)
     routes = APIRouter(prefix=settings.api_v1_str, dependencies=[Depends(once)])
     for noun in (health, datasets, holes, rows, stocks, bars, statements, filings, daily, market, calendar):
         routes.include_router(noun.router)
     app.include_router(routes)
-    _document_problems(app)
+    _complete_document(app)
     app.add_middleware(HeadMiddleware)
+    app.add_middleware(Gate, settings=settings, admission=app.state.admission)
     if settings.backend_cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.backend_cors_origins,
             allow_methods=["GET", "HEAD"],
-            expose_headers=["X-Data-Source", "Retry-After"],
+            allow_headers=["Authorization", "X-API-Key", "X-Request-ID"],
+            expose_headers=["X-Data-Source", "X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy"],
         )
+    stack = app.build_middleware_stack
+    # Around all of it, Starlette's own answer to a mistake of ours included.
+    app.build_middleware_stack = lambda: Journal(stack())  # type: ignore[method-assign]
     return app
 
 
@@ -75,14 +84,19 @@ async def once(request: Request) -> None:
         raise Problem(problems.INVALID_PARAMETER, f"{', '.join(twice)}: give it once.")
 
 
-def _document_problems(app: FastAPI) -> None:
-    """Add the problem document to the OpenAPI document, to which the routes' errors refer."""
+def _complete_document(app: FastAPI) -> None:
+    """Add to the OpenAPI document the problem, to which the routes' errors refer, and how a key is sent."""
     plain = app.openapi
 
-    def with_problems() -> dict[str, Any]:
+    def complete() -> dict[str, Any]:
         document = plain()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas["Problem"] = ProblemDocument.model_json_schema()
+        components = document.setdefault("components", {})
+        components.setdefault("schemas", {})["Problem"] = ProblemDocument.model_json_schema()
+        components["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        }
+        document["security"] = [{"bearer": []}, {"key": []}, {}]  # or none, on loopback
         return document
 
-    app.openapi = with_problems  # type: ignore[method-assign]
+    app.openapi = complete  # type: ignore[method-assign]

@@ -100,12 +100,12 @@ class Database:
     @classmethod
     def configured(cls, settings: Settings) -> Database:
         """The database of the settings. Raises `SettingsError` when none is set."""
-        if settings.server_url is None:
+        if settings.api_server_url is None:
             raise SettingsError(
                 "DATABASE_URL: takes the URL of the database to serve, postgresql://user:password@host:5432/name; "
                 "`stock-assistant up` passes that of the embedded PostgreSQL"
             )
-        return cls(settings.server_url, settings.api_pool_size)
+        return cls(settings.api_server_url, settings.api_pool_size)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
