@@ -75,23 +75,24 @@ class Access:
         self.open_on_loopback = settings.api_open_on_loopback
         self.proxies = settings.api_trusted_proxies
         self.allowed = settings.api_allowed_addresses
+        self._judge = lru_cache(4096)(self._judged)
 
     def origin(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Origin:
         """Tell where a request comes from. `headers` are those of its headers that count here."""
         peer = _address(scope["client"][0]) if scope.get("client") else None
-        if peer is None:
+        proxied = not PROXIED.isdisjoint(headers)
+        named = LOOPBACK.fullmatch(headers.get(b"host", b"")) is not None
+        if peer is not None and _within(peer, self.proxies):
+            return self._judge(self._client(peer, headers.get(FORWARDED_FOR, b"")), proxied=True, named=named)
+        return self._judge(peer, proxied=proxied, named=named)
+
+    def _judged(self, address: Address | None, *, proxied: bool, named: bool) -> Origin:
+        """What is let do who asks from this address, through a proxy or not, for a name of loopback or not."""
+        if address is None:
             return Origin("", allowed=not self.allowed, keyless=False)
-        behind = _within(peer, self.proxies)
-        proxied = behind or not PROXIED.isdisjoint(headers)
-        keyless = (
-            self.open_on_loopback
-            and peer.is_loopback
-            and not proxied
-            and bool(LOOPBACK.fullmatch(headers.get(b"host", b"")))
-        )
-        address = self._client(peer, headers.get(FORWARDED_FOR, b"")) if behind else peer
-        allowed = not self.allowed or _within(address, self.allowed) or (address.is_loopback and not proxied)
-        return Origin(str(address), allowed, keyless)
+        here = address.is_loopback and not proxied
+        allowed = not self.allowed or here or _within(address, self.allowed)
+        return Origin(str(address), allowed, keyless=self.open_on_loopback and here and named)
 
     def _client(self, peer: Address, forwarded: bytes) -> Address:
         """Who asked a trusted proxy: the last address of its list that is no trusted proxy's, for who came before may lie."""
