@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from sqlalchemy import text
-
 from api import problems
 from api.limits import Limiter
 from api.problems import Problem
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-FRESH, AGED, LOST = 2.0, 10.0, 60.0
+FRESH, AGED, LOST = 5.0, 10.0, 60.0
 """Seconds: older than the first, the keys are read again beside the request; than the second, before it; than the third, no
 key is believed any more."""
 
@@ -42,7 +40,7 @@ PREFIX = "sa_"
 LONGEST = 256
 """Bytes of what may be a key."""
 
-QUERY = text("select hash, name, per_minute, expires_at from api_keys()")
+QUERY = "select hash, name, per_minute, expires_at from api_keys()"
 CHALLENGE = 'Bearer realm="stock-assistant"'
 
 
@@ -120,13 +118,12 @@ class KeyRing:
     async def _load(self) -> None:
         self._tried_at = began = time.monotonic()
         try:
-            async with self._database.read() as connection:
-                rows = (await connection.execute(QUERY)).all()
+            rows = await self._database.fetch(QUERY)
         except Problem as problem:
             LOG.warning("the keys could not be read: %s", problem.detail)
             self._failure = problem
             return
-        self._keys = {bytes(row.hash): Key(row.name, row.per_minute, row.expires_at) for row in rows}
+        self._keys = {row["hash"]: Key(row["name"], row["per_minute"], row["expires_at"]) for row in rows}
         self._read_at, self._failure = began, None
 
 

@@ -312,7 +312,7 @@ class Settings(BaseSettings):
         )
 
     @property
-    def api_server_url(self) -> URL | None:
+    def read_url(self) -> URL | None:
         """The database that the API reads, as the role that can only read where its password is set."""
         if self.api_database_url is not None:
             return make_url(self.api_database_url.get_secret_value())
@@ -325,7 +325,7 @@ class Settings(BaseSettings):
         values = [getattr(self, name) for name in type(self).model_fields]
         secrets = {each.get_secret_value() for each in [*values, *self.alert_urls] if isinstance(each, SecretStr)}
         secrets |= {secret.partition("://")[2] for secret in secrets}
-        secrets.add((self.server_url.password if self.server_url else None) or "")
+        secrets |= {(url.password if url else None) or "" for url in (self.server_url, self.read_url)}
         for secret in sorted(secrets - {SANDBOX_TOKEN}, key=len, reverse=True):
             text = text.replace(secret, "***") if len(secret) >= SECRET_LENGTH else text
         return text

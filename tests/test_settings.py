@@ -316,12 +316,10 @@ def test_the_sandboxs_rows_have_a_database_of_their_own(
 
 
 def test_the_api_reads_the_same_database_unless_told_otherwise(environment: Callable[..., Settings]) -> None:
-    assert environment(DATABASE_URL="postgresql://owner:o@h/d").api_server_url == make_url("postgresql://owner:o@h/d")
-    reader = environment(DATABASE_URL="postgresql://owner:o@h/d", API_DATABASE_PASSWORD="p@ss").api_server_url
+    assert environment(DATABASE_URL="postgresql://owner:o@h/d").read_url == make_url("postgresql://owner:o@h/d")
+    reader = environment(DATABASE_URL="postgresql://owner:o@h/d", API_DATABASE_PASSWORD="p@ss").read_url
     assert reader == make_url("postgresql://stock_assistant_api:p%40ss@h/d")
-    assert environment(API_DATABASE_URL="postgresql://r@replica/d").api_server_url == make_url(
-        "postgresql://r@replica/d"
-    )
+    assert environment(API_DATABASE_URL="postgresql://r@replica/d").read_url == make_url("postgresql://r@replica/d")
 
 
 # --- where values come from

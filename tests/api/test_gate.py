@@ -159,6 +159,19 @@ def test_addresses_that_are_not_listed_are_refused(market: str) -> None:
         assert client.get(LIVE, headers={"X-Forwarded-For": "10.1.2.3"}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "headers", [{"X-Forwarded-For": "127.0.0.1"}, {"Via": "1.1 proxy"}, {"Forwarded": ""}, {"Host": "api.example"}]
+)
+def test_a_proxy_on_this_machine_does_not_open_it_to_the_world(client: httpx2.Client, headers: dict[str, str]) -> None:
+    assert client.get("/api/v1/datasets").status_code == 200
+    assert client.get("/api/v1/datasets", headers=headers).status_code == 401
+
+
+def test_an_address_that_anybody_may_invent_opens_nothing(market: str) -> None:
+    with served(application(market, api_allowed_addresses="10.0.0.0/8")) as client:
+        assert client.get(LIVE, headers={"X-Forwarded-For": "10.1.2.3"}).status_code == 403
+
+
 def test_long_urls_and_large_bodies_are_refused(client: httpx2.Client) -> None:
     for path in ("/" + "a" * LONGEST_URL, "/api/v1/stocks?q=" + "a" * LONGEST_URL):
         response = client.get(path)

@@ -164,11 +164,11 @@ class Counted:
     def __init__(self, database: Any) -> None:
         self.database, self.reads, self.broken = database, 0, False
 
-    def read(self) -> Any:
+    async def fetch(self, query: str) -> Any:
         self.reads += 1
         if self.broken:
             raise Problem(module.problems.DATABASE_UNAVAILABLE, "It is away.")
-        return self.database.read()
+        return await self.database.fetch(query)
 
 
 def found(app: FastAPI, steps: Any) -> Counted:
@@ -177,7 +177,6 @@ def found(app: FastAPI, steps: Any) -> Counted:
 
     async def run() -> None:
         await steps(module.KeyRing(counted), counted)  # type: ignore[arg-type]
-        await app.state.database.engine.dispose()
 
     asyncio.run(run())
     return counted
@@ -235,6 +234,22 @@ def test_while_the_database_is_away_known_keys_stay_good_and_at_last_do_not(
     found(app, steps)
 
 
+def test_keys_are_read_although_all_connections_are_taken(
+    database: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.database.POOL_SECONDS", 0.05)
+    app = application(database, api_pool_size=1)
+    key = keys.create(engine, "research").encode()
+
+    async def run() -> None:
+        async with app.state.database.read() as connection:
+            await connection.execute(text("select 1"))
+            assert await module.KeyRing(app.state.database).find(key)
+        await app.state.database.engine.dispose()
+
+    asyncio.run(run())
+
+
 def test_before_the_keys_could_be_read_nobody_is_let_in(postgres: URL) -> None:
     url = make_database(postgres, "keyless_unmigrated")
     with connected(url) as engine, engine.begin() as connection:
@@ -251,13 +266,7 @@ def asked(app: FastAPI, token: str | None, *, keyless: bool = False, key: module
     visit = Visit("1", Origin("127.0.0.1", allowed=True, keyless=keyless), key)
     request = Request({"type": "http", "app": app, "state": {"visit": visit}})
 
-    async def once() -> module.Key:
-        try:
-            return await admit(request, token)
-        finally:
-            await app.state.database.engine.dispose()
-
-    admitted = asyncio.run(once())
+    admitted = asyncio.run(admit(request, token))
     assert visit.key == admitted
     return admitted
 
