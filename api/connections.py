@@ -103,8 +103,6 @@ class Connection(HttpToolsProtocol):
         self._deadline = None
         if self._under_way and self._in_head:
             self._refuse(problems.TOO_SLOW, f"The request was not there within {REQUEST_SECONDS:g} s.")
-        elif self._under_way:
-            self.transport.abort()  # somebody may be answering it
         else:
             self.transport.close()
 

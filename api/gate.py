@@ -65,7 +65,7 @@ class Gate:
             self.admission.count(visit)
             return
         token = _token(headers)
-        if not token and not visit.origin.keyless and _asks_for_key_itself(path):
+        if not token and _asks_for_key_itself(path):
             return
         await self.admission.admit(visit, token)
 
