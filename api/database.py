@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +18,7 @@ from api.problems import Problem
 from stock_assistant_pipelines.settings import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from sqlalchemy.engine import URL
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -87,6 +88,7 @@ class Database:
             # asyncpg reads the URL itself, as libpq would: socket directories, sslmode, password files.
             return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, server_settings=SESSION)
 
+        self.connect: Callable[[], Awaitable[asyncpg.Connection]] = connect
         self.engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=connect,
@@ -100,12 +102,12 @@ class Database:
     @classmethod
     def configured(cls, settings: Settings) -> Database:
         """The database of the settings. Raises `SettingsError` when none is set."""
-        if settings.server_url is None:
+        if settings.read_url is None:
             raise SettingsError(
                 "DATABASE_URL: takes the URL of the database to serve, postgresql://user:password@host:5432/name; "
                 "`stock-assistant up` passes that of the embedded PostgreSQL"
             )
-        return cls(settings.server_url, settings.api_pool_size)
+        return cls(settings.read_url, settings.api_pool_size)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -122,6 +124,22 @@ class Database:
             if problem is None:
                 raise
             LOG.warning("%s: %s", problem.kind.name, type(error).__name__)
+            raise problem from error
+
+    async def fetch(self, query: str) -> list[asyncpg.Record]:
+        """Ask on a connection of its own, past the pool: what has to be known whoever else reads. Raises `Problem`."""
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                connection = await self.connect()
+                try:
+                    rows: list[asyncpg.Record] = await connection.fetch(query)
+                    return rows
+                finally:
+                    await connection.close(timeout=1)
+        except FAILURES as error:
+            problem = _problem(error)
+            if problem is None:
+                raise
             raise problem from error
 
 

@@ -29,4 +29,8 @@ class HeadMiddleware:
                 message = {**message, "body": b""}
             await send(message)
 
-        await self.app({**scope, "method": "GET", BODILESS: True}, receive, without_body)
+        inner: Scope = {**scope, "method": "GET", BODILESS: True}
+        try:
+            await self.app(inner, receive, without_body)
+        finally:
+            scope.update({**inner, "method": "HEAD"})  # which route it was, for the log

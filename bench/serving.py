@@ -113,6 +113,8 @@ def _serving(service: services.Service, database: Database, root: str) -> Iterat
     values = {
         **os.environ,
         "DATABASE_URL": database.url.render_as_string(False),
+        "API_OPEN_ON_LOOPBACK": "true",
+        "API_CALLS_PER_MINUTE": "0",
         "PYTHONPATH": str(Path(__file__).parents[1]),
     }
     with services.running([service], values):

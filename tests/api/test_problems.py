@@ -95,7 +95,7 @@ def test_a_mistake_in_a_query_is_not_taken_for_a_problem_of_the_database() -> No
 
 def client_of(app: Any) -> httpx2.AsyncClient:
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
-    return httpx2.AsyncClient(transport=transport, base_url="http://api")
+    return httpx2.AsyncClient(transport=transport, base_url="http://localhost")
 
 
 def ask(url: str, path: str) -> httpx2.Response:
