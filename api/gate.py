@@ -9,8 +9,11 @@ from starlette.requests import Request
 from api import problems
 from api.access import PROXIED, Access
 from api.problems import Problem
+from api.tushare import envelope
+from api.tushare.envelope import speaks_tushare
 
 if TYPE_CHECKING:
+    from fastapi import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from api.keys import Admission, Visit
@@ -43,7 +46,7 @@ class Gate:
             try:
                 await self._enter(scope)
             except Problem as problem:
-                await problems.answer(Request(scope), problem)(scope, receive, send)
+                await _refusal(scope, problem)(scope, receive, send)
                 return
         elif scope["type"] == "websocket":
             await send(
@@ -65,14 +68,16 @@ class Gate:
             self.admission.count(visit)
             return
         token = _token(headers)
-        if not token and _asks_for_key_itself(path):
-            return
+        if not token and speaks_tushare(path):
+            return  # the key is in the body, where `keys.admit` finds it
         await self.admission.admit(visit, token)
 
 
-def _asks_for_key_itself(path: str) -> bool:
-    """Whether a route takes the key out of the body, as Tushare's protocol has it, by `keys.admit`."""
-    return path == "/tushare" or path.startswith("/tushare/")
+def _refusal(scope: Scope, problem: Problem) -> Response:
+    """Tell somebody what keeps him out, in the tongue that he speaks."""
+    if speaks_tushare(scope["path"]) and scope["method"] == "POST":
+        return envelope.of_problem(problem, scope["path"].rpartition("/")[2])
+    return problems.answer(Request(scope), problem)
 
 
 def _read(scope: Scope) -> dict[bytes, bytes]:

@@ -170,6 +170,7 @@ class Admission:
                 problems.RATE_LIMITED,
                 f"This {policy} may make {quota:,} requests a minute. Ask again in {visit.count.retry_in} s.",
                 retry_after=visit.count.retry_in,
+                limit=quota,
             )
 
 

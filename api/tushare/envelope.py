@@ -28,6 +28,14 @@ SANDBOX_HEADER = "X-Stock-Assistant-Sandbox"
 SANDBOX = "sandbox: "
 
 
+PATH = "/tushare"
+
+
+def speaks_tushare(path: str) -> bool:
+    """Whether a path is of Tushare's protocol."""
+    return path == PATH or path.startswith(f"{PATH}/")
+
+
 class Data(BaseModel):
     """A table."""
 

@@ -11,12 +11,13 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 from starlette.requests import ClientDisconnect
 
+from api import keys
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
 from api.problems import Problem
-from api.tushare import door, envelope, rows
+from api.tushare import envelope, rows
 from api.tushare.envelope import Envelope
 from api.tushare.holdings import find, require_kept, require_landed
-from api.tushare.texts import MISTAKE, NOT_KEPT, TOO_LARGE
+from api.tushare.texts import MISTAKE, NOT_KEPT
 from stock_assistant_pipelines.protocol.query import parse, parse_fields
 from stock_assistant_pipelines.protocol.refusals import PARAMETERS, Refusal
 from stock_assistant_pipelines.warehouse.tables import COVERAGE
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from api.database import Database
 
 LOG = logging.getLogger(__name__)
-
-MOST_BYTES = 1 << 16
-"""Of a call's body: the codes of all stocks that ever were fit in it."""
 
 SOURCES = select(func.min(COVERAGE.c.source), func.max(COVERAGE.c.source))
 """Who answered for the rows of this database: one, and not two."""
@@ -73,7 +71,7 @@ async def answer_call(database: ReadOnly, request: Request, api_name: str = "") 
     """
     api = api_name
     try:
-        call = _read(await _body(request))
+        call = _read(await request.body())
         api = str(call.get("api_name") or api_name)[:64]
         return await _answer(database, request, call, api)
     except Refusal as refusal:
@@ -90,7 +88,7 @@ async def answer_call(database: ReadOnly, request: Request, api_name: str = "") 
 async def _answer(database: Database, request: Request, call: Mapping[str, Any], api: str) -> Response:
     """Answer step by step: token, interface, parameters, rows. Raises `Refusal`, `Problem`."""
     token = call.get("token")
-    await door.admit(request, token if isinstance(token, str) else None)
+    await keys.admit(request, token if isinstance(token, str) else None)
     dataset = find(api)
     if dataset is None:
         raise Refusal.of(NOT_KEPT, api=api)
@@ -102,16 +100,6 @@ async def _answer(database: Database, request: Request, call: Mapping[str, Any],
         if not page.items.rows:
             await require_landed(connection, dataset, query)
         return envelope.table(fields, page, await _source(connection))
-
-
-async def _body(request: Request) -> bytes:
-    """The body of a call. Raises `Refusal` as soon as it is too large."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise Refusal.of(TOO_LARGE, most=MOST_BYTES)
-    return bytes(body)
 
 
 def _read(body: bytes) -> dict[str, Any]:

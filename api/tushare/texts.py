@@ -18,7 +18,6 @@ NOT_KEPT = Text(
 )
 ONLY_KEPT = Text("unknown", 50101, "查询数据失败：本站没有保存 {api} 的 {what}（not kept here），只有 {kept}")
 NOT_LANDED = Text("absent", 50101, "查询数据失败：{api} 的这部分数据尚未入库（not landed here）：{what}")
-TOO_LARGE = Text("parameters", 50101, "参数校验失败：请求超过 {most} 字节（the call is too large: ask in several）")
 REFUSED = Text("parameters", 50101, "查询数据失败：{detail}")
 UNAVAILABLE = Text("unavailable", 50101, "查询数据失败，请稍后再试：{detail}")
 MISTAKE = Text(

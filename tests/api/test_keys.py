@@ -290,17 +290,9 @@ def test_who_came_in_by_a_header_is_in(app: FastAPI) -> None:
 
 
 def test_the_gate_leaves_the_paths_of_tushare_to_their_route(app: FastAPI) -> None:
-    seen: list[str | None] = []
-
-    @app.post("/tushare/{name}")
-    async def answer(request: Request, name: str) -> dict[str, str | None]:
-        seen.append(name)
-        return {"key": (await admit(request, (await request.json())["token"])).name}
-
     with served(app) as client:
-        assert client.post("/tushare/daily", json={"token": "sa_wrong"}).status_code == 401
+        assert client.post("/tushare/daily", json={"token": "sa_wrong"}).json()["code"] == 40101
         assert client.post("/tushares", json={}).status_code == 401
-    assert seen == ["daily"]
 
 
 def test_on_loopback_a_key_in_the_body_is_looked_at_as_well(database: str, engine: Engine) -> None:

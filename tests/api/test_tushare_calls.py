@@ -5,8 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-import anyio
-import httpx2
 import pytest
 import schemathesis
 import tushare
@@ -15,12 +13,15 @@ from hypothesis import strategies as st
 from schemathesis.checks import CHECKS, load_all_checks
 from small_market import application, served
 
+from api import keys
 from api.problems import Kind, Problem
-from api.tushare import door, rows
+from api.tushare import rows
 from stock_assistant_pipelines.catalog import CATALOG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import httpx2
 
 DAY = "20240103"
 PARAMETERS = "查询数据失败，请确认参数！可以反馈管理员协助您排查问题"
@@ -165,20 +166,26 @@ def test_a_body_that_is_no_call_is_refused(client: httpx2.Client, body: bytes) -
 
 def test_a_body_without_end_is_not_read_to_the_end(client: httpx2.Client) -> None:
     code, text = refused(client, "daily", trade_date=DAY, ts_code="600519.SH," * 10_000)
-    assert (code, "65536 字节" in text) == (50101, True)
+    assert (code, "65,536 bytes" in text) == (50101, True)
 
 
-def test_a_call_from_elsewhere_is_refused_in_tushares_words(market: str) -> None:
-    app = application(market)
-    transport = httpx2.ASGITransport(app, client=("192.0.2.1", 1234))
-
-    async def ask() -> dict[str, Any]:
-        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
-            envelope: dict[str, Any] = (await client.post("/tushare", json={"api_name": "daily"})).json()
-            return envelope
-
-    envelope = anyio.run(ask)
+def test_a_call_with_a_key_of_ours_that_is_none_is_refused_in_tushares_words(client: httpx2.Client) -> None:
+    envelope = client.post("/tushare", json={"api_name": "daily", "token": "sa_guessed"}).json()
     assert (envelope["code"], envelope["msg"]) == (40101, "您的token不对，请确认。")
+
+
+def test_the_gate_too_speaks_tushare_to_who_does(market: str) -> None:
+    with served(application(market, api_open_on_loopback=False)) as client:
+        headers = {"Authorization": "Bearer sa_guessed"}
+        response = client.post("/tushare", json={"api_name": "daily"}, headers=headers)
+        assert (response.status_code, response.json()["code"]) == (200, 40101)
+
+
+def test_calls_are_counted_once_and_the_last_is_refused_in_tushares_words(market: str) -> None:
+    with served(application(market, api_calls_per_minute=2)) as client:
+        codes = [call(client, "daily", trade_date=DAY)["code"] for _ in range(3)]
+        assert codes == [0, 0, 40203]
+        assert refused(client, "daily", trade_date=DAY)[1].startswith("抱歉，您访问接口(daily)频率超限(2次/分钟)")
 
 
 @pytest.mark.parametrize(
@@ -197,7 +204,7 @@ def test_problems_read_as_tushares_refusals(
     async def closed(*_: Any) -> None:
         raise Problem(Kind("closed", status, "Closed"), "In words.", retry_after=7, limit=60)
 
-    monkeypatch.setattr(door, "admit", closed)
+    monkeypatch.setattr(keys, "admit", closed)
     response = client.post("/tushare/daily", json={"api_name": "daily", "params": {"trade_date": DAY}})
     assert (response.status_code, response.json()["code"]) == (200, code)
     assert response.json()["msg"].startswith(words)
