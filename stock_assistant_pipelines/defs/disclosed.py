@@ -15,12 +15,12 @@ from stock_assistant_pipelines import calendar, clock
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Dataset
 from stock_assistant_pipelines.defs.assets import began, take
-from stock_assistant_pipelines.defs.fill import announce, evaluations, fill, fill_config, incomplete, told
+from stock_assistant_pipelines.defs.fill import announce, evaluations, failed, fill, fill_config, told
 from stock_assistant_pipelines.defs.resources import AHEAD, Platform, urgent
 from stock_assistant_pipelines.increment import Limits
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.warehouse.coverage import ORDINARY, UNANSWERED, Coverage, entries
+from stock_assistant_pipelines.warehouse.coverage import ORDINARY, UNANSWERED, Coverage
 from stock_assistant_pipelines.warehouse.disclosure import plan_of, stocks_of
 from stock_assistant_pipelines.warehouse.freshness import last_complete
 
@@ -68,7 +68,8 @@ def land_reports(context: dg.OpExecutionContext, platform: dg.ResourceParam[Plat
             landed += [(dataset, entry) for entry in done]
     if broken:
         raise broken
-    if failure := _failure(platform, landed):
+    lost = [each for each in landed if each[1].status in UNANSWERED or each[1].cause not in ORDINARY]
+    if failure := failed(platform, lost):
         raise failure
 
 
@@ -77,32 +78,6 @@ def _arriving(
 ) -> Iterator[Coverage]:
     ingest.prepare_periods(dataset, periods)
     yield from ingest.increment(dataset, periods, plan, limits, begun=begun)
-
-
-def _failure(platform: Platform, landed: Sequence[tuple[Dataset, Coverage]]) -> dg.Failure | None:
-    """The end of a run that could not get what it asked for.
-
-    What is booked as complete all the same, as of an earlier evening, is told as the run's own failure: the coverage does not
-    know of it.
-    """
-    kept = [each for each in landed if each[1].status in UNANSWERED or each[1].cause not in ORDINARY]
-    failure = incomplete(kept)
-    unknown = [(dataset, entry) for dataset, entry in kept if _booked_as_settled(platform, dataset, entry)]
-    if failure is None or not unknown:
-        return failure
-    dataset, entry = unknown[0]
-    return dg.Failure(
-        f"{dataset.api} {entry.partition} is complete as of an earlier answer, and was not answered for now: {entry.reason}",
-        metadata={"unanswered": dg.MetadataValue.json({f"{d.api} {e.partition}": e.reason for d, e in unknown})},
-        allow_retries=False,
-    )
-
-
-def _booked_as_settled(platform: Platform, dataset: Dataset, entry: Coverage) -> bool:
-    period = date.fromisoformat(entry.partition)
-    with platform.look() as connection:
-        booked = entries(connection, dataset, [period]).get(period)
-    return bool(booked and booked.settled)
 
 
 def _judged(

@@ -13,6 +13,7 @@ from stock_assistant_pipelines import clock as pure
 from stock_assistant_pipelines.calendar import periods
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.defs import alerts, clock, disclosed
+from stock_assistant_pipelines.defs.fill import fill_config
 from stock_assistant_pipelines.defs.resources import AHEAD, Platform
 from stock_assistant_pipelines.filings import Filings
 from stock_assistant_pipelines.settings import SHANGHAI
@@ -190,6 +191,22 @@ def test_an_evening_that_nobody_answers_fails_is_told_and_goes_on_after_an_hour(
     assert request.tags[disclosed.EVENING] == evening.isoformat()
     assert evening_run(location, evening).success
     assert "did not fail" in going_on(location, timedelta(hours=2)).skip_message
+
+
+def test_a_weekly_fetch_that_nobody_answers_is_told_though_all_is_complete(
+    location: CodeLocation, today: Running
+) -> None:
+    wanted = [date.fromisoformat(LAST), date.fromisoformat(FIRST)]
+    location.run("forecast", first=FIRST, last=LAST)
+    today.inject("throttle_day:api=forecast")
+    job = location.repository.get_job("fill")
+    config = fill_config({"forecast": wanted}, refetch=True)
+    failed = job.execute_in_process(instance=location.instance, run_config=config, raise_on_error=False)
+    today.heal()
+    assert not failed.success
+    told = str(alerts._error(location.instance, failed.run_id))
+    assert "complete as of an earlier answer, and was not answered for now" in told, "no coverage tells it"
+    assert f"forecast {LAST}" in told
 
 
 def test_a_dataset_that_breaks_keeps_the_others_not_from_being_asked(
