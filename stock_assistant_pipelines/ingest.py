@@ -16,6 +16,7 @@ from stock_assistant_pipelines.calendar import Calendar
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Whole
 from stock_assistant_pipelines.clock import is_disclosed, may_be_open
+from stock_assistant_pipelines.evening import Evening
 from stock_assistant_pipelines.filings import Filings
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.decode import by_day, complete_rows, unique, wire_types
@@ -251,7 +252,11 @@ class Ingest:
         self, dataset: Dataset, periods: Sequence[date], plan: str | None, limits: Limits, *, begun: datetime
     ) -> Iterator[Coverage]:
         """Land what is new of these report periods, which are open; what they rest on has been landed."""
-        yield from self.filings.increment(dataset, periods, plan, limits, begun=begun)
+        yield from self.evening(begun).increment(dataset, periods, plan, limits)
+
+    def evening(self, begun: datetime) -> Evening:
+        """The walk of the evening that began then."""
+        return Evening(self.filings, begun)
 
     @property
     def filings(self) -> Filings:

@@ -148,6 +148,13 @@ class PerPeriod:
     start: str = "start_date"
     end: str = "end_date"
     """The range, where there is one. It must mean report periods: with some interfaces it means days of announcement."""
+    announced: tuple[str, ...] = ()
+    """The days of a row by which the interface also answers for the whole market, each a parameter of the same name.
+
+    Such an answer is of whichever companies and periods announce something on a day, and whole for none of them.
+    """
+    restated: frozenset[int] = frozenset()
+    """Positions in `variants` of what a company tells of a period with its report of the year after."""
 
 
 Calls = PerDay | PerRange | PerCode | Whole | PerPeriod
@@ -443,7 +450,14 @@ class Dataset:
         return calendar + self.expected.reads
 
     def _validate(self) -> None:
-        problems = [*self._names(), *self._columns(), *self._grain(), *self._answers(), *self._calls()]
+        problems = [
+            *self._names(),
+            *self._columns(),
+            *self._grain(),
+            *self._answers(),
+            *self._calls(),
+            *self._tidings(),
+        ]
         if problems:
             raise CatalogError(f"{self.api}: " + "; ".join(problems))
 
@@ -525,6 +539,19 @@ class Dataset:
                 yield "`rows` is above zero"
             case PerPeriod(periods_per_call=int(periods)) if not 1 <= periods <= (self.row_cap or periods):
                 yield "`periods_per_call` is above zero, and so many fit under the row cap"
+
+    def _tidings(self) -> Iterator[str]:
+        """What is impossible in the words by which report periods are also asked for out of season."""
+        if not isinstance(self.calls, PerPeriod):
+            return
+        days = self.versions.days if self.versions else ()
+        yield from (
+            f"`{name}` in `announced` is no day of `versions`" for name in self.calls.announced if name not in days
+        )
+        if self.calls.announced and len(self.calls.variants) > 1:
+            yield "`announced` goes with one variant"
+        if not self.calls.restated <= {*range(len(self.calls.variants))}:
+            yield "`restated` holds positions in `variants`"
 
 
 def catalog(*datasets: Dataset) -> Mapping[str, Dataset]:

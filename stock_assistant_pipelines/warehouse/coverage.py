@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Answered, Disclosed, Followed, NeverFewer, Unexplained
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.warehouse import disclosure, expectation
+from stock_assistant_pipelines.warehouse import asked, disclosure, expectation
 from stock_assistant_pipelines.warehouse.holes import GONE_UNTOLD
 from stock_assistant_pipelines.warehouse.landing import hold, lock, partition_key
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, SETTLED, Status
@@ -124,12 +124,13 @@ def assess(
     if whole and day and (doubt := disclosure.doubtful(connection, dataset, day, today)):
         # Who is missing nobody knows: it is judged again when the plan is there.
         status, reason, finding = Status.PARTIAL, doubt, replace(finding, missing=None)
+    left_out = asked.left_out(connection, dataset, day) if dataset.by_period and day else None
     late = entry.status is Status.LATE and status in {Status.PARTIAL, Status.EMPTY}
     return replace(
         entry,
         status=Status.LATE if late else status,
         cause=None if status in SETTLED else status.value,
-        reason=reason,
+        reason="; ".join(filter(None, (reason, left_out))) or None,
         expected=finding.expected,
         landed=finding.landed,
         missing=None if finding.missing is None else len(finding.missing),

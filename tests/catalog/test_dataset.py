@@ -146,6 +146,13 @@ CONTRADICTIONS: list[tuple[Any, dict[str, Any], str]] = [
     (filings, {"calls": PerPeriod(period=None, whole="filings_vip")}, "`whole` goes with `period`"),
     (filings, {"calls": PerPeriod(variants=())}, "`variants` holds at least one call"),
     (filings, {"calls": PerPeriod(variants=({}, {}))}, "none twice"),
+    (filings, {"calls": PerPeriod(announced=("paid_on",))}, "`paid_on` in `announced` is no day of `versions`"),
+    (
+        filings,
+        {"calls": PerPeriod(announced=("ann_date",), variants=({"type": "P"}, {"type": "D"}))},
+        "`announced` goes with one variant",
+    ),
+    (filings, {"calls": PerPeriod(restated=frozenset({1}))}, "`restated` holds positions in `variants`"),
     (filings, {"calls": PerPeriod(rows=())}, "`rows` is above zero"),
     (filings, {"calls": PerPeriod(rows=(1.0, 0.0))}, "`rows` is above zero"),
     (filings, {"calls": PerPeriod(periods_per_call=0)}, "`periods_per_call` is above zero"),
@@ -186,6 +193,8 @@ def test_a_sound_declaration_is_taken(words: dict[str, Any]) -> None:
     [
         {"calls": PerPeriod(whole="filings_vip", variants=({"report_type": "1"}, {"report_type": "5"}))},
         {"calls": PerPeriod(period=None)},
+        {"calls": PerPeriod(announced=("ann_date",))},
+        {"calls": PerPeriod(variants=({"report_type": "1"}, {"report_type": "4"}), restated=frozenset({1}))},
         {"calls": PerPeriod(periods_per_call=100), "row_cap": 100},
         {"calls": PerPeriod(periods_per_call=100), "row_cap": None},
         {"versions": Versions(())},
