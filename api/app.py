@@ -10,6 +10,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
 from api import bars, calendar, daily, datasets, filings, health, holes, market, problems, rows, statements, stocks
+from api.cache import CacheMiddleware
 from api.database import Database
 from api.methods import HeadMiddleware
 from api.problems import Problem, ProblemDocument
@@ -37,7 +38,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        await database.engine.dispose()
+        await database.close()
 
     app = FastAPIOffline(  # the documentation pages come from this package, not from a CDN
         title=settings.project_name,
@@ -56,13 +57,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         routes.include_router(noun.router)
     app.include_router(routes)
     _document_problems(app)
+    if settings.api_cache_mb:
+        room, path = settings.api_cache_mb * 1_000_000, f"{settings.api_v1_str}/"
+        beside = [path + name for name in ("health", "openapi.json")]
+        app.add_middleware(CacheMiddleware, database.watch, room, path, beside)
     app.add_middleware(HeadMiddleware)
     if settings.backend_cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.backend_cors_origins,
             allow_methods=["GET", "HEAD"],
-            expose_headers=["X-Data-Source", "Retry-After"],
+            expose_headers=["X-Data-Source", "Retry-After", "ETag"],
         )
     return app
 

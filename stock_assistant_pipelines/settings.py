@@ -244,7 +244,16 @@ class Settings(BaseSettings):
         None, description="Where you reach Dagster's UI; alerts about a run link to it there."
     )
 
+    api_database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] | None = Field(
+        None, description="PostgreSQL that the API reads, such as a replica; by default the one that is written to."
+    )
     api_pool_size: PositiveInt = Field(8, description="Database connections that one API process keeps.")
+    api_queue_size: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        64, description="Requests that wait for one of those, in one API process; the others are refused at once."
+    )
+    api_cache_mb: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        64, description="Megabytes of answers that one API process keeps in memory; 0: none."
+    )
 
     @property
     def embedded(self) -> bool:
@@ -273,12 +282,19 @@ class Settings(BaseSettings):
             "postgresql", self.postgres_user, password, self.postgres_server, self.postgres_port, self.database_name
         )
 
+    @property
+    def read_url(self) -> URL | None:
+        """The database that the API reads, without a driver; None when PostgreSQL is embedded."""
+        if self.api_database_url is not None:
+            return make_url(self.api_database_url.get_secret_value())
+        return self.server_url
+
     def hide(self, text: str) -> str:
         """A text without any secret of these settings, for where others read it."""
         values = [getattr(self, name) for name in type(self).model_fields]
         secrets = {each.get_secret_value() for each in [*values, *self.alert_urls] if isinstance(each, SecretStr)}
         secrets |= {secret.partition("://")[2] for secret in secrets}
-        secrets.add((self.server_url.password if self.server_url else None) or "")
+        secrets |= {(url.password if url else None) or "" for url in (self.server_url, self.read_url)}
         for secret in sorted(secrets - {SANDBOX_TOKEN}, key=len, reverse=True):
             text = text.replace(secret, "***") if len(secret) >= SECRET_LENGTH else text
         return text

@@ -43,7 +43,10 @@ DEFAULTS: dict[str, Any] = {
     "api_url": "http://127.0.0.1:8000",
     "alert_urls": [],
     "dagster_url": None,
+    "api_database_url": None,
     "api_pool_size": 8,
+    "api_queue_size": 64,
+    "api_cache_mb": 64,
 }
 GOOD: list[tuple[str, str, Any]] = [
     ("PROJECT_NAME", "House of Bars", "House of Bars"),
@@ -102,6 +105,9 @@ GOOD: list[tuple[str, str, Any]] = [
     ("ALERT_URLS", '["feishu://a", "lark://b"]', [SecretStr("feishu://a"), SecretStr("lark://b")]),
     ("DAGSTER_URL", "https://dagster.internal/", "https://dagster.internal"),
     ("API_POOL_SIZE", "1", 1),
+    ("API_DATABASE_URL", "postgresql://u@replica/d", SecretStr("postgresql://u@replica/d")),
+    ("API_QUEUE_SIZE", "0", 0),
+    ("API_CACHE_MB", "0", 0),
 ]
 BAD = [
     ("ENVIRONMENT", "prod", "'local', 'staging' or 'production'"),
@@ -151,6 +157,9 @@ BAD = [
     ("ALERT_URLS", "[1]", "string"),
     ("DAGSTER_URL", "dagster.internal", "https:// or http://"),
     ("API_POOL_SIZE", "0", "greater than 0"),
+    ("API_QUEUE_SIZE", "-1", "greater than or equal to 0"),
+    ("API_CACHE_MB", "-1", "greater than or equal to 0"),
+    ("API_DATABASE_URL", "mysql://host/name", "postgresql://"),
 ]
 
 
