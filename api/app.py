@@ -11,9 +11,11 @@ from fastapi_offline import FastAPIOffline
 
 from api import bars, calendar, daily, datasets, filings, health, holes, market, problems, rows, statements, stocks
 from api.cache import CacheMiddleware
+from api.compression import CompressionMiddleware
 from api.database import Database
 from api.methods import HeadMiddleware
 from api.problems import Problem, ProblemDocument
+from api.streams import Slots
 from stock_assistant_pipelines.settings import Settings
 from stock_assistant_pipelines.settings import settings as configured
 
@@ -28,6 +30,20 @@ Tables come in Tushare's own form, `fields` and `items`, with `meta` beside them
 numbers are exact decimals, absent values are null. Parameters take days as `YYYYMMDD` or `YYYY-MM-DD`; an unknown parameter
 is refused. Every error is an RFC 9457 problem, `application/problem+json`, whose `detail` says what to do.
 """
+
+
+EXPOSED = (
+    "X-Data-Source",
+    "X-As-Of",
+    "X-Rows",
+    "X-Complete",
+    "X-Partitions",
+    "X-Next-Cursor",
+    "Link",
+    "Retry-After",
+    "ETag",
+)
+"""Headers that pages of other origins may read, where they may read at all."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -51,13 +67,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = database
+    app.state.streams = Slots(max(1, settings.api_pool_size // 2))
     problems.install(app)
     routes = APIRouter(prefix=settings.api_v1_str, dependencies=[Depends(once)])
-    for noun in (health, datasets, holes, rows, stocks, bars, statements, filings, daily, market, calendar):
+    for noun in (health, datasets, holes, stocks, bars, statements, filings, daily, market, calendar, rows):
         routes.include_router(noun.router)
     app.include_router(routes)
     _document_problems(app)
-    if settings.api_cache_mb:
+    app.add_middleware(CompressionMiddleware)
+    if settings.api_cache_mb:  # around compression: what is kept is compressed already
         room, path = settings.api_cache_mb * 1_000_000, f"{settings.api_v1_str}/"
         beside = [path + name for name in ("health", "openapi.json")]
         app.add_middleware(CacheMiddleware, database.watch, room, path, beside)
@@ -67,7 +85,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             CORSMiddleware,
             allow_origins=settings.backend_cors_origins,
             allow_methods=["GET", "HEAD"],
-            expose_headers=["X-Data-Source", "Retry-After", "ETag"],
+            expose_headers=EXPOSED,
         )
     return app
 

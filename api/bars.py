@@ -11,8 +11,10 @@ from pydantic import Field
 from sqlalchemy import Date, Text, bindparam, column, func, select
 
 from api import answers, parameters, problems, standing
-from api.answers import SOURCE_HEADER, Meta, TableAnswer, as_json, once_as_json
+from api.answers import Meta, TableAnswer
+from api.copying import once
 from api.database import ReadOnly, fetch
+from api.formats import Wanted  # noqa: TC001 - FastAPI reads it
 from api.stocks import Code, require_known, well_formed
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.warehouse.tables import METADATA
@@ -65,12 +67,11 @@ class BarsAnswer(TableAnswer):
     "/stocks/{ts_code}/daily",
     summary="Daily bars of one stock",
     response_model=BarsAnswer,
-    responses={
-        200: {"headers": SOURCE_HEADER},
-        **problems.documented(*problems.READING, problems.UNKNOWN_CODE, problems.NOT_LANDED),
-    },
+    responses=answers.documented(problems.UNKNOWN_CODE, problems.NOT_LANDED),
 )
-async def read_bars(database: ReadOnly, ts_code: Code, asked: Annotated[parameters.Bars, Query()]) -> Response:
+async def read_bars(
+    database: ReadOnly, ts_code: Code, asked: Annotated[parameters.Bars, Query()], form: Wanted
+) -> Response:
     """Daily bars of one stock between two days, oldest first: prices in CNY, `vol` in lots of 100 shares, `amount` in 1000 CNY.
 
     `adjust=none` gives the columns of `daily` as Tushare sends them. `hfq` and `qfq` adjust open, high, low, close, pre_close
@@ -86,7 +87,7 @@ async def read_bars(database: ReadOnly, ts_code: Code, asked: Annotated[paramete
     async with database.read(*(one.api for one in used), "trade_cal") as connection:
         stands = {one.api: await standing.of_range(connection, one, asked.first, asked.last) for one in used}
         values = {"code": well_formed(ts_code), "first": asked.first, "last": asked.last, "day": asked.adjust_as_of}
-        items = await answers.copy(connection, _bars(asked.adjust, as_of=asked.adjust_as_of is not None), values)
+        items = await answers.copy(connection, _bars(asked.adjust, as_of=asked.adjust_as_of is not None), values, form)
         if not items.rows:
             await require_known(connection, ts_code)
         newest = await _newest_factor(connection, ts_code, asked.adjust_as_of) if asked.adjust == "qfq" else None
@@ -110,7 +111,7 @@ def _bars(adjust: Adjust, *, as_of: bool) -> Select[Any]:
     """The query for the bars of one stock: from the table itself, or through the SQL functions that adjust them."""
     code, first, last = bindparam("code", type_=Text), bindparam("first", type_=Date), bindparam("last", type_=Date)
     if adjust == "none":
-        columns = (once_as_json(code) if column is BAR.c.ts_code else as_json(column) for column in BAR.c)
+        columns = (once(code) if column is BAR.c.ts_code else column for column in BAR.c)
         query = select(*columns).where(BAR.c.ts_code == code, BAR.c.trade_date.between(first, last))
         return query.order_by(BAR.c.trade_date)
     columns = (column(one.name, one.type) for one in (*BAR.c, FACTOR.c.adj_factor))
@@ -119,7 +120,7 @@ def _bars(adjust: Adjust, *, as_of: bool) -> Select[Any]:
         func.daily_adjusted_as_of(code, first, last, day) if as_of else func.daily_adjusted(code, first, last, adjust)
     )
     adjusted = function.table_valued(*columns)
-    return select(*(as_json(column) for column in adjusted.c)).order_by(adjusted.c.trade_date)
+    return select(*adjusted.c).order_by(adjusted.c.trade_date)
 
 
 def _without_factor(adjust: Adjust, items: Items, newest: Any) -> int:

@@ -9,8 +9,10 @@ from pydantic import Field
 from sqlalchemy import Date, Text, bindparam, func, select
 
 from api import answers, parameters, problems, standing
-from api.answers import SOURCE_HEADER, Meta, TableAnswer, as_json, once_as_json
+from api.answers import Meta, TableAnswer
+from api.copying import once
 from api.database import ReadOnly, fetch
+from api.formats import Wanted  # noqa: TC001 - FastAPI reads it
 from api.problems import Problem
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.catalog import CATALOG
@@ -27,7 +29,7 @@ BAR, CALENDAR = METADATA.tables["daily"], METADATA.tables["trade_cal"]
 DAY = bindparam("day", type_=Date)
 
 MARKET_DAY = (
-    select(*(once_as_json(DAY) if column is BAR.c.trade_date else as_json(column) for column in BAR.c))
+    select(*(once(DAY) if column is BAR.c.trade_date else column for column in BAR.c))
     .where(BAR.c.trade_date == DAY)
     .order_by(BAR.c.ts_code)
 )
@@ -60,12 +62,11 @@ class DayAnswer(TableAnswer):
     "/daily",
     summary="The whole market on one trading day",
     response_model=DayAnswer,
-    responses={
-        200: {"headers": SOURCE_HEADER},
-        **problems.documented(*problems.READING, problems.NOT_A_TRADING_DAY, problems.NOT_LANDED),
-    },
+    responses=answers.documented(problems.NOT_A_TRADING_DAY, problems.NOT_LANDED),
 )
-async def read_market_day(database: ReadOnly, asked: Annotated[parameters.MarketDay, Query()]) -> Response:
+async def read_market_day(
+    database: ReadOnly, asked: Annotated[parameters.MarketDay, Query()], form: Wanted
+) -> Response:
     """One row per stock traded that day, in order of `ts_code`, unadjusted: prices in CNY, `vol` in lots of 100 shares,
     `amount` in 1000 CNY.
 
@@ -78,7 +79,7 @@ async def read_market_day(database: ReadOnly, asked: Annotated[parameters.Market
         if partition is None or not partition["landed"]:
             raise await _absent(connection, day, partition)
         stands = await standing.of_range(connection, DAILY, day, day)
-        items = await answers.copy(connection, MARKET_DAY, {"day": day})
+        items = await answers.copy(connection, MARKET_DAY, {"day": day}, form)
     meta = answers.describe(
         DAILY,
         items.rows,

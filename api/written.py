@@ -36,6 +36,19 @@ class Written:
     places: tuple[int, ...]
     """Which parameter each place takes."""
 
+    @classmethod
+    def of(cls, statement: ClauseElement) -> Written:
+        """Compile a statement."""
+        compiled = statement.compile(dialect=DIALECT)
+        if "POSTCOMPILE" in str(compiled):
+            raise TypeError("a list of values is an array here: column = any_(…), not column.in_(…)")
+        text, names = str(compiled), tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
+        required = {bind.key for bind in compiled.binds.values() if bind.required}  # type: ignore[attr-defined]
+        defaults = {name: value for name, value in (compiled.params or {}).items() if name not in required}
+        pieces = PLACE.split(text)
+        places = tuple(int(number) - 1 for number in pieces[1::2])
+        return cls(text, names, defaults, tuple(pieces[::2]), places)
+
     def arguments(self, values: Mapping[str, Any] | None = None) -> list[Any]:
         """The values of the parameters, in order. Raises `KeyError` when one is absent."""
         given = {**self.defaults, **(values or {})}
@@ -57,15 +70,7 @@ def written(statement: ClauseElement) -> Written:
     """Compile a statement, the first time that it is met: who keeps its statements, compiles each once."""
     found = _WRITTEN.get(statement)
     if found is None:
-        compiled = statement.compile(dialect=DIALECT)
-        if "POSTCOMPILE" in str(compiled):
-            raise TypeError("a list of values is an array here: column = any_(…), not column.in_(…)")
-        text, names = str(compiled), tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
-        required = {bind.key for bind in compiled.binds.values() if bind.required}  # type: ignore[attr-defined]
-        defaults = {name: value for name, value in (compiled.params or {}).items() if name not in required}
-        pieces = PLACE.split(text)
-        places = tuple(int(number) - 1 for number in pieces[1::2])
-        found = _WRITTEN[statement] = Written(text, names, defaults, tuple(pieces[::2]), places)
+        found = _WRITTEN[statement] = Written.of(statement)
     return found
 
 

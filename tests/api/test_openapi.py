@@ -12,6 +12,8 @@ from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.generation import GenerationMode
 from small_market import application, served
 
+from stock_assistant_pipelines.catalog import CATALOG
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -22,7 +24,7 @@ PLAIN = ("/health", "/health/live", "/health/ready", "/datasets", "/datasets/{da
 ASKING = (
     "/datasets/{dataset}/coverage",
     "/datasets/{dataset}/holes",
-    "/datasets/{dataset}/rows",
+    *(f"/datasets/{name}/rows" for name in ("daily", "stock_basic", "income")),
     "/stocks",
     "/stocks/{ts_code}",
     "/stocks/{ts_code}/daily",
@@ -36,6 +38,8 @@ ASKING = (
     "/calendar",
 )
 """Routes that take query parameters, of which some values are wrong."""
+LIKE_THEM = tuple(f"/datasets/{name}/rows" for name in CATALOG if f"/datasets/{name}/rows" not in ASKING)
+"""Routes that are made as those are."""
 KNOWN = {
     "dataset": ["daily", "stock_basic", "income"],
     "ts_code": ["600519.SH", "000003.SZ"],
@@ -46,7 +50,8 @@ KNOWN = {
     "periods": ["1", "2", "20231231", "20221231..20231231", "20231231..", "0"],
     "as_of": ["20240430", "2024-09-30", "20230101"],
     "adjust_as_of": ["20240103", "2024-06-19"],
-    "fields": ["ts_code,end_date,known_at", "revenue"],
+    "fields": ["ts_code,end_date,known_at", "revenue", "ts_code"],
+    "format": ["json", "rows", "columns", "csv", "parquet", "arrow"],
 }
 """Values that mean something to the small market, since a text made up from a pattern hardly ever does."""
 
@@ -67,7 +72,7 @@ def openapi(app: FastAPI) -> Iterator[Any]:
 
 
 def test_every_route_is_asked(app: FastAPI) -> None:
-    assert sorted(app.openapi()["paths"]) == sorted(f"/api/v1{path}" for path in PLAIN + ASKING)
+    assert sorted(app.openapi()["paths"]) == sorted(f"/api/v1{path}" for path in PLAIN + ASKING + LIKE_THEM)
 
 
 @pytest.mark.parametrize(
