@@ -27,8 +27,9 @@ A-share history from Tushare, as it has landed here: read-only.
 
 Tables come in Tushare's own form, `fields` and `items`, with `meta` beside them: who told us (`source`, also in the header
 `X-Data-Source`: the sandbox's figures are made up), whether the range is `complete`, the units. Days in rows are `YYYYMMDD`,
-numbers are exact decimals, absent values are null. Parameters take days as `YYYYMMDD` or `YYYY-MM-DD`; an unknown parameter
-is refused. Every error is an RFC 9457 problem, `application/problem+json`, whose `detail` says what to do.
+numbers are exact decimals, absent values are null. `format`, or the header `Accept`, asks for CSV, Parquet, Arrow or another
+form of JSON. Parameters take days as `YYYYMMDD` or `YYYY-MM-DD`; an unknown parameter is refused. Every error is an RFC 9457
+problem, `application/problem+json`, whose `detail` says what to do.
 """
 
 

@@ -60,26 +60,31 @@ async def read(
         connection = await held.enter_async_context(database.read())
         stands = await stands_between(connection, dataset, question.first, question.last)
         rows = await _count(connection, question) if many else None
-        if rows is None or min(rows, question.limit) * len(question.fields) <= SHORT:
-            return await _page(connection, question, stands, form, request)
-        if form is Format.COLUMNS:
-            raise _too_long(question)
-        held.enter_context(slots.taken())
-        meta, links = await _said(connection, question, rows, stands, request)
-        types = copying.types(question.rows)
-        writer = encoder(Document(dataset.api, question.fields, types, meta), form)
-        query = (question.rows, question.bound(question.limit), form)
-        told = answers.headers(dataset.api, meta, form) | links
-        return Stream(held.pop_all(), connection, query, writer, meta["rows"], told)
+        if rows is not None and min(rows, question.limit) * len(question.fields) > SHORT:
+            if form is Format.COLUMNS:
+                raise _too_long(question)
+            held.enter_context(slots.taken())
+            meta, links = await _said(connection, question, rows, stands, request)
+            return _stream(held.pop_all(), connection, question, form, meta, links)
+        # One row more than a page holds is read, to know whether others follow.
+        items = await answers.copy(connection, question.rows, question.bound(question.limit + 1), form)
+        meta, links = await _said(connection, question, items.rows, stands, request)
+    return answers.table(dataset.api, question.fields, items.first(question.limit), meta, links)
 
 
-async def _page(
-    connection: AsyncConnection, question: Question, stands: Standing, form: Format, request: Request
-) -> Response:
-    """Put a page together. One row more than it holds is read, to know whether others follow."""
-    items = await answers.copy(connection, question.rows, question.bound(question.limit + 1), form)
-    meta, links = await _said(connection, question, items.rows, stands, request)
-    return answers.table(question.dataset.api, question.fields, items.first(question.limit), meta, links)
+def _stream(
+    held: AsyncExitStack,
+    connection: AsyncConnection,
+    question: Question,
+    form: Format,
+    meta: dict[str, Any],
+    links: dict[str, str],
+) -> Stream:
+    """An answer that reads its rows while it is sent, and gives back what is held for that."""
+    document = Document(question.dataset.api, question.fields, copying.types(question.rows), meta)
+    query = (question.rows, question.bound(question.limit), form)
+    headers = answers.headers(document.dataset, meta, form) | links
+    return Stream(held, connection, query, encoder(document, form), meta["rows"], headers)
 
 
 async def _count(connection: AsyncConnection, question: Question) -> int:

@@ -14,6 +14,7 @@ from fastapi import Depends, Request, Response
 from sqlalchemy import text
 
 from api import copying, problems
+from api.methods import BODILESS
 from api.problems import Problem
 
 if TYPE_CHECKING:
@@ -87,14 +88,18 @@ class Stream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, unless the client leaves. Raises `Broken` when it cannot be sent whole, or not before the deadline."""
         try:
-            await self._answer(receive, send)
+            await self._answer(scope, receive, send)
         except (Problem, TimeoutError) as error:
             if not self.begun:
                 raise
             raise Broken(str(error) or f"not taken within {DEADLINE_SECONDS} s") from error
 
-    async def _answer(self, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with asyncio.timeout(DEADLINE_SECONDS), self.held:
+            if scope.get(BODILESS):
+                await self._start(send)
+                await send({"type": "http.response.body"})
+                return
             sending = asyncio.create_task(self._send(send))
             left = asyncio.create_task(_left(receive))
             try:
@@ -113,11 +118,14 @@ class Stream(Response):
             await self.connection.invalidate()  # PostgreSQL is still writing
             raise
 
+    async def _start(self, send: Send) -> None:
+        self.begun = True
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+
     async def _copy(self, blocks: _Blocks, send: Send) -> None:
         limit = text(f"set local statement_timeout = '{DEADLINE_SECONDS}s'")
         await self.connection.execute(limit)
-        self.begun = True
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await self._start(send)
         await blocks.put(self.encoder.head())
         rows = await copying.copy_to(blocks.take, self.connection, *self.query)
         await blocks.flush()
