@@ -35,7 +35,9 @@ def replica(postgres: URL, market: str) -> Iterator[str]:
         primary = Path(str(connection.execute("show data_directory").fetchall()[0][0]))
     directory = primary.parent / "replica"
     address = conninfo(postgres.set(database=None))
-    subprocess.run([tool, "-d", address, "-D", directory, "-R", "-c", "fast", "-X", "stream"], check=True)
+    subprocess.run([tool, "-d", address, "-D", directory, "-R", "-c", "fast", "-X", "stream", "--no-sync"], check=True)
+    with directory.joinpath("postgresql.auto.conf").open("a") as configuration:
+        configuration.write("fsync = off\n")  # a start would first write out all that was copied
     directory.joinpath(f"{embedded.SOCKET_NAME}.lock").unlink(missing_ok=True)  # the primary's
     for path in (directory, *directory.rglob("*")):
         shutil.chown(path, primary.owner(), primary.group())
