@@ -258,7 +258,8 @@ class Filings:
         """Judge the periods that are not settled yet, and yield those that are now."""
         for period in periods:
             if period not in told:
-                entry = filing.judge(self.engine, dataset, period, replace(work, calls=0, whole=False))
+                so_far = replace(work, calls=0, whole=False, under_way=True)
+                entry = filing.judge(self.engine, dataset, period, so_far)
                 if entry.settled:
                     told[period] = entry
                     yield entry

@@ -377,6 +377,8 @@ class Dataset:
     versions: Versions | None = None
     """How versions of a row are told apart; None where what the source says now replaces what it said before."""
     rules: tuple[Rule, ...] = ()
+    grows: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """By kind of company (`comp_type`), the flows that cannot fall within a year: sums to which nothing negative is added."""
     quirks: tuple[str, ...] = ()
     """What is worth knowing before trusting a number."""
     by_name: Mapping[str, Column] = field(init=False, repr=False)
@@ -414,6 +416,12 @@ class Dataset:
     def flows(self) -> tuple[str, ...]:
         """The columns that quarters and trailing twelve months are derived from."""
         return tuple(column.name for column in self.columns if column.flow)
+
+    @property
+    def growing(self) -> tuple[str, ...]:
+        """The flows that cannot fall within a year, of one kind of company or another."""
+        named = set(chain.from_iterable(self.grows.values()))
+        return tuple(name for name in self.fields if name in named)
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -467,6 +475,8 @@ class Dataset:
                 yield f"`{column.name}` is a `flow`, which is said of figures by report period only"
             if column.ours and column.name not in self.fills:
                 yield f"`{column.name}` is `ours`, and not in `fills`: nothing gives it a value"
+        for name in sorted({*chain.from_iterable(self.grows.values())} - {*self.flows}):
+            yield f"`{name}` in `grows` is not a `flow`: it does not count from the start of the year"
         for name in self.versions.days if self.versions else ():
             if name in self.by_name and self.by_name[name].type is not Type.DATE:
                 where = "known" if self.versions and name in self.versions.known else "stages"

@@ -13,7 +13,7 @@ from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Answered, Disclosed, Followed, NeverFewer, Unexplained
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse import disclosure, expectation
-from stock_assistant_pipelines.warehouse.holes import GONE
+from stock_assistant_pipelines.warehouse.holes import GONE_UNTOLD
 from stock_assistant_pipelines.warehouse.landing import hold, lock, partition_key
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, SETTLED, Status
 
@@ -137,11 +137,14 @@ def assess(
     )
 
 
-def remember(before: Coverage, after: Coverage) -> Coverage:
-    """Doubt a report period that holds fewer versions than before: it keeps the higher count until a whole answer came."""
+def remember(before: Coverage, after: Coverage, reason: str = GONE_UNTOLD) -> Coverage:
+    """Doubt a report period that holds fewer versions than before: it keeps the higher count until a whole answer came.
+
+    That settles only what a check has told (`GONE`), as it does when a run of the dataset itself finds it.
+    """
     if after.landed >= before.landed:
         return after
-    gone = replace(after, status=Status.PARTIAL, cause="doubted", reason=GONE, complete_at=None)
+    gone = replace(after, status=Status.PARTIAL, cause="doubted", reason=reason, complete_at=None)
     return replace(gone, landed=before.landed)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from stock_assistant_pipelines.warehouse import asked, coverage, versions
 from stock_assistant_pipelines.warehouse.asked import EVERYBODY, Asked
 from stock_assistant_pipelines.warehouse.coverage import Coverage
-from stock_assistant_pipelines.warehouse.holes import GONE
+from stock_assistant_pipelines.warehouse.holes import GONE, GONE_UNTOLD, LOSSES
 from stock_assistant_pipelines.warehouse.landing import lock, partition_key, stage
 from stock_assistant_pipelines.warehouse.partition import guard
 from stock_assistant_pipelines.warehouse.tables import CODE, COVERAGE, METADATA, Status
@@ -51,6 +51,8 @@ class Work:
     calls: int = 0
     whole: bool = False
     """Whether all that may have rows were asked, and answered for."""
+    under_way: bool = False
+    """Whether more is to come in this run: its checks look at what is booked at the end."""
     status: Status | None = None
     """What a period is that is not complete because of an error; None without one."""
     cause: str | None = None
@@ -174,8 +176,9 @@ def _judge(connection: Connection, dataset: Dataset, period: date, work: Work) -
     entry = coverage.assess(connection, dataset, period, entry)
     confirmed = work.whole and before and before.reason == GONE
     if before and not confirmed and entry.landed < before.landed:
-        entry = coverage.remember(before, entry)
-    elif before and before.cause == "doubted" and before.reason != GONE and entry.settled and not work.whole:
+        untold = work.under_way and before.reason != GONE
+        entry = coverage.remember(before, entry, GONE_UNTOLD if untold else GONE)
+    elif before and _doubted_for_more(before) and entry.settled and not work.whole:
         entry = replace(entry, status=Status.PARTIAL, cause=before.cause, reason=before.reason)
     elif work.status and not entry.settled:
         status = entry.status if entry.landed else work.status
@@ -185,6 +188,11 @@ def _judge(connection: Connection, dataset: Dataset, period: date, work: Work) -
     coverage.book(connection, [entry])
     coverage.reassess_dependents(connection, dataset, period, work.at)
     return entry
+
+
+def _doubted_for_more(before: Coverage) -> bool:
+    """Whether a period is doubted for something else than rows that are gone: they may have come back."""
+    return before.cause == "doubted" and before.reason not in LOSSES
 
 
 def _attempts(before: Coverage | None, work: Work) -> int:

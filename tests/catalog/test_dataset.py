@@ -141,6 +141,8 @@ CONTRADICTIONS: list[tuple[Any, dict[str, Any], str]] = [
     (filings, {"fills": ()}, "`type` is `ours`, and not in `fills`"),
     (prices, {"columns": (CODE, DAY, replace(PRICE, flow=True))}, "`price` is a `flow`"),
     (filings, {"columns": (CODE, PERIOD, ANNOUNCED, KIND, replace(FLAG, flow=True))}, "`update_flag` is a `flow`"),
+    (filings, {"grows": {"1": ("sales", "update_flag")}}, "`update_flag` in `grows` is not a `flow`"),
+    (filings, {"grows": {"1": ("costs",)}}, "`costs` in `grows` is not a `flow`"),
     (filings, {"calls": PerPeriod(period=None, whole="filings_vip")}, "`whole` goes with `period`"),
     (filings, {"calls": PerPeriod(variants=())}, "`variants` holds at least one call"),
     (filings, {"calls": PerPeriod(variants=({}, {}))}, "none twice"),
@@ -212,6 +214,10 @@ def test_a_column_of_ours_is_in_the_table_and_not_asked_for() -> None:
 
 def test_flows_are_the_figures_that_quarters_can_be_derived_from() -> None:
     assert (filings().flows, prices().flows) == (("sales",), ())
+
+
+def test_growing_are_the_flows_that_cannot_fall_of_some_kind_of_company() -> None:
+    assert (filings(grows={"1": ("sales",), "2": ()}).growing, filings().growing) == (("sales",), ())
 
 
 def test_partitions_are_trading_days_or_report_periods_or_all_there_is() -> None:

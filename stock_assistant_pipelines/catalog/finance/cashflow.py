@@ -169,6 +169,18 @@ CASHFLOW = Dataset(
             Severity.WARN,
         ),
     ),
+    # What turns over fast, as securities and short loans, may be told net, and net lines fall; so do sums that hold such lines.
+    grows={
+        "1": (
+            "c_fr_sale_sg",
+            "c_paid_goods_s",
+            "c_paid_to_for_empl",
+            "c_paid_for_taxes",
+            "c_pay_acq_const_fiolta",
+            "c_pay_dist_dpcp_int_exp",
+        ),
+        **dict.fromkeys("234", ("c_paid_to_for_empl", "c_paid_for_taxes")),
+    },
     quirks=(
         VERSIONS,
         "Figures count from the start of the year.",

@@ -171,6 +171,14 @@ INCOME = Dataset(
             Severity.WARN,
         ),
     ),
+    # Operating revenue of banks, insurers and brokers holds gains and losses. Expenses are moved between lines in the course of a
+    # year, as freight from selling expenses to costs in 2020, and reversals make taxes and impairments fall.
+    grows={
+        "1": ("total_revenue", "revenue", "oper_cost"),
+        "2": ("int_income", "int_exp"),
+        "3": ("prem_income",),
+        "4": ("int_income", "int_exp"),
+    },
     quirks=(
         VERSIONS,
         "Figures count from the start of the year; of the columns that quarters are not derived from, earnings per share have "
