@@ -10,6 +10,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
 from api import bars, calendar, daily, datasets, filings, health, holes, market, problems, rows, statements, stocks
+from api.cache import CacheMiddleware
 from api.compression import CompressionMiddleware
 from api.database import Database
 from api.gate import Gate
@@ -51,7 +52,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        await database.engine.dispose()
+        await database.close()
 
     app = FastAPIOffline(  # the documentation pages come from this package, not from a CDN
         title=settings.project_name,
@@ -74,6 +75,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(tushare.router)
     _complete_document(app)
     app.add_middleware(CompressionMiddleware)
+    if settings.api_cache_mb:  # around compression: what is kept is compressed already
+        room, path = settings.api_cache_mb * 1_000_000, f"{settings.api_v1_str}/"
+        beside = [path + name for name in ("health", "openapi.json")]
+        app.add_middleware(CacheMiddleware, database.watch, room, path, beside)
     app.add_middleware(HeadMiddleware)
     app.add_middleware(Gate, settings=settings, admission=app.state.admission)
     if settings.backend_cors_origins:

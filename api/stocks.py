@@ -12,7 +12,7 @@ from sqlalchemy import Date, Text, bindparam, case, func, or_, select
 
 from api import answers, parameters, problems, standing
 from api.answers import SOURCE_HEADER, Meta, TableAnswer
-from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
+from api.database import ReadOnly, reads
 from api.formats import Wanted  # noqa: TC001 - FastAPI reads it
 from api.problems import Problem
 from stock_assistant_pipelines.catalog import CATALOG
@@ -185,6 +185,7 @@ def _chosen(asked: parameters.Stocks, rows: FromClause) -> list[ColumnElement[bo
 
 async def require_known(connection: AsyncConnection, ts_code: str) -> None:
     """Refuse a code that neither `stock_basic` nor a bar knows."""
+    reads(connection, STOCK.name, BAR.name, "trade_cal")
     known = select(
         or_(
             select(STOCK).where(STOCK.c.ts_code == ts_code).exists(),

@@ -259,9 +259,15 @@ class Settings(BaseSettings):
         None, description="Where you reach Dagster's UI; alerts about a run link to it there."
     )
 
-    api_pool_size: PositiveInt = Field(8, description="Database connections that one API process keeps.")
     api_database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] | None = Field(
-        None, description="The database that the API reads, where it is another than that of DATABASE_URL: a replica."
+        None, description="PostgreSQL that the API reads, such as a replica; by default the one that is written to."
+    )
+    api_pool_size: PositiveInt = Field(8, description="Database connections that one API process keeps.")
+    api_queue_size: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        64, description="Requests that wait for one of those, in one API process; the others are refused at once."
+    )
+    api_cache_mb: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        64, description="Megabytes of answers that one API process keeps in memory; 0: none."
     )
     api_database_password: SecretStr | None = Field(
         None,

@@ -95,6 +95,7 @@ def build(datasets: Iterable[Dataset]) -> MetaData:
     _coverage(metadata)
     _asked(metadata)
     _superseded(metadata)
+    _data_version(metadata)
     _quota(metadata)
     _alerts(metadata)
     _keys(metadata)
@@ -246,6 +247,18 @@ def _superseded(metadata: MetaData) -> None:
     )
 
 
+def _data_version(metadata: MetaData) -> None:
+    Table(
+        "data_version",
+        metadata,
+        Column("id", BigInteger, autoincrement=True, primary_key=True),
+        Column("dataset", Text, nullable=False, comment="What was changed; 'everything': whatever is served"),
+        Column("version", BigInteger, nullable=False, comment="Transactions that took this counter"),
+        comment="One row per dataset and transactions at once: counters, whose sum moves with every change of what is served",
+        postgresql_with={"fillfactor": 50},
+    )
+
+
 def _quota(metadata: MetaData) -> None:
     Table(
         "quota",
@@ -337,7 +350,14 @@ def _keys(metadata: MetaData) -> None:
 METADATA = build(CATALOG.values())
 """The tables of the whole catalog."""
 
+VERSIONED = (*CATALOG, *DERIVED)
+"""What has a data version: the datasets, and what is derived from them."""
+
+EVERYTHING = "everything"
+"""The name under which a change is counted of which nobody can say whom it concerns."""
+
 API_KEY = METADATA.tables["api_key"]
 ASKED = METADATA.tables["asked"]
 COVERAGE = METADATA.tables["coverage"]
+DATA_VERSION = METADATA.tables["data_version"]
 SUPERSEDED = METADATA.tables["superseded"]

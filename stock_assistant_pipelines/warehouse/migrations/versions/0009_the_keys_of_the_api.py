@@ -8,7 +8,7 @@ from alembic import op
 from stock_assistant_pipelines.warehouse.functions import sql
 
 revision = "0009"
-down_revision: str | None = "0007"
+down_revision: str | None = "0008"
 branch_labels = None
 depends_on = None
 
