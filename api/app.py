@@ -9,7 +9,21 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
-from api import bars, calendar, daily, datasets, filings, health, holes, market, problems, rows, statements, stocks
+from api import (
+    bars,
+    calendar,
+    daily,
+    datasets,
+    filings,
+    health,
+    holes,
+    market,
+    pages,
+    problems,
+    rows,
+    statements,
+    stocks,
+)
 from api.database import Database
 from api.methods import HeadMiddleware
 from api.problems import Problem, ProblemDocument
@@ -55,6 +69,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for noun in (health, datasets, holes, rows, stocks, bars, statements, filings, daily, market, calendar):
         routes.include_router(noun.router)
     app.include_router(routes)
+    app.include_router(pages.router, dependencies=[Depends(once)])
     _document_problems(app)
     app.add_middleware(HeadMiddleware)
     if settings.backend_cors_origins:
