@@ -235,7 +235,7 @@ def test_statements_tell_what_is_known_today_and_since_when(client: httpx2.Clien
     known = re.search(r"Known since the end of</th>(.*?)</tr>", income)
     assert known
     assert re.findall(r"<td>([\d-]+)", known[1])[:2] == ["2024-04-27", "2024-08-20"]
-    revenue = re.search(rf">{CATALOG['income'].by_name['revenue'].title}<.*?</tr>", income)
+    revenue = re.search(rf">{CATALOG['income'].by_name['revenue'].title} .*?</tr>", income)
     assert revenue
     assert re.findall(r"<td>([^<]+)", revenue[0])[:2] == ["465", "1,505"], "the correction stands"
     assert "30.876" in page
