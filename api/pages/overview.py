@@ -44,7 +44,7 @@ class Seen:
     year: int
     heats: Mapping[str, Heat]
     doubts: Mapping[str, list[Doubt]]
-    quarantined: Mapping[str, int]
+    quarantined: Mapping[str, int] | None
     quota: Mapping[str, Quota] | None
 
     @property

@@ -99,21 +99,28 @@ async def doubts(connection: AsyncConnection) -> dict[str, list[Doubt]]:
     return found
 
 
-async def quarantined(connection: AsyncConnection) -> dict[str, int]:
-    """How many rows of each dataset are known at no day."""
+async def quarantined(connection: AsyncConnection) -> dict[str, int] | None:
+    """How many rows of each dataset are known at no day. None when it may not be read."""
+    if not await _readable(connection, QUARANTINE.name):
+        return None
     query = select(QUARANTINE.c.dataset, func.count().label("rows")).group_by(QUARANTINE.c.dataset)
     return {row.dataset: row.rows for row in await connection.execute(query)}
 
 
 async def quota(connection: AsyncConnection) -> Mapping[str, Quota] | None:
     """What is used of the quota now, by interface, of all accounts together. None when it may not be read."""
-    readable = func.has_table_privilege("quota", "select") & func.has_table_privilege("permit", "select")
-    if not await connection.scalar(select(readable)):
+    if not await _readable(connection, "quota", "permit"):
         return None
     told: dict[str, Quota] = {}
     for row in await connection.execute(USAGE):
         told[row.api] = _added(told.get(row.api), row)
     return told
+
+
+async def _readable(connection: AsyncConnection, *names: str) -> bool:
+    """Whether the database lets the API read these tables."""
+    rights = (func.has_table_privilege(name, "select") for name in names)
+    return all((await connection.execute(select(*rights))).one())
 
 
 def _added(other: Quota | None, row: Any) -> Quota:

@@ -33,25 +33,32 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "stale": ("stale", "滞后"),
     "unknown_age": ("unknown: the calendar does not reach today", "未知：日历未覆盖今天"),
     "unused": ("unused: no day was ever complete", "未使用：从未有完整的一天"),
-    "behind": ("{0} trading days behind", "落后 {0} 个交易日"),
+    "behind": ("trading days behind: {0}", "落后 {0} 个交易日"),
     "due": ("due: {0}", "应到：{0}"),
     "rows": ("Rows", "行数"),
     "partitions": ("Partitions", "分区"),
     "landed_at": ("Last landed or tried", "最近入库或尝试"),
     "checks": ("Checks", "检查"),
     "checks_hold": ("{0}; no partition breaks one that blocks", "{0} 项；无分区违反阻断性检查"),
-    "checks_broken": ("{1} of {0} break: {2} partitions are not believed", "{0} 项中 {1} 项未通过：{2} 个分区不可信"),
+    "checks_broken": (
+        "{0}, of which broken: {1}; partitions not believed: {2}",
+        "{0} 项中 {1} 项未通过：{2} 个分区不可信",
+    ),
     "defects": ("Known defects", "已知缺陷"),
     "quirks": ("Quirks", "注意事项"),
-    "n_quirks": ("{0} quirks", "注意事项 {0} 条"),
-    "n_holes": ("{0} partitions not whole in what is shown", "所示范围内 {0} 个分区不完整"),
-    "n_quarantined": ("{0} rows quarantined", "隔离 {0} 行"),
+    "n_quirks": ("quirks: {0}", "注意事项 {0} 条"),
+    "n_holes": ("partitions not whole in what is shown: {0}", "所示范围内 {0} 个分区不完整"),
+    "n_quarantined": ("rows in quarantine: {0}", "隔离 {0} 行"),
     "no_defects": ("none", "无"),
     "quota": ("Quota", "额度"),
     "quota_used": ("{0} of {1} calls a minute used now; {2} today", "每分钟 {1} 次，当前已用 {0}；今日 {2} 次"),
     "quota_day": ("of {0} a day", "（每日上限 {0}）"),
     "quota_none": ("not asked yet", "尚未调用"),
     "quota_hidden": ("not readable with this API's database role", "本接口的数据库角色无权读取"),
+    "quarantine_hidden": (
+        "(what is quarantined is not readable with this API's database role)",
+        "（本接口的数据库角色无权读取隔离数据）",
+    ),
     "paused": ("paused: {0}", "已暂停：{0}"),
     "coverage": ("Coverage", "覆盖"),
     "year": ("Year", "年份"),
@@ -99,11 +106,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "block": ("blocks", "阻断"),
     "warn": ("warns", "警告"),
     "holds": ("no partition breaks it", "无分区违反"),
-    "breaks": ("{0} partitions break it, the newest {1}", "{0} 个分区违反，最近 {1}"),
+    "breaks": ("partitions that break it: {0}, the newest {1}", "{0} 个分区违反，最近 {1}"),
     "warn_where": ("its findings are in Dagster", "结果见 Dagster"),
     "as_json": ("As JSON", "JSON 格式"),
     # stocks
-    "found": ("{0} stocks", "共 {0} 只股票"),
+    "found": ("Stocks: {0}", "共 {0} 只股票"),
     "code": ("Code", "代码"),
     "name": ("Name", "名称"),
     "industry": ("Industry", "行业"),
@@ -128,7 +135,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "5y": ("5 years, by week", "5年（周线）"),
     "all": ("all, by month", "全部（月线）"),
     "chart_is": (
-        "{0} candles from {1} to {2}. Hollow and red: up. Filled and green: down. Below: volume, in lots of 100 shares.",
+        "Candles from {1} to {2}: {0}. Hollow and red: up. Filled and green: down. Below: volume, in lots of 100 shares.",
         "{1} 至 {2}，共 {0} 根。红色空心为涨，绿色实心为跌。下方为成交量（手）。",
     ),
     "chart_move": ("Arrow keys move from candle to candle.", "方向键可逐根移动。"),
@@ -162,4 +169,5 @@ TEXTS: Mapping[str, tuple[str, str]] = {
 
 def told(language: Language, name: str, *parts: object) -> str:
     """A text in a language."""
-    return TEXTS[name][language == "zh"].format(*parts)
+    text = TEXTS[name][language == "zh"]
+    return text.format(*parts) if parts else text

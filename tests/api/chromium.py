@@ -1,6 +1,7 @@
 """A real Chromium without a screen, driven over its own DevTools protocol: all that the tests of the pages need of a browser.
 
-It is whatever Chromium or Chrome is on PATH, or the one that CHROMIUM names.
+It is whatever Chromium or Chrome is on PATH, or the one that CHROMIUM names. As a program this file prints which that is, and
+fails where there is none.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from contextlib import contextmanager
@@ -158,7 +160,7 @@ class Tab:
 
     def picture(self, path: Path) -> None:
         """Save what is seen."""
-        path.write_bytes(base64.b64decode(self("Page.captureScreenshot", format="webp", quality=80)["data"]))
+        path.write_bytes(base64.b64decode(self("Page.captureScreenshot", format="png")["data"]))
 
 
 @contextmanager
@@ -189,3 +191,10 @@ def _address(browser: subprocess.Popen[bytes], errors: Path) -> str:
             return match[1]
         time.sleep(0.05)
     raise AssertionError(f"the browser did not start: {errors.read_text('utf-8', 'replace')[-2000:]}")
+
+
+if __name__ == "__main__":
+    program = found()
+    if program is None:
+        sys.exit(ABSENT)
+    print(program)

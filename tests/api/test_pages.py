@@ -126,27 +126,29 @@ def test_the_overview_names_what_is_wrong(client: httpx2.Client) -> None:
     page = client.get("/").text
     daily = article(page, "daily")
     assert "2024-01-05</dd>" in daily
-    assert "2 partitions not whole in what is shown" in daily
+    assert "partitions not whole in what is shown: 2" in daily
     assert "3 of 500 calls a minute used now; 1,234 today of 9,000 a day" in daily
     assert "not asked yet" in article(page, "adj_factor")
-    assert "1 of " in article(page, "stk_limit")
-    assert "break: 1 partitions are not believed" in article(page, "stk_limit")
-    assert "1 rows quarantined" in article(page, "income")
+    assert "of which broken: 1; partitions not believed: 1" in article(page, "stk_limit")
+    assert "rows in quarantine: 1" in article(page, "income")
 
 
 def test_every_dataset_of_the_catalog_is_on_the_overview(client: httpx2.Client) -> None:
     assert re.findall(r'<article id="(\w+)">', client.get("/").text) == list(CATALOG)
 
 
-def test_the_quota_is_not_told_where_the_role_may_not_read_it(client: httpx2.Client, shown: str) -> None:
+def test_what_the_role_may_not_read_is_not_told(client: httpx2.Client, shown: str) -> None:
     with psycopg.connect(shown, autocommit=True) as connection:
         connection.execute("create role pages_reader login")
         connection.execute("grant select on all tables in schema public to pages_reader")
-        connection.execute("revoke all on quota, permit from pages_reader")
+        connection.execute("revoke all on quota, permit, quarantine from pages_reader")
     try:
         url = make_url(shown).set(username="pages_reader").render_as_string(hide_password=False)
         with served(application(url)) as client:
-            assert "not readable with this API" in client.get("/").text
+            page = client.get("/").text
+            assert "not readable with this API" in article(page, "daily")
+            assert "quarantined is not readable" in article(page, "income")
+            assert "quarantined is not readable" not in article(page, "daily")
     finally:
         with psycopg.connect(shown, autocommit=True) as connection:
             connection.execute("drop owned by pages_reader")
@@ -161,7 +163,7 @@ def test_a_datasets_page_lists_columns_holes_checks_and_quirks(client: httpx2.Cl
     assert "1 of 2 missing: 000001.SZ" in page
     assert page.count("<li>") == len(daily.quirks) + 5, "and the kinds of cells"
     assert "C04 <code>ohlc</code>" in page
-    assert "1 partitions break it, the newest 2024-01-04" in client.get("/datasets/stk_limit").text
+    assert "partitions that break it: 1, the newest 2024-01-04" in client.get("/datasets/stk_limit").text
 
 
 def test_days_that_never_landed_are_listed_with_those_that_failed(client: httpx2.Client) -> None:
