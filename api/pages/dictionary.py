@@ -58,5 +58,6 @@ async def _reasons(request: Request, name: str, days: list[date]) -> list[dict[s
 
 def _broken(seen: Seen, name: str, check: Any) -> Any:
     """What is booked of a check that blocks, where a partition breaks it."""
-    words = f"the check {' '.join(filter(None, (check.id, check.name)))}:"
-    return next((doubt for doubt in seen.doubts.get(name, ()) if doubt.reason.startswith(words)), None)
+    called = " ".join(filter(None, (check.id, check.name)))
+    blamed = getattr(check, "blames", None) or name
+    return next((doubt for doubt in seen.doubts.get(blamed, ()) if doubt.check == called), None)

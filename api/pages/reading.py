@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Date, cast, column, func, select, table, text
+from sqlalchemy import Date, cast, column, func, literal_column, select, table, text
 
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.warehouse.tables import BROKEN, COVERAGE, METADATA, SNAPSHOT
@@ -30,7 +30,6 @@ class Booked:
     """What is known of one partition."""
 
     status: str
-    landed: int
     expected: int | None
     missing: int | None
 
@@ -39,9 +38,11 @@ class Booked:
 class Doubt:
     """Partitions whose rows break a check that blocks."""
 
-    reason: str
+    check: str
+    """Its number, if it has one, and its name."""
     partitions: int
     last: str
+    """The newest of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ async def booked(
 ) -> dict[str, dict[date, Booked]]:
     """What is known of the partitions of these datasets between two days."""
     day = cast(COVERAGE.c.partition, Date)
-    columns = (COVERAGE.c[name] for name in ("status", "landed", "expected", "missing"))
+    columns = (COVERAGE.c[name] for name in ("status", "expected", "missing"))
     where = (
         COVERAGE.c.dataset.in_(list(datasets)),
         COVERAGE.c.partition.between(first.isoformat(), last.isoformat()),
@@ -82,20 +83,17 @@ async def booked(
 
 async def doubts(connection: AsyncConnection) -> dict[str, list[Doubt]]:
     """By dataset the checks that block and that partitions break now; these are not believed until they land again."""
+    check = func.substring(COVERAGE.c.reason, literal_column("'the check ([^:]*):'"))
+    of_check = COVERAGE.c.dataset, check
     query = (
-        select(
-            COVERAGE.c.dataset,
-            func.substring(COVERAGE.c.reason, "the check .*").label("reason"),
-            func.count(),
-            func.max(COVERAGE.c.partition),
-        )
+        select(*of_check, func.count(), func.max(COVERAGE.c.partition))
         .where(COVERAGE.c.cause == BROKEN)
-        .group_by(COVERAGE.c.dataset, "reason")
-        .order_by(COVERAGE.c.dataset, "reason")
+        .group_by(*of_check)
+        .order_by(*of_check)
     )
     found: dict[str, list[Doubt]] = defaultdict(list)
-    for name, reason, partitions, last in await connection.execute(query):
-        found[name].append(Doubt(reason or "", partitions, last))
+    for name, *told in await connection.execute(query):
+        found[name].append(Doubt(*told))
     return found
 
 

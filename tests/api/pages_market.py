@@ -31,15 +31,22 @@ def fill(url: str) -> None:
         "cnspell": "hstl",
         "list_status": "L",
     }
-    doubted = covered("stk_limit", "2024-01-04", "partial", landed=9, cause=BROKEN)
-    doubted["reason"] = "3 rows break the check band: they are not believed"
+    broken = (
+        ("stk_limit", "2024-01-03", "2 rows break the check band"),
+        ("stk_limit", "2024-01-04", "3 rows break the check band"),
+        ("adj_factor", "2024-01-05", "1 rows break the check C08 factors"),
+    )
+    doubted = [
+        covered(name, day, "partial", landed=9, cause=BROKEN, reason=f"{reason}: they are not believed")
+        for name, day, reason in broken
+    ]
     account = {"account": "0123456789ab", "api": "daily"}
     free_at = datetime.now(UTC) + timedelta(minutes=10)
     today = datetime.now(UTC) + timedelta(hours=8)
     quota = account | {"calls_per_minute": 500, "calls_per_day": 9000, "day": today.date(), "calls": 1234}
     with connected(url) as engine, engine.begin() as connection:
         connection.execute(METADATA.tables["stock_basic"].insert(), [stock])
-        connection.execute(COVERAGE.insert(), [doubted])
+        connection.execute(COVERAGE.insert(), doubted)
         connection.execute(METADATA.tables["quota"].insert(), [quota])
         permits = [account | {"slot": slot, "free_at": free_at} for slot in range(3)]
         connection.execute(METADATA.tables["permit"].insert(), permits)

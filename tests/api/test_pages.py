@@ -129,7 +129,7 @@ def test_the_overview_names_what_is_wrong(client: httpx2.Client) -> None:
     assert "partitions not whole in what is shown: 2" in daily
     assert "3 of 500 calls a minute used now; 1,234 today of 9,000 a day" in daily
     assert "not asked yet" in article(page, "adj_factor")
-    assert "of which broken: 1; partitions not believed: 1" in article(page, "stk_limit")
+    assert "of which broken: 1; partitions not believed: 2" in article(page, "stk_limit")
     assert "rows in quarantine: 1" in article(page, "income")
 
 
@@ -163,13 +163,15 @@ def test_a_datasets_page_lists_columns_holes_checks_and_quirks(client: httpx2.Cl
     assert "1 of 2 missing: 000001.SZ" in page
     assert page.count("<li>") == len(daily.quirks) + 5, "and the kinds of cells"
     assert "C04 <code>ohlc</code>" in page
-    assert "partitions that break it: 1, the newest 2024-01-04" in client.get("/datasets/stk_limit").text
+    assert "partitions that break it: 2, the newest 2024-01-04" in client.get("/datasets/stk_limit").text
+    for blamed in ("daily", "adj_factor"):
+        assert client.get(f"/datasets/{blamed}").text.count("partitions that break it: 1, the newest 2024-01-05") == 1
 
 
 def test_days_that_never_landed_are_listed_with_those_that_failed(client: httpx2.Client) -> None:
     page = client.get("/datasets/adj_factor?year=2024").text
     listed = re.findall(r'<th scope="row">([\d-]+)</th><td>([^<]+)</td>', page)
-    assert listed == [("2024-01-08", "not landed"), ("2024-01-05", "not landed")]
+    assert listed == [("2024-01-08", "not landed"), ("2024-01-05", "partial")]
 
 
 @pytest.mark.parametrize("adjust", ["none", "qfq", "hfq"])
