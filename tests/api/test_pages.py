@@ -102,6 +102,16 @@ def test_the_cells_tell_what_is_booked(client: httpx2.Client, shown: str, path: 
     assert len(cells) == 262, "the weekdays of 2024"
 
 
+def test_a_day_without_an_entry_is_what_calendar_and_clock_say() -> None:
+    open_days = {date(2024, 1, day): day != 1 for day in (1, 2, 3, 4)}
+    drawn = heat.of_year(2024, open_days, {}, due=date(2024, 1, 3))
+    kinds = [cell.kind for cell in drawn.cells[:4]]
+    assert kinds == ["closed", "not_landed", "not_landed", "ahead"]
+    assert heat.of_year(2024, {}, {}, due=date(2024, 1, 3)).counts == {"ahead": 259, "unknown": 3}
+    strip = heat.of_periods(2024, 2024, {}, over=date(2024, 6, 30))
+    assert [cell.kind for cell in strip.cells] == ["not_landed", "not_landed", "ahead", "ahead"]
+
+
 def test_a_cell_says_what_it_is_in_words(client: httpx2.Client) -> None:
     page = article(client.get("/?year=2024").text, "daily")
     assert "<title>2024-01-04 partial, 1 of 2 missing</title>" in page
