@@ -9,7 +9,21 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
-from api import bars, calendar, daily, datasets, filings, health, holes, market, problems, rows, statements, stocks
+from api import (
+    bars,
+    calendar,
+    daily,
+    datasets,
+    filings,
+    health,
+    holes,
+    market,
+    pages,
+    problems,
+    rows,
+    statements,
+    stocks,
+)
 from api.cache import CacheMiddleware
 from api.compression import CompressionMiddleware
 from api.database import Database
@@ -73,6 +87,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         routes.include_router(noun.router)
     app.include_router(routes)
     app.include_router(tushare.router)
+    app.include_router(pages.router, dependencies=[Depends(once)])
     _complete_document(app)
     app.add_middleware(CompressionMiddleware)
     if settings.api_cache_mb:  # around compression: what is kept is compressed already

@@ -15,7 +15,7 @@ from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse import asked, disclosure, expectation
 from stock_assistant_pipelines.warehouse.holes import GONE_UNTOLD
 from stock_assistant_pipelines.warehouse.landing import hold, lock, partition_key
-from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, SETTLED, Status
+from stock_assistant_pipelines.warehouse.tables import BROKEN, COVERAGE, METADATA, SETTLED, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.warehouse.expectation import Finding
 
 NAMES_SHOWN = 3
-
-BROKEN = "broken"
-"""The cause of a partition whose rows break a rule or a law that blocks."""
 
 DOUBTS = frozenset({"doubted", "repeated", BROKEN})
 """The causes by which the rows themselves are not believed."""

@@ -84,6 +84,9 @@ class Status(StrEnum):
 SETTLED = frozenset({Status.COMPLETE, Status.CLOSED})
 """The statuses after which nothing is left to do."""
 
+BROKEN = "broken"
+"""The cause of a partition whose rows break a rule or a law that blocks."""
+
 
 def build(datasets: Iterable[Dataset]) -> MetaData:
     """Build the tables of these datasets, the derived ones, and ours: what landed, what was asked, quota, alerts, keys."""

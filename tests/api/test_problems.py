@@ -31,7 +31,7 @@ def test_each_kind_is_documented_with_its_status(kind: problems.Kind) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/api/v1", "/api/v1/", "/api/v1/stocks/", "/api/v2/stocks", "/static-offline-docs/x"]
+    "path", ["/nothing", "/api/v1", "/api/v1/", "/api/v1/stocks/", "/api/v2/stocks", "/static-offline-docs/x"]
 )
 def test_an_unknown_path_is_a_problem(client: httpx2.Client, path: str) -> None:
     response = client.get(path)
