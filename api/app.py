@@ -52,7 +52,17 @@ problem, `application/problem+json`, whose `detail` says what to do.
 
 
 EXPOSED = (
-    *("X-Data-Source", "X-As-Of", "X-Rows", "X-Complete", "X-Partitions", "X-Data-Version", "X-Next-Cursor", "Link", "ETag"),
+    *(
+        "X-Data-Source",
+        "X-As-Of",
+        "X-Rows",
+        "X-Complete",
+        "X-Partitions",
+        "X-Data-Version",
+        "X-Next-Cursor",
+        "Link",
+        "ETag",
+    ),
     *("X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy"),
 )
 """Headers that pages of other origins may read, where they may read at all."""

@@ -248,6 +248,7 @@ def _refusal(kind: Kind) -> Problem:
     detail, seconds = ADVICE[kind]
     return Problem(kind, detail, retry_after=seconds)
 
+
 def _problem(error: BaseException) -> Problem | None:
     """Tell which problem a failure is; None when it is our own mistake."""
     if isinstance(error, OSError | asyncpg.InterfaceError):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import text
 
-from stock_assistant_pipelines.warehouse.functions import sql
+from stock_assistant_pipelines.warehouse.statement import sql
 from stock_assistant_pipelines.warehouse.tables import ASKED, COVERAGE, EVERYTHING, VERSIONED
 
 if TYPE_CHECKING:
