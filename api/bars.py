@@ -69,7 +69,7 @@ async def read_bars(database: ReadOnly, ts_code: Code, asked: Annotated[paramete
     no row. `meta.complete` tells whether every trading day of the range has landed whole.
 
     `qfq` divides by the newest factor there is, so that all its prices change with the next one. With `adjust_as_of` it divides
-    by the newest factor of that day, and the answer stays as it was seen then.
+    by the newest factor of that day and ends with its bar, and the answer stays as it was seen then.
     """
     adjusted = asked.adjust != "none"
     used = (DAILY, ADJ_FACTOR) if adjusted else (DAILY,)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
 
-from stock_assistant_pipelines import calendar, evenings
+from stock_assistant_pipelines import calendar, lateness
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.warehouse.freshness import Age  # noqa: TC001 - Pydantic reads it
 
@@ -30,7 +30,7 @@ class Freshness(BaseModel):
     )
     due: date | None = Field(
         description="The newest trading day that should be whole by now; of reports the evening that should be over, null "
-        "while no period is open."
+        "where it asks for nothing."
     )
     due_status: str | None = Field(
         description="The status of that day or evening; null when it was never asked for, or nobody answered."
@@ -47,7 +47,7 @@ class Freshness(BaseModel):
 async def read(connection: AsyncConnection) -> list[Freshness]:
     """Judge every dataset with a time axis, with a few statements for all of them."""
     datasets = [dataset for dataset in CATALOG.values() if dataset.dated]
-    told = await connection.run_sync(evenings.tell, datasets, calendar.now())
+    told = await connection.run_sync(lateness.tell, datasets, calendar.now())
     return [
         Freshness(
             dataset=name,

@@ -140,7 +140,7 @@ class Bars(Range):
     adjust_as_of: PastDay | None = Field(
         None,
         description="qfq: divide by the newest factor of this day or before, instead of the newest there is, so that the "
-        "prices are those that were seen then.",
+        "prices are those that were seen then. There are no bars of later days.",
         examples=["20240102"],
     )
 
@@ -148,7 +148,17 @@ class Bars(Range):
     def _divided(self) -> Self:
         if self.adjust_as_of and self.adjust != "qfq":
             raise ValueError("adjust_as_of goes with adjust=qfq, which alone divides by a factor of a day")
+        if self.adjust_as_of and self.start and self.start > self.adjust_as_of:
+            raise ValueError(
+                f"start ({self.start}) is after adjust_as_of ({self.adjust_as_of}), when no such bar was seen"
+            )
         return self
+
+    @property
+    def last(self) -> date:
+        """The last day, and none after the day as of which prices are adjusted."""
+        last = super().last
+        return min(last, self.adjust_as_of) if self.adjust_as_of else last
 
 
 class AsOf(Parameters):

@@ -83,7 +83,7 @@ class Statement(AsOf):
     known: Known = Field(
         "announced",
         description="`announced`: known since the day of announcement that Tushare tells. `read`: what this database held at "
-        "the end of the day, whatever days Tushare tells; with `basis=ytd`.",
+        "the end of the day, whatever days Tushare tells.",
         examples=["announced"],
     )
     fields: Columns | None = Field(
@@ -91,12 +91,6 @@ class Statement(AsOf):
         description="Columns, separated by commas, in this order; all of them when absent.",
         examples=["ts_code,end_date,known_at"],
     )
-
-    @model_validator(mode="after")
-    def _told(self) -> Self:
-        if self.basis != "ytd" and self.known == "read":
-            raise ValueError(f"known=read goes with basis=ytd: basis={self.basis} is derived from what was announced")
-        return self
 
 
 class Statements(Statement):

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from stock_assistant_pipelines import calendar as clock
-from stock_assistant_pipelines import evenings
+from stock_assistant_pipelines import lateness
 from stock_assistant_pipelines.calendar import Calendar
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Whole
 from stock_assistant_pipelines.clock import may_be_open
+from stock_assistant_pipelines.evening import Evening
 from stock_assistant_pipelines.filings import Filings
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.decode import by_day, complete_rows, unique, wire_types
@@ -239,13 +240,17 @@ class Ingest:
         """The report periods that companies are disclosing, newest first: while the plan lacks somebody, and a week more."""
         today = self.now().astimezone(SHANGHAI).date()
         with self.engine.connect() as connection:
-            return evenings.open_periods(connection, plan, stocks, today)
+            return lateness.open_periods(connection, plan, stocks, today)
 
     def increment(
         self, dataset: Dataset, periods: Sequence[date], plan: str | None, limits: Limits, *, begun: datetime
     ) -> Iterator[Coverage]:
         """Land what is new of these report periods, which are open; what they rest on has been landed."""
-        yield from self.filings.increment(dataset, periods, plan, limits, begun=begun)
+        yield from self.evening(begun).increment(dataset, periods, plan, limits)
+
+    def evening(self, begun: datetime) -> Evening:
+        """The walk of the evening that began then."""
+        return Evening(self.filings, begun)
 
     @property
     def filings(self) -> Filings:

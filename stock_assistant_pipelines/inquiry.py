@@ -114,6 +114,9 @@ def _wanted(
             wanted.stocks[period] = disclosure.unanswered(connection, dataset, period)
         else:
             wanted.stocks[period] = finding.missing
+        if period in wanted.stocks:  # a period of the whole market holds them as well
+            later = disclosure.newcomers(connection, dataset, period, everybody=everything)
+            wanted.stocks[period] = tuple(sorted({*wanted.stocks[period], *later}))
     return wanted
 
 

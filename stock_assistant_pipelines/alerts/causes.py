@@ -187,7 +187,7 @@ def _given_up(standing: Standing, each: Unsettled) -> bool:
     Those that are late by then are told as that first.
     """
     if CATALOG[each.dataset].by_period:
-        if (evening := standing.evenings.get(each.dataset)) and date.fromisoformat(each.last) in evening.missing:
+        if (late := standing.lateness.get(each.dataset)) and date.fromisoformat(each.last) in late.missing:
             return False
         today = standing.now.astimezone(SHANGHAI).date()
         return each.attempts >= TRIES or each.last < may_be_open(today)[-1].isoformat()
@@ -237,7 +237,11 @@ def _unanswered(standing: Standing) -> Iterator[Cause]:
     Where an error keeps periods from being complete, that is told, and not this.
     """
     failing = {each.dataset for each in standing.unsettled if kind_of_error(each)}
-    found = {name: each for name, each in standing.evenings.items() if each.unanswered and name not in failing}
+    found = {
+        name: each
+        for name, each in standing.lateness.items()
+        if (each.unanswered or each.unheard) and name not in failing
+    }
     if not found:
         return
     affected = tuple(_periods(name, each.unanswered) for name, each in sorted(found.items()))
@@ -254,13 +258,15 @@ def _unanswered(standing: Standing) -> Iterator[Cause]:
 
 def _lacking(standing: Standing) -> Iterator[Cause]:
     """Reports that were disclosed some evenings ago and are not there, of datasets that are answered."""
-    for name, each in standing.evenings.items():
+    for name, each in standing.lateness.items():
         if each.missing:
             reason, affected = each.freshness.said or "", (_periods(name, tuple(each.missing)),)
             yield Cause(f"{Kind.LATE}:{name}", Kind.LATE, Severity.WARNING, Status.LATE, reason, affected)
 
 
 def _periods(name: str, periods: Sequence[date]) -> Affected:
+    if not periods:  # what is announced by day
+        return Affected(name, 0, SNAPSHOT, SNAPSHOT)
     return Affected(name, len(periods), min(periods).isoformat(), max(periods).isoformat())
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 from sqlalchemy import Connection
 
-from stock_assistant_pipelines import calendar, evenings
+from stock_assistant_pipelines import calendar, lateness
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Dataset
 from stock_assistant_pipelines.defs.resources import Platform
@@ -51,7 +51,7 @@ def evaluate(connection: Connection, dataset: Dataset) -> Iterator[dg.AssetCheck
     """Evaluate the check at the end of a run."""
     if dataset.dated:
         now = calendar.now()
-        found = verdict(dataset, evenings.tell(connection, [dataset], now)[dataset.api], now)
+        found = verdict(dataset, lateness.tell(connection, [dataset], now)[dataset.api], now)
         yield dg.AssetCheckResult(
             check_name=FRESH,
             passed=found.passed,
@@ -69,7 +69,7 @@ def verdict(dataset: Dataset, found: Freshness, now: datetime) -> Verdict:
     metadata |= {name: told if isinstance(told, int) else str(told) for name, told in shown.items() if told is not None}
     severity = dg.AssetCheckSeverity.WARN
     if found.age is Age.STALE and found.due:
-        by = dataset.due_at(found.due) if dataset.partitioned else evenings.due_at(found.due)
+        by = dataset.due_at(found.due) if dataset.partitioned else lateness.due_at(found.due)
         severity = severity if by and now < by + GRACE else dg.AssetCheckSeverity.ERROR
     return Verdict(found.age is Age.FRESH, severity, _sentence(dataset, found), metadata)
 
@@ -105,7 +105,7 @@ def build_sensor(platform: Platform, now: Callable[[], datetime] = calendar.now)
     def freshness(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         moment = now()
         with platform.look() as connection:
-            told = evenings.tell(connection, judged, moment)
+            told = lateness.tell(connection, judged, moment)
         used = [dataset for dataset in judged if told[dataset.api].age is not Age.UNUSED]
         verdicts = {dataset.api: verdict(dataset, told[dataset.api], moment) for dataset in used}
         news = {name: said for name, said in verdicts.items() if said.said != _last_said(context.instance, name)}

@@ -49,7 +49,7 @@ class Age(StrEnum):
     """How new a dataset is."""
 
     FRESH = "fresh"
-    """The newest day that is due is complete; of report periods the evening that is due (`evenings`)."""
+    """The newest day that is due is complete; of report periods the evening that is due (`lateness`)."""
     STALE = "stale"
     """It is not."""
     UNKNOWN = "unknown"

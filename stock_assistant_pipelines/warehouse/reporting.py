@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Date, Text, cast, func, select
 
+from stock_assistant_pipelines.warehouse.asked import ANNOUNCED
 from stock_assistant_pipelines.warehouse.tables import ASKED, CODE, COVERAGE, METADATA, Status
 
 if TYPE_CHECKING:
@@ -19,22 +20,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """When a range of report periods was last answered for."""
+    """When a range of report periods was last answered for, or what is announced by day."""
 
     first: date | None
     """None: from the beginning."""
     last: date | None
     """None: to the newest."""
+    announced: bool
     at: datetime
 
     def tells(self, period: date) -> bool:
-        """Whether it is about this period."""
-        return (self.first or period) <= period <= (self.last or period)
+        """Whether it is about this period. What was announced on a day is whole for none."""
+        return not self.announced and (self.first or period) <= period <= (self.last or period)
 
 
 def answers(connection: Connection, names: Iterable[str]) -> Mapping[str, Sequence[Answer]]:
     """The last answers about each range of report periods, by dataset. What was only tried is none."""
-    span = (ASKED.c.dataset, ASKED.c.first_period, ASKED.c.last_period)
+    span = (ASKED.c.dataset, ASKED.c.first_period, ASKED.c.last_period, ASKED.c.ts_code == ANNOUNCED)
     query = select(*span, func.max(ASKED.c.asked_at)).where(
         ASKED.c.dataset.in_(list(names)), ASKED.c.status == Status.COMPLETE
     )

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
         ("stocks/600519.SH/daily?start=20240201&end=20240131", "start (2024-02-01) is after end (2024-01-31)"),
         ("stocks/600519.SH/daily?adjust=QFQ", "'none', 'qfq' or 'hfq'"),
         ("stocks/600519.SH/daily?adjust=hfq&adjust_as_of=20240102", "adjust_as_of goes with adjust=qfq"),
+        (
+            "stocks/600519.SH/daily?adjust=qfq&start=20240103&adjust_as_of=20240102",
+            "is after adjust_as_of (2024-01-02)",
+        ),
         (f"stocks?as_of={last_day():%Y%m%d}", "is still to come"),
         ("stocks?limit=0", "greater than or equal to 1"),
         ("stocks?limit=10001", "less than or equal to 10000"),

@@ -11,10 +11,10 @@ from filings import tell as told
 from sqlalchemy import insert, text
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.evenings import look, tell
+from stock_assistant_pipelines.lateness import look, tell
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse import asked, coverage
-from stock_assistant_pipelines.warehouse.asked import EVERYBODY, Asked
+from stock_assistant_pipelines.warehouse.asked import ANNOUNCED, EVERYBODY, Asked
 from stock_assistant_pipelines.warehouse.coverage import Coverage
 from stock_assistant_pipelines.warehouse.freshness import Age
 from stock_assistant_pipelines.warehouse.tables import METADATA, Status
@@ -22,7 +22,7 @@ from stock_assistant_pipelines.warehouse.tables import METADATA, Status
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-    from stock_assistant_pipelines.evenings import Evening
+    from stock_assistant_pipelines.lateness import Lateness
 
 ANNUAL, FIRST = date(2025, 12, 31), date(2026, 3, 31)
 """The two periods that are open in April 2026."""
@@ -63,7 +63,7 @@ class Books:
         words = {"missing": len(missing), "missing_keys": missing, "source": "tushare"}
         coverage.book(self.connection, [Coverage(api, period.isoformat(), status, at(1, 22), **words)])
 
-    def look(self, api: str, *moment: int) -> Evening:
+    def look(self, api: str, *moment: int) -> Lateness:
         return look(self.connection, at(*moment))[api]
 
 
@@ -177,6 +177,23 @@ def test_with_no_period_open_nothing_is_late(books: Books) -> None:
     found = books.look("income", 20, 9).freshness
     assert (found.age, found.due, found.said) == (Age.FRESH, None, "no report period is open")
     assert books.look("income", 12, 9).freshness.age is Age.STALE, "until a week after the last disclosure"
+
+
+def test_what_is_announced_by_day_is_asked_for_on_every_evening(books: Books) -> None:
+    for code in (EARLY, LATE):
+        books.plan(code, ANNUAL, date(2026, 4, 1))
+        books.plan(code, FIRST, date(2026, 4, 5))
+    for api in ("forecast", "dividend"):
+        books.book(api, ANNUAL)
+        books.answer(api, at(18, 10), ANNUAL)
+    assert books.look("forecast", 18, 12).freshness.age is Age.FRESH, "an evening has yet to come"
+    books.answer("dividend", at(20, 21, 5), code=ANNOUNCED)
+    assert books.look("dividend", 21, 9).freshness.age is Age.FRESH
+    late = books.look("forecast", 21, 9)
+    assert (late.freshness.age, late.unanswered, late.unheard) == (Age.STALE, (), True)
+    assert (late.freshness.last_complete, late.freshness.behind) == (date(2026, 4, 17), 3)
+    books.plan(EARLY, FIRST, date(2026, 4, 19))
+    assert books.look("dividend", 21, 9).unanswered == (FIRST,), "a day tells of no period"
 
 
 def test_what_nobody_landed_is_not_waited_for_and_the_plan_is(books: Books) -> None:

@@ -1,7 +1,8 @@
 """How new the reports are: an evening is to report periods what a trading day is to bars. Checks, health, alerts ask here.
 
-A dataset of reports is fresh when the last evening that should be over was answered for every period that is open, and no
-company is missing that has disclosed some evenings ago. Who is missing for a month is no news any more: the coverage says so.
+A dataset of reports is fresh when the last evening that should be over was answered for every period that is open, and for what
+is announced by day, and no company is missing that has disclosed some evenings ago. Who is missing for a month is no news any
+more: the coverage says so.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import Disclosed
+from stock_assistant_pipelines.catalog.dataset import Disclosed, PerPeriod
 from stock_assistant_pipelines.clock import FILINGS, is_disclosed, last_filings, may_be_open
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse import disclosure, freshness, reporting
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
+    from stock_assistant_pipelines.warehouse.reporting import Answer
 
 OVER = timedelta(hours=9)
 """How long after it begins an evening should be over: by six in the morning. By stock its busiest ones take some hours."""
@@ -38,12 +40,14 @@ NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Evening:
+class Lateness:
     """How new the reports of a dataset are, and which periods keep it from being fresh."""
 
     freshness: Freshness
     unanswered: tuple[date, ...] = ()
     """The open periods about which nobody was answered in the evening that is due."""
+    unheard: bool = False
+    """Whether nobody was answered then about what is announced by day, whichever period is open."""
     missing: Mapping[date, Sequence[str]] = field(default_factory=dict)
     """By open period, the companies whose rows should be there for some evenings."""
 
@@ -85,7 +89,7 @@ def tell(connection: Connection, datasets: Sequence[Dataset], now: datetime) -> 
     }
 
 
-def look(connection: Connection, now: datetime) -> dict[str, Evening]:
+def look(connection: Connection, now: datetime) -> dict[str, Lateness]:
     """Judge all reports that are kept, by dataset."""
     datasets = kept(connection)
     if not datasets:
@@ -95,17 +99,28 @@ def look(connection: Connection, now: datetime) -> dict[str, Evening]:
     names = [dataset.api for dataset in datasets]
     periods = open_periods(connection, plan, disclosure.stocks_of(datasets[0]), evening)
     newest = last_complete(connection, datasets)
-    answered = _answered(connection, datasets, periods, plan)
+    answers = reporting.answers(connection, names)
+    answered = _answered(connection, datasets, periods, plan, answers)
     span = (evening - NEWS, evening - timedelta(days=GIVEN - 1))
     missing = reporting.missing(connection, plan, names, periods, *span) if plan else {}
     return {
-        name: _judge(evening, answered[name], missing.get(name, {}), newest[name].source if name in newest else None)
-        for name in names
+        dataset.api: _judge(
+            evening,
+            answered[dataset.api],
+            _heard(dataset, answers.get(dataset.api, ())),
+            missing.get(dataset.api, {}),
+            newest[dataset.api].source if dataset.api in newest else None,
+        )
+        for dataset in datasets
     }
 
 
 def _answered(
-    connection: Connection, datasets: Sequence[Dataset], periods: Sequence[date], plan: str | None
+    connection: Connection,
+    datasets: Sequence[Dataset],
+    periods: Sequence[date],
+    plan: str | None,
+    answers: Mapping[str, Sequence[Answer]],
 ) -> dict[str, dict[date, date]]:
     """The last evening in which each open period was answered for, by dataset; before its first one, the day of its end.
 
@@ -113,7 +128,6 @@ def _answered(
     there the plan's answer is enough.
     """
     since = reporting.first_complete(connection, [dataset.api for dataset in datasets])
-    answers = reporting.answers(connection, [dataset.api for dataset in datasets])
     whole = reporting.complete(connection, [dataset.api for dataset in datasets], periods)
 
     def last(name: str, period: date) -> date:
@@ -130,30 +144,50 @@ def _answered(
     return found
 
 
+def _heard(dataset: Dataset, answers: Sequence[Answer]) -> date | None:
+    """The last evening in which announcements by day were answered for; before the first, that of the last answer of any sort.
+
+    None where nothing is asked for by day, or nothing was ever asked.
+    """
+    if not (isinstance(dataset.calls, PerPeriod) and dataset.calls.announced):
+        return None
+    moments = [each.at for each in answers if each.announced] or [each.at for each in answers]
+    return max((last_filings(moment).date() for moment in moments), default=None)
+
+
 def _judge(
-    evening: date, answered: Mapping[date, date], missing: Mapping[date, Sequence[str]], source: str | None
-) -> Evening:
+    evening: date,
+    answered: Mapping[date, date],
+    heard: date | None,
+    missing: Mapping[date, Sequence[str]],
+    source: str | None,
+) -> Lateness:
     """Judge a dataset by the evening that is due."""
-    if not answered:
-        return Evening(Freshness(Age.FRESH, source=source, missing=0, said="no report period is open"))
-    last = min(answered.values())
+    evenings = [*answered.values(), *([heard] if heard else [])]
+    if not evenings:
+        return Lateness(Freshness(Age.FRESH, source=source, missing=0, said="no report period is open"))
+    last = min(evenings)
     unanswered = tuple(period for period, day in answered.items() if day < evening)
+    unheard = heard is not None and heard < evening
     companies = {code for codes in missing.values() for code in codes}
-    fresh = not unanswered and not companies
+    lacking = bool(unanswered) or unheard
+    fresh = not lacking and not companies
     found = Freshness(
         Age.FRESH if fresh else Age.STALE,
         due=evening,
-        status=None if unanswered else Status.PARTIAL if companies else Status.COMPLETE,
+        status=None if lacking else Status.PARTIAL if companies else Status.COMPLETE,
         last_complete=last,
         behind=max(0, (evening - last).days),
         source=source,
         missing=len(companies),
-        said=_sentence(evening, last, unanswered, missing),
+        said=_sentence(evening, last, [*unanswered, *(["the announcements of the days"] if unheard else [])], missing),
     )
-    return Evening(found, unanswered, missing)
+    return Lateness(found, unanswered, unheard, missing)
 
 
-def _sentence(evening: date, last: date, unanswered: Sequence[date], missing: Mapping[date, Sequence[str]]) -> str:
+def _sentence(
+    evening: date, last: date, unanswered: Sequence[date | str], missing: Mapping[date, Sequence[str]]
+) -> str:
     said = []
     if unanswered:
         about = ", ".join(map(str, unanswered))
