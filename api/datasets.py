@@ -77,7 +77,7 @@ class DatasetSummary(BaseModel):
         "the source says now."
     )
     coverage: CoverageSummary
-    freshness: Freshness | None = Field(description="How new it is; null for a dataset without trading days.")
+    freshness: Freshness | None = Field(description="How new it is; null for a dataset without a time axis.")
 
 
 class DatasetDescription(DatasetSummary):

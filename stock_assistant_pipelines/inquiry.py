@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.tushare.periods import Plan, answers_whole, estimate_periods, parts, plan_periods
 from stock_assistant_pipelines.warehouse import asked, coverage, disclosure, expectation
-from stock_assistant_pipelines.warehouse.tables import Status
+from stock_assistant_pipelines.warehouse.tables import DOUBTS, Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -108,7 +108,7 @@ def _wanted(
         entry = booked.get(period)
         if finding.missing is None and not known:
             wanted.unknown[period] = finding.reason or "nobody can tell whom to ask"
-        elif everything or finding.missing is None or (entry and entry.cause in coverage.DOUBTS):
+        elif everything or finding.missing is None or (entry and entry.cause in DOUBTS):
             wanted.stocks[period] = known or disclosure.unanswered(connection, dataset, period)
         elif entry is None and not finding.missing:  # nobody is known to be missing, and nobody was ever asked
             wanted.stocks[period] = disclosure.unanswered(connection, dataset, period)

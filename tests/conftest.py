@@ -41,6 +41,10 @@ TOGETHER = {
 """Files whose tests one worker runs: they share what is dear to make, or start all services, and one set at once is enough."""
 
 
+UNSAFE = ("fsync", "full_page_writes", "synchronous_commit")
+"""What a server waits for the disk with: no test of this one outlives a loss of power."""
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Hand out single tests, but for those that belong together. xdist's own groups are not seen under pytest 9.2."""
@@ -66,6 +70,10 @@ def postgres() -> Iterator[URL]:
     with tempfile.TemporaryDirectory(prefix="sa-", dir="/tmp") as directory:
         os.chmod(directory, 0o755)
         with embedded.running(Path(directory) / "pg") as server:
+            with psycopg.connect(embedded.conninfo(server), autocommit=True) as connection:
+                for name in UNSAFE:
+                    connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(name)))
+                connection.execute("SELECT pg_reload_conf()")
             template = Database(server.set(database="template"))
             template.create()
             template.upgrade()
@@ -76,7 +84,7 @@ def postgres() -> Iterator[URL]:
 def database(postgres: URL) -> Iterator[Database]:
     """An empty database with all tables."""
     database = Database(postgres.set(database=f"test_{uuid4().hex[:12]}"))
-    _administer(postgres, "CREATE DATABASE {} TEMPLATE template", database)
+    _administer(postgres, "CREATE DATABASE {} TEMPLATE template STRATEGY file_copy", database)
     yield database
     database.drop()
 

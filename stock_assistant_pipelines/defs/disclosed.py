@@ -10,10 +10,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
-from sqlalchemy import Connection
 
 from stock_assistant_pipelines import calendar, clock
-from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Dataset
 from stock_assistant_pipelines.defs.assets import NAMED, began, take
 from stock_assistant_pipelines.defs.fill import announce, evaluations, failed, fill, fill_config, told
@@ -21,11 +19,12 @@ from stock_assistant_pipelines.defs.resources import AHEAD, Platform, urgent
 from stock_assistant_pipelines.evening import Evening, Heard
 from stock_assistant_pipelines.increment import Limits
 from stock_assistant_pipelines.ingest import Ingest
+from stock_assistant_pipelines.lateness import kept
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.warehouse.coverage import ORDINARY, UNANSWERED, Coverage
+from stock_assistant_pipelines.warehouse.coverage import UNANSWERED, Coverage
 from stock_assistant_pipelines.warehouse.disclosure import plan_of, stocks_of
 from stock_assistant_pipelines.warehouse.filing import arrived
-from stock_assistant_pipelines.warehouse.freshness import last_complete
+from stock_assistant_pipelines.warehouse.tables import ORDINARY
 
 JOB = "disclosed"
 OP = "land_reports"
@@ -34,15 +33,6 @@ EVENING = "stock_assistant/evening"
 """The tag that says which evening a run belongs to: its first moment. What was answered since then is not asked again."""
 
 NOTHING_LANDED = "no report has landed yet: start with a backfill"
-
-
-def kept(connection: Connection) -> list[Dataset]:
-    """The datasets by report period of which something has landed, and the plan that they are judged by."""
-    reports = [dataset for dataset in CATALOG.values() if dataset.by_period]
-    complete = last_complete(connection, reports)
-    found = [dataset for dataset in reports if dataset.api in complete]
-    plan = plan_of(found)
-    return [dataset for dataset in reports if dataset in found or dataset.api == plan]
 
 
 @dg.op(name=OP, out={})

@@ -15,7 +15,7 @@ from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse import asked, disclosure, expectation
 from stock_assistant_pipelines.warehouse.holes import GONE_UNTOLD
 from stock_assistant_pipelines.warehouse.landing import hold, lock, partition_key
-from stock_assistant_pipelines.warehouse.tables import BROKEN, COVERAGE, METADATA, SETTLED, Status
+from stock_assistant_pipelines.warehouse.tables import BROKEN, COVERAGE, DOUBTS, METADATA, SETTLED, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,15 +27,6 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.warehouse.expectation import Finding
 
 NAMES_SHOWN = 3
-
-DOUBTS = frozenset({"doubted", "repeated", BROKEN})
-"""The causes by which the rows themselves are not believed."""
-
-INCOMPLETE = frozenset({Status.PARTIAL, Status.LATE, Status.EMPTY})
-"""What an answer was judged to be, and the source may complete within a few days."""
-
-ORDINARY = frozenset({None, *INCOMPLETE, *DOUBTS})
-"""The causes that say no more than that something is missing, or not believed."""
 
 MAY_BE_EMPTY = (Unexplained, Followed, Disclosed, Answered)
 """What can be complete without a row."""

@@ -206,9 +206,25 @@ def planned(
     Of each code, day of disclosure, and planned day. The first to disclose come first, and then those that have not. Who was
     listed after the period, or is gone since, has reported it all the same, and is expected (`disclosed`).
     """
+    reports = _planned(plan, stocks, today)
+    query = reports.order_by(reports.selected_columns.actual.nulls_last(), reports.selected_columns[CODE])
+    return [(code, actual, pre) for code, actual, pre in connection.execute(query, {"day": period})]
+
+
+def last_disclosed(connection: Connection, plan: str, stocks: str, period: date, today: date) -> list[date | None]:
+    """The day on which the last of these companies has disclosed a period, and None while one has not; nothing without any."""
+    reports = _planned(plan, stocks, today).subquery("reports")
+    query = select(func.max(reports.c.actual), func.bool_or(reports.c.actual.is_(None)))
+    last, lacking = connection.execute(query, {"day": period}).one()
+    return [day for day, there in ((last, last is not None), (None, bool(lacking))) if there]
+
+
+def _planned(plan: str, stocks: str, today: date) -> Select[Any]:
     stock, table = METADATA.tables[stocks], METADATA.tables[plan]
-    query = (
-        select(stock.c[CODE], func.min(table.c.actual_date), func.max(table.c.pre_date))
+    return (
+        select(
+            stock.c[CODE], func.min(table.c.actual_date).label("actual"), func.max(table.c.pre_date).label("planned")
+        )
         .select_from(
             stock.outerjoin(
                 table, and_(table.c[CODE] == stock.c[CODE], table.c.end_date == DAY, table.c.replaced_at.is_(None))
@@ -221,9 +237,7 @@ def planned(
             )
         )
         .group_by(stock.c[CODE])
-        .order_by(func.min(table.c.actual_date).nulls_last(), stock.c[CODE])
     )
-    return [(code, actual, pre) for code, actual, pre in connection.execute(query, {"day": period})]
 
 
 def stocks_of(dataset: Dataset) -> str:

@@ -49,7 +49,7 @@ class Age(StrEnum):
     """How new a dataset is."""
 
     FRESH = "fresh"
-    """The newest day that is due is complete."""
+    """The newest day that is due is complete; of report periods the evening that is due (`lateness`)."""
     STALE = "stale"
     """It is not."""
     UNKNOWN = "unknown"
@@ -72,6 +72,10 @@ class Freshness:
     """The trading days up to the one that is due which come after the last complete one."""
     source: str | None = None
     """Who told the last complete day, where that was asked for."""
+    missing: int | None = None
+    """Of report periods: the companies whose rows should be there for some evenings, and are not."""
+    said: str | None = None
+    """Of report periods: all this in a sentence."""
 
 
 def judge(dataset: Dataset, booked: Mapping[date, Booked], calendar: Calendar, now: datetime) -> Freshness:

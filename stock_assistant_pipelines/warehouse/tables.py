@@ -87,6 +87,15 @@ SETTLED = frozenset({Status.COMPLETE, Status.CLOSED})
 BROKEN = "broken"
 """The cause of a partition whose rows break a rule or a law that blocks."""
 
+DOUBTS = frozenset({"doubted", "repeated", BROKEN})
+"""The causes by which the rows themselves are not believed."""
+
+INCOMPLETE = frozenset({Status.PARTIAL, Status.LATE, Status.EMPTY})
+"""What an answer was judged to be, and the source may complete within a few days."""
+
+ORDINARY = frozenset({None, *INCOMPLETE, *DOUBTS})
+"""The causes that say no more than that something is missing, or not believed."""
+
 
 def build(datasets: Iterable[Dataset]) -> MetaData:
     """Build the tables of these datasets, the derived ones, and ours: what landed, what was asked, quota, alerts, keys."""

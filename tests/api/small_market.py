@@ -74,7 +74,9 @@ def make_database(server: URL, name: str) -> str:
     """Create a database with all tables, empty, on the tests' own server."""
     url = server.set(database=name)
     with psycopg.connect(conninfo(server), autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template").format(sql.Identifier(name)))
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE template STRATEGY file_copy").format(sql.Identifier(name))
+        )
     return conninfo(url)
 
 

@@ -88,7 +88,7 @@ def test_every_answer_is_documented(openapi: Any, mode: GenerationMode, path: st
     operation = openapi[f"/api/v1{path}"]["GET"]
 
     @settings(
-        max_examples=60,
+        max_examples=25,
         deadline=None,
         derandomize=True,
         suppress_health_check=list(HealthCheck),

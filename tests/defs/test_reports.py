@@ -112,8 +112,8 @@ def test_who_is_missing_is_named_and_the_run_fails(location: CodeLocation, today
 def test_the_checks_of_reports(location: CodeLocation, today: Running) -> None:
     result = location.run("balancesheet", first=FIRST, last=LAST)
     told = {one.check_name: one for one in result.get_asset_check_evaluations()}
-    assert told.keys() == {"complete", "keys", "versions", "nulls", "ann_after_period", "balance"}
-    assert {name for name, one in told.items() if not one.passed} <= {"ann_after_period"}
+    assert told.keys() == {"complete", "keys", "versions", "nulls", "ann_after_period", "balance", "fresh"}
+    assert {name for name, one in told.items() if not one.passed} <= {"ann_after_period", "fresh"}
     assert told["balance"].description == "it holds on 2 days"
 
 

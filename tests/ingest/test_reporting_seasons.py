@@ -15,10 +15,12 @@ from walk import Walk
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.increment import Limits
 from stock_assistant_pipelines.ingest import Ingest
+from stock_assistant_pipelines.lateness import due_at, look
 from stock_assistant_pipelines.sandbox.server import TOKEN, Running, running
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.errors import TransportError
 from stock_assistant_pipelines.tushare.transport import Transport
+from stock_assistant_pipelines.warehouse.freshness import Age
 from stock_assistant_pipelines.warehouse.tables import METADATA, Status
 
 if TYPE_CHECKING:
@@ -74,6 +76,11 @@ class Season:
         query = select(table.c.ts_code).where(table.c.end_date == period, table.c.actual_date == day)
         with self.walk.engine.connect() as connection:
             return set(connection.execute(query).scalars())
+
+    def age(self, evening: date, api: str = "income") -> Age:
+        """How new a dataset is on the morning after."""
+        with self.walk.engine.connect() as connection:
+            return look(connection, due_at(evening))[api].freshness.age
 
     def held(self, period: date) -> set[str]:
         """Of whom there are rows."""
@@ -198,8 +205,10 @@ def test_an_outage_is_told_though_all_was_complete_the_evening_before(season: Se
     season.at(day, hour=20)
     walk.ingest.prepare_periods(CATALOG["income"], [period])
     season.evening(day)
+    assert season.age(day) is Age.FRESH
     walk.sandbox.inject("throttle_day")
     landed = season.evening(day + timedelta(days=1))
+    assert season.age(day + timedelta(days=1)) is Age.STALE
     told = {(entry.status, entry.cause) for entry in landed.values()}
     assert (Status.DEFERRED, "Throttled day") in told
     booked = walk.booked("income", period)
