@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from pydantic import SecretStr
 
-OURS = ("coverage", "alembic_version", "data_version", "quota", "permit", "quarantine")
+OURS = ("coverage", "asked", "alembic_version", "data_version", "quota", "permit", "quarantine")
 """Tables of ours that the API reads, beside those of the datasets."""
 
 FUNCTIONS = ("api_keys()",)

@@ -52,7 +52,9 @@ def client(app: FastAPI) -> Iterator[httpx2.Client]:
 
 def test_every_route_answers(app: FastAPI, client: httpx2.Client) -> None:
     answered = {}
-    for path in app.openapi()["paths"]:
+    for path, operations in app.openapi()["paths"].items():
+        if "get" not in operations:
+            continue
         url = path
         for name, value in VALUES.items():
             url = url.replace(name, value)

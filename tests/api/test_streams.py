@@ -199,7 +199,7 @@ def lazy(client: httpx2.Client) -> Iterator[socket.socket]:
     with socket.socket() as reader:
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         reader.connect(address)
-        reader.sendall(f"GET {PATH}?limit={ROWS} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        reader.sendall(f"GET {PATH}?limit={ROWS} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         yield reader
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL
 
-SERVED = {*CATALOG, *DERIVED, "coverage", "alembic_version", "data_version", "quota", "permit", "quarantine"}
-SECRET = ("api_key", "alert", "alert_channel", "asked", "superseded")
+SERVED = {*CATALOG, *DERIVED, "coverage", "asked", "alembic_version", "data_version", "quota", "permit", "quarantine"}
+SECRET = ("api_key", "alert", "alert_channel", "superseded")
 
 
 @pytest.fixture(scope="module")
