@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from api.parameters import DAY, AsOf, Period, ended, read_day
+from api.parameters import DAY, AsOf, Columns, Period, ended, read_day
 
 if TYPE_CHECKING:
     from datetime import date
@@ -50,7 +50,6 @@ def spans(value: str) -> str:
     return value
 
 
-Columns = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$")]
 Spans = Annotated[str, StringConstraints(max_length=24), AfterValidator(spans)]
 
 

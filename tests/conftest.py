@@ -30,6 +30,7 @@ REAL_ROWS = Path(__file__).parents[2] / "shared" / "data" / "tushare"
 """Real rows as Tushare returned them; they lie beside the project and are never copied into it."""
 
 TOGETHER = {
+    "tests/api/test_tushare_parity.py": "tushare",
     "tests/cli/test_backfill_services.py": "daemon",
     "tests/cli/test_services.py": "daemon",
     "tests/defs/test_daemon.py": "daemon",

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, case, select, text, tuple_
@@ -16,6 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from stock_assistant_pipelines.calendar import Calendar
 from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.warehouse.statement import sql
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, SETTLED, SNAPSHOT, Status
 
 if TYPE_CHECKING:
@@ -126,9 +126,7 @@ class Newest:
     source: str | None
 
 
-LAST_COMPLETE = text(
-    Path(__file__).with_name("sql").joinpath("last_complete.sql").read_text(encoding="utf-8")
-).bindparams(bindparam("datasets", type_=ARRAY(Text)))
+LAST_COMPLETE = text(sql("last_complete")).bindparams(bindparam("datasets", type_=ARRAY(Text)))
 
 
 def last_complete(connection: Connection, datasets: Sequence[Dataset]) -> dict[str, Newest]:

@@ -6,10 +6,11 @@ Where each of several tables has one, the file is a pattern, and names are all t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
+
+from stock_assistant_pipelines.warehouse.statement import sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,11 +30,6 @@ class _When:
 
 AS_OF = _When("as_of", "p_day", "date", "as they were known at the end of a day in Shanghai")
 AS_READ = _When("as_read", "p_moment", "timestamptz", "as this database held them at a moment, by when they were read")
-
-
-def sql(name: str) -> str:
-    """The statement that creates or replaces a function, from `warehouse/sql/NAME.sql`."""
-    return files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
 
 
 def _filled(pattern: str, **parts: Composable) -> str:

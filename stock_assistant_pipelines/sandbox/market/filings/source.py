@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from stock_assistant_pipelines.sandbox.interfaces import HOMES
+from stock_assistant_pipelines.protocol.interfaces import HOMES
+from stock_assistant_pipelines.protocol.query import BEGINNING, END, day_columns
 from stock_assistant_pipelines.sandbox.market.filings import dividends, notices, rows, segments
 from stock_assistant_pipelines.sandbox.market.filings.desk import Asked, Desk
 from stock_assistant_pipelines.sandbox.market.filings.periods import COUNT
@@ -15,16 +16,15 @@ from stock_assistant_pipelines.sandbox.market.filings.timetable import Fate
 from stock_assistant_pipelines.sandbox.market.filings.versions import OWN
 from stock_assistant_pipelines.sandbox.market.invention import invent
 from stock_assistant_pipelines.sandbox.market.listing import NEVER
-from stock_assistant_pipelines.sandbox.query import BEGINNING, END, day_columns
 from stock_assistant_pipelines.sandbox.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
+    from stock_assistant_pipelines.protocol.query import Query
     from stock_assistant_pipelines.sandbox.market.filings.ledger import Ledger
     from stock_assistant_pipelines.sandbox.market.noise import Bools, Ints
-    from stock_assistant_pipelines.sandbox.query import Query
 
 PIECE = 6000
 """Reports that are worked on at once."""

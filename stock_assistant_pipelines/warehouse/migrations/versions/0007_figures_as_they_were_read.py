@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from stock_assistant_pipelines.warehouse import functions
+from stock_assistant_pipelines.warehouse.statement import sql
 
 revision = "0007"
 down_revision = "0006"
@@ -32,7 +33,7 @@ def upgrade() -> None:
         op.execute(functions.statement_as_of(api, PREFERRED))
         op.execute(functions.statement_as_read(api, PREFERRED))
     for name in ("latest_period", "latest_period_as_read", "restatements", "daily_adjusted_as_of"):
-        op.execute(functions.sql(name))
+        op.execute(sql(name))
 
 
 def downgrade() -> None:
