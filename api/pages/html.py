@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from api import session
 from api.answers import moment
 from api.pages import languages, texts
 from api.pages.asking import Refused
@@ -44,7 +45,6 @@ POLICY = "; ".join(
 
 HEADERS = {
     "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cache-Control": "private, no-cache",
     "Vary": "Accept-Language, Cookie, Accept-Encoding",
@@ -113,6 +113,7 @@ def page(
         as_of=moment(calendar.now()),
         project=request.app.state.settings.project_name,
         api=request.app.state.settings.api_v1_str,
+        remembered=session.COOKIE in request.cookies,
         **{"query": "", **values},
     )
     response = compressed(request, html.encode(), {**HEADERS, **(headers or {})}, "text/html")
@@ -127,8 +128,8 @@ def asset(request: Request, name: str) -> Response | None:
     if name not in ASSETS:
         return None
     content, kind = ASSETS[name]
-    headers = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
-    return compressed(request, content, {**headers, "Vary": "Accept-Encoding"}, kind)
+    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
+    return compressed(request, content, headers, kind)
 
 
 def compressed(request: Request, content: bytes, headers: dict[str, str], kind: str) -> Response:

@@ -25,6 +25,31 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "as_of": ("As of", "截至"),
     "footer": ("Read-only. Every figure is as it was landed.", "只读。所有数字均为入库原值。"),
     "problem": ("That does not work", "无法显示"),
+    # login
+    "login": ("Log in", "登录"),
+    "logout": ("Log out", "退出"),
+    "api_key": ("API key", "API 密钥"),
+    "login_why": (
+        "This server answers whoever has a key. It is kept in this browser alone, in a cookie, for 30 days.",
+        "此服务器仅对持有密钥者开放。密钥仅以 Cookie 形式保存在此浏览器中，为期 30 天。",
+    ),
+    "login_how": ("Who runs the server makes one:", "服务器管理员可生成密钥："),
+    "key_wrong": (
+        "No key of this server is like this one: it may be mistyped, revoked or expired.",
+        "服务器上没有此密钥：可能有误、已吊销或已过期。",
+    ),
+    "kept_wrong": (
+        "The key that this browser kept is not good any more: it was revoked or has expired.",
+        "此浏览器保存的密钥已失效：已被吊销或已过期。",
+    ),
+    "overheard": (
+        "This connection is not encrypted: whoever listens on the way can read the key. Put HTTPS before this server.",
+        "此连接未加密：途中的窃听者可以读取密钥。请在服务器前启用 HTTPS。",
+    ),
+    "go_on": (
+        "Logged in here already, and led here by another site's link? Go on:",
+        "已登录，从其他网站的链接来到这里？继续访问：",
+    ),
     # overview
     "overview": ("What there is", "数据概览"),
     "last_complete": ("Last complete", "最近完整"),
