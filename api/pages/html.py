@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -15,6 +16,7 @@ from fastapi import Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from api import session
 from api.answers import moment
@@ -69,6 +71,25 @@ def figure(value: Any) -> str:
     return "–" if value is None else f"{value:,}" if not isinstance(value, str) else value
 
 
+def places(value: Any) -> int:
+    """How many decimals a number has."""
+    return len(f"{value}".partition(".")[2]) if isinstance(value, Decimal) else 0
+
+
+def aligned(value: Any, most: int) -> Markup:
+    """A number as it is, and unseen the decimals that it lacks, so that in a column points stand below each other."""
+    lacks = most - places(value)
+    if isinstance(value, str) or not lacks:
+        return escape(figure(value))
+    unseen = "0" * lacks if places(value) else "." + "0" * lacks
+    return escape(figure(value)) + Markup("<i aria-hidden=true>{}</i>").format(unseen)
+
+
+def minute(value: str | None) -> str:
+    """A moment of ISO's to the minute; all are Shanghai's. What is absent as a dash."""
+    return "–" if value is None else value[:16].replace("T", " ")
+
+
 def day(value: str | date | None) -> str:
     """A day as ISO has it, given as `YYYYMMDD` or as a date; what is absent as a dash."""
     if value is None:
@@ -88,7 +109,7 @@ ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-ENVIRONMENT.filters.update(figure=figure, day=day, known=known)
+ENVIRONMENT.filters.update(figure=figure, aligned=aligned, minute=minute, day=day, known=known)
 
 
 def page(
