@@ -287,7 +287,9 @@ def test_a_person_logs_in_looks_and_logs_out(client: httpx2.Client, key: str, *,
         assert kept["expires"] > datetime.now(UTC).timestamp() + 29 * 86_400
         tab.open(f"{host}/api/v1/datasets")
         assert tab.run("JSON.parse(document.body.textContent).length") > 5
+        tab.resize(360, 740, phone=True)
         tab.open(f"{host}/")
+        assert tab.run("document.documentElement.scrollWidth") == 360
         tab.click("form[action='/logout'] button")
         assert tab.texts("h1") == ["Log in"]
         assert tab("Network.getCookies", urls=[host])["cookies"] == []
