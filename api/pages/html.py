@@ -16,7 +16,6 @@ from fastapi import Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
 
 from api import session
 from api.answers import moment
@@ -76,13 +75,12 @@ def places(value: Any) -> int:
     return len(f"{value}".partition(".")[2]) if isinstance(value, Decimal) else 0
 
 
-def aligned(value: Any, most: int) -> Markup:
-    """A number as it is, and unseen the decimals that it lacks, so that in a column points stand below each other."""
+def lacking(value: Any, most: int) -> str:
+    """The decimals that a number lacks: unseen beside it, they let the points of a column stand below each other."""
     lacks = most - places(value)
     if isinstance(value, str) or not lacks:
-        return escape(figure(value))
-    unseen = "0" * lacks if places(value) else "." + "0" * lacks
-    return escape(figure(value)) + Markup("<i aria-hidden=true>{}</i>").format(unseen)
+        return ""
+    return "0" * lacks if places(value) else "." + "0" * lacks
 
 
 def minute(value: str | None) -> str:
@@ -109,7 +107,7 @@ ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-ENVIRONMENT.filters.update(figure=figure, aligned=aligned, minute=minute, day=day, known=known)
+ENVIRONMENT.filters.update(figure=figure, lacking=lacking, minute=minute, day=day, known=known)
 
 
 def page(
