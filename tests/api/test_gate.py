@@ -48,10 +48,12 @@ class Listener(logging.Handler):
 
 
 @pytest.fixture
-def log() -> Iterator[Listener]:
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
     listener = Listener()
     root = logging.getLogger()
     access = logging.getLogger("api.access")
+    # A server that another test has started may have kept its own lines to itself.
+    monkeypatch.setattr(logging.getLogger("uvicorn"), "propagate", True)
     root.addHandler(listener)
     access.setLevel(logging.INFO)
     yield listener
