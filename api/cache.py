@@ -14,6 +14,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from api.kept import Answer, Store, header, next_change
+from api.methods import BODILESS
 from api.versions import READING, Reading
 from stock_assistant_pipelines import calendar
 
@@ -68,7 +69,7 @@ class CacheMiddleware:
             if made is None or alone:
                 break
             alone = not await _follow(made)
-        if versions is None or alone:
+        if versions is None or alone or scope.get(BODILESS):
             await self._make(scope, receive, send, key)
             return
         self._made[key] = made = asyncio.get_running_loop().create_future()
@@ -89,7 +90,8 @@ class CacheMiddleware:
         self, scope: Scope, receive: Receive, send: Send, key: Key, made: asyncio.Future[bool] | None = None
     ) -> None:
         """Let the application answer, and keep it."""
-        making = _Making(self.store, key, f'"{self._nonce}-{next(self._tags)}"'.encode(), made)
+        tag = f'"{self._nonce}-{next(self._tags)}"'.encode()
+        making = _Making(self.store, key, tag, made, whole=not scope.get(BODILESS))
         token = READING.set(making.reading)
         try:
             await self.app(scope, receive, lambda message: making.pass_on(message, send))
@@ -100,9 +102,11 @@ class CacheMiddleware:
 class _Making:
     """An answer that is being made: passed on as it comes, and kept when it has come whole."""
 
-    def __init__(self, store: Store, key: Key, tag: bytes, made: asyncio.Future[bool] | None) -> None:
+    def __init__(self, store: Store, key: Key, tag: bytes, made: asyncio.Future[bool] | None, *, whole: bool) -> None:
         self.reading = Reading()
         self._store, self._key, self._tag, self._made = store, key, tag, made
+        self._whole = whole
+        """Whether its body is made at all."""
         self._until = next_change(calendar.now())
         self._headers: Headers | None = None
         self._chunks: list[bytes] = []
@@ -124,7 +128,7 @@ class _Making:
             return {**message, "headers": [*headers, ERRORS]}
         headers.append(POLICY)
         length = header(headers, b"content-length")
-        if self.reading.state is not None and self._store.takes(int(length or 0)):
+        if self._whole and self.reading.state is not None and self._store.takes(int(length or 0)):
             headers.append((b"etag", self._tag))
             self._headers = headers
         return {**message, "headers": list(headers)}

@@ -10,6 +10,7 @@ import pytest
 
 from api.cache import CacheMiddleware
 from api.kept import OVERHEAD, SHARE, Answer, Store
+from api.methods import BODILESS
 from api.versions import READING, Versions
 from stock_assistant_pipelines.settings import SHANGHAI
 
@@ -67,7 +68,13 @@ class Client:
     def get(self, path: str = "/x") -> tuple[bytes, dict[bytes, bytes]]:
         return asyncio.run(self.ask(path))
 
-    async def ask(self, path: str = "/x", taken: asyncio.Event | None = None) -> tuple[bytes, dict[bytes, bytes]]:
+    async def ask(
+        self,
+        path: str = "/x",
+        taken: asyncio.Event | None = None,
+        headers: list[tuple[bytes, bytes]] | None = None,
+        **more: Any,
+    ) -> tuple[bytes, dict[bytes, bytes]]:
         messages: list[Message] = []
 
         async def send(message: Message) -> None:
@@ -75,7 +82,7 @@ class Client:
             if taken is not None:
                 await taken.wait()
 
-        scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}
+        scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": headers or [], **more}
         await self.cache(scope, None, send)  # type: ignore[arg-type]
         body = b"".join(message.get("body", b"") for message in messages)
         return body, dict(messages[0]["headers"])
@@ -87,6 +94,13 @@ def test_a_stream_is_passed_on_and_kept_when_it_is_whole() -> None:
     assert first[0] == b"ab"
     assert client.get() == first
     assert client.app.asked == 1
+
+
+def test_an_answer_whose_body_nobody_reads_is_not_kept_for_who_does() -> None:
+    client = Client(Streaming())
+    assert b"etag" not in asyncio.run(client.ask(**{BODILESS: True}))[1]
+    client.app.chunks = (b"a", b"b")
+    assert client.get()[0] == b"ab"
 
 
 def test_a_stream_that_breaks_off_is_not_kept() -> None:
