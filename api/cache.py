@@ -66,7 +66,7 @@ class CacheMiddleware:
                 await _give(answer, tags, send)
                 return
             made = self._made.get(key)
-            if made is None or alone:
+            if made is None or made.done() or alone:  # done: it holds no longer, and its client is still taking it
                 break
             alone = not await _follow(made)
         if versions is None or alone or scope.get(BODILESS):
@@ -77,7 +77,8 @@ class CacheMiddleware:
             await self._make(scope, receive, send, key, made)
         finally:
             _finish(made, kept=False)
-            del self._made[key]
+            if self._made.get(key) is made:
+                del self._made[key]
 
     def _concerns(self, path: str) -> bool:
         return path.startswith(self._path) and not path.startswith(self._beside)

@@ -184,6 +184,39 @@ def test_a_client_that_takes_its_answer_slowly_keeps_nobody_waiting_for_long(mon
     assert client.app.asked == 2
 
 
+def test_a_client_that_takes_a_kept_answer_slowly_keeps_nobody_waiting_who_asks_after_a_change() -> None:
+    client = Client(Streaming(b"a"))
+    moved = Versions.read("0008 daily=2 income=1")
+
+    async def now() -> Versions | None:
+        await asyncio.sleep(0)
+        return client.told.versions
+
+    client.told.now = now  # type: ignore[method-assign]
+
+    async def both() -> list[bytes]:
+        kept, taken = asyncio.Event(), asyncio.Event()
+
+        async def send(message: Message) -> None:
+            if len(client.cache.store):
+                kept.set()
+                await taken.wait()
+
+        scope = {"type": "http", "method": "GET", "path": "/x", "query_string": b"", "headers": []}
+        slow = asyncio.create_task(client.cache(scope, None, send))  # type: ignore[arg-type]
+        await kept.wait()
+        client.told.versions, client.app.reads = moved, [moved]
+        async with asyncio.timeout(5):
+            bodies = [(await client.ask())[0]]
+        taken.set()
+        await slow
+        bodies.append((await client.ask())[0])
+        return bodies
+
+    assert asyncio.run(both()) == [b"a", b"a"]
+    assert client.app.asked == 2
+
+
 def test_questions_that_came_meanwhile_are_answered_by_one_when_the_data_has_moved_on() -> None:
     """The first answer was read before they came, and is of no use to them."""
     client = Client(Streaming(b"a"))
