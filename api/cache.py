@@ -150,16 +150,19 @@ class _Making:
 
 
 def question(scope: Scope) -> tuple[Key, bytes]:
-    """What is asked: the path, the parameters in any order, and the form that is taken; and what the client has already."""
+    """What is asked: the path, the parameters in any order, and the form that is taken; and what the client has already.
+
+    Of a header that is sent twice the first counts, as it does for who makes the answer.
+    """
     query: bytes = scope["query_string"]
     if b"&" in query:
         query = b"&".join(sorted(query.split(b"&")))
     accept = encoding = tags = b""
-    for name, value in scope["headers"]:
-        if name == b"accept" and value != b"*/*":
-            accept = value
-        elif name == b"accept-encoding" and value != b"identity":
-            encoding = value
+    for name, value in reversed(scope["headers"]):
+        if name == b"accept":
+            accept = b"" if value == b"*/*" else value
+        elif name == b"accept-encoding":
+            encoding = b"" if value == b"identity" else value
         elif name == b"if-none-match":
             tags = tags + b"," + value if tags else value
     return (scope["path"], query, accept, encoding), tags

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from api.cache import CacheMiddleware
+from api.cache import CacheMiddleware, question
 from api.kept import OVERHEAD, SHARE, Answer, Store
 from api.methods import BODILESS
 from api.versions import READING, Versions
@@ -72,7 +72,6 @@ class Client:
         self,
         path: str = "/x",
         taken: asyncio.Event | None = None,
-        headers: list[tuple[bytes, bytes]] | None = None,
         **more: Any,
     ) -> tuple[bytes, dict[bytes, bytes]]:
         messages: list[Message] = []
@@ -82,7 +81,7 @@ class Client:
             if taken is not None:
                 await taken.wait()
 
-        scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": headers or [], **more}
+        scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [], **more}
         await self.cache(scope, None, send)  # type: ignore[arg-type]
         body = b"".join(message.get("body", b"") for message in messages)
         return body, dict(messages[0]["headers"])
@@ -101,6 +100,18 @@ def test_an_answer_whose_body_nobody_reads_is_not_kept_for_who_does() -> None:
     assert b"etag" not in asyncio.run(client.ask(**{BODILESS: True}))[1]
     client.app.chunks = (b"a", b"b")
     assert client.get()[0] == b"ab"
+
+
+@pytest.mark.parametrize("name", [b"accept", b"accept-encoding"])
+def test_of_a_header_that_is_sent_twice_the_first_is_what_is_asked(name: bytes) -> None:
+    def asked(*values: bytes) -> Any:
+        scope = {"path": "/x", "query_string": b"", "headers": [(name, value) for value in values]}
+        return question(scope)[0]
+
+    plain = b"*/*" if name == b"accept" else b"identity"
+    assert asked(b"one", b"other") == asked(b"one") != asked(b"other")
+    assert asked(b"one", plain) == asked(b"one")
+    assert asked(plain, b"one") == asked(plain) == asked()
 
 
 def test_a_stream_that_breaks_off_is_not_kept() -> None:
