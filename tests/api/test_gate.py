@@ -220,6 +220,13 @@ def test_a_line_tells_a_request_and_nothing_that_was_sent(market: str, log: List
     assert (head["method"], head["route"]) == ("HEAD", "/api/v1/stocks/{ts_code}")
 
 
+def test_a_line_tells_a_page_and_not_the_routes_that_it_asks(market: str, log: Listener) -> None:
+    with served(application(market)) as client:
+        for path in ("/stocks", "/stocks?q=600519", "/stocks/999999.SH"):
+            client.get(path)
+    assert [line["route"] for line in log.requests] == ["/stocks", "/stocks", "/stocks/{ts_code}"]
+
+
 def test_a_line_names_the_key(database: str, log: Listener) -> None:
     from small_market import connected
 
