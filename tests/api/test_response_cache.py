@@ -362,6 +362,17 @@ def test_a_database_that_does_not_answer_about_its_versions_keeps_nobody_waiting
     assert asyncio.run(ask()) == [True, False]
 
 
+def test_whatever_goes_wrong_with_asking_for_versions_keeps_nobody_waiting() -> None:
+    async def connect() -> asyncpg.Connection:
+        raise asyncpg.InternalClientError("none of those that the driver documents")
+
+    async def ask() -> object:
+        async with asyncio.timeout(5):
+            return await Watch(connect).now()
+
+    assert asyncio.run(ask()) is None
+
+
 def test_questions_about_versions_at_once_are_asked_together_and_none_gets_an_answer_from_before_it(
     market: str, writer: psycopg.Connection[Any]
 ) -> None:
