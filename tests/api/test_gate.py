@@ -162,7 +162,14 @@ def test_addresses_that_are_not_listed_are_refused(market: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "headers", [{"X-Forwarded-For": "127.0.0.1"}, {"Via": "1.1 proxy"}, {"Forwarded": ""}, {"Host": "api.example"}]
+    "headers",
+    [
+        {"X-Forwarded-For": "127.0.0.1"},
+        {"X-Forwarded-Server": "proxy"},
+        {"Via": "1.1 proxy"},
+        {"Forwarded": ""},
+        {"Host": "api.example"},
+    ],
 )
 def test_a_proxy_on_this_machine_does_not_open_it_to_the_world(client: httpx2.Client, headers: dict[str, str]) -> None:
     assert client.get("/api/v1/datasets").status_code == 200
