@@ -91,8 +91,9 @@ class Evening:
         wanted = unheard(dataset, before, self._today(), self.begun)
         came = filings.together(dataset, wanted, lambda day: self._hear(dataset, day, before.get(day.name)), _nobody)
         heard = sorted(came, key=lambda each: wanted.index(each.asked))
-        touched = {period for each in heard for period in each.periods}
-        filing.recount(filings.engine, dataset, sorted(touched), filings.now())
+        with filings.engine.connect() as connection:  # also what came before the evening was broken off
+            touched = filing.changed(connection, dataset, self.begun)
+        filing.recount(filings.engine, dataset, touched, filings.now())
         return heard
 
     def shown(self, dataset: Dataset, periods: Collection[date]) -> list[Coverage]:
