@@ -105,7 +105,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         beside = [path + name for name in ("health", "openapi.json")]
         app.add_middleware(CacheMiddleware, database.watch, room, path, beside)
     app.add_middleware(HeadMiddleware)
-    app.add_middleware(Gate, settings=settings, admission=app.state.admission)
+    app.add_middleware(Gate, settings=settings, admission=app.state.admission, open_paths=pages.OPEN)
     if settings.backend_cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
-from api import problems
+from api import problems, session
 from api.access import PROXIED, X_FORWARDED, Access
 from api.problems import Problem
 from api.tushare import envelope
 from api.tushare.envelope import speaks_tushare
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from fastapi import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -34,11 +36,11 @@ BEARER = b"bearer "
 class Gate:
     """Let a request pass to the routes, or answer it with what keeps it out."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, admission: Admission) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, admission: Admission, open_paths: Iterable[str] = ()) -> None:
         self.app = app
         self.access = Access(settings)
         self.admission = admission
-        self.open = frozenset(f"{settings.api_v1_str}/health/{name}" for name in ("live", "ready"))
+        self.open = frozenset({*open_paths, *(f"{settings.api_v1_str}/health/{name}" for name in ("live", "ready"))})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a problem, or pass the request on."""
@@ -70,6 +72,8 @@ class Gate:
         token = _token(headers)
         if not token and speaks_tushare(path):
             return  # the key is in the body, where `keys.admit` finds it
+        if not token and not visit.origin.keyless:
+            token = session.key(scope)
         await self.admission.admit(visit, token)
 
 
@@ -77,6 +81,8 @@ def _refusal(scope: Scope, problem: Problem) -> Response:
     """Tell somebody what keeps him out, in the tongue that he speaks."""
     if speaks_tushare(scope["path"]) and scope["method"] == "POST":
         return envelope.of_problem(problem, scope["path"].rpartition("/")[2])
+    if problem.kind is problems.UNAUTHENTICATED and session.of_person(scope) and not _token(_read(scope)):
+        return session.ask(scope)
     return problems.answer(Request(scope), problem)
 
 

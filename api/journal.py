@@ -93,9 +93,10 @@ def _id(scope: Scope) -> str:
 
 
 def _dressed(headers: Any, path: str, visit: Visit) -> list[tuple[bytes, bytes]]:
-    """An answer's headers, and ours. A page that brings a policy of its own keeps it."""
-    dressed = [*headers, *HEADERS, (b"x-request-id", visit.id.encode())]
-    if not any(name == POLICY for name, _ in headers):
+    """An answer's headers, and ours. A page that brings some of its own keeps them."""
+    brought = {name for name, _ in headers}
+    dressed = [*headers, *(one for one in HEADERS if one[0] not in brought), (b"x-request-id", visit.id.encode())]
+    if POLICY not in brought:
         dressed.append((POLICY, PAGES.get(path, CLOSED)))
     if visit.count is not None:
         dressed += visit.count.headers

@@ -183,7 +183,7 @@ def _answer_method(request: Request, error: HTTPException) -> Response:
     allowed = {"Allow": "POST, OPTIONS" if posted else "GET, HEAD, OPTIONS"}
     if request.method == "OPTIONS":
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=allowed)
-    detail = "Tushare's protocol is spoken here: ask with POST" if posted else "This API is read-only: ask with GET"
+    detail = "Something is sent to this path: ask with POST" if posted else "This API is read-only: ask with GET"
     return _answer(request, METHOD_NOT_ALLOWED, f"{detail}, not {request.method}.", allowed)
 
 

@@ -3,6 +3,6 @@
 A page asks the API's own routes from inside, so that it says what they say; what no route tells, `reading` reads.
 """
 
-from api.pages.routes import router
+from api.pages.routes import OPEN, router
 
-__all__ = ["router"]
+__all__ = ["OPEN", "router"]

@@ -26,6 +26,8 @@ GROUND = TOP + PRICES + GAP + VOLUMES
 LINES = 5
 LABEL = 90
 """Room for the label of a day: those in between have none."""
+HALF = 34
+"""Half of a label: one whose day stands further left would not be seen whole."""
 
 GROUPS: dict[Reach, Callable[[date], object]] = {
     "3m": lambda day: day,
@@ -132,8 +134,10 @@ def draw(drawn: Sequence[Bar]) -> Drawing:
         for at, bar in enumerate(drawn)
     )
     apart = max(1, round(LABEL / step))
-    days = tuple((round(start + (at + 0.5) * step, 1), drawn[at].day) for at in range(len(drawn) - 1, -1, -apart))
-    return Drawing(candles, tuple((y(line), f"{line.normalize():f}") for line in lines), days)
+    middles = {at: round(start + (at + 0.5) * step, 1) for at in range(len(drawn) - 1, -1, -apart)}
+    days = tuple((x, drawn[at].day) for at, x in middles.items() if x > HALF)
+    places = max(len(f"{line.normalize():f}".partition(".")[2]) for line in lines)
+    return Drawing(candles, tuple((y(line), f"{line:.{places}f}") for line in lines), days)
 
 
 def _path(bar: Bar, middle: float, width: float, y: Callable[[Decimal], float], most: float) -> str:

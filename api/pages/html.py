@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -16,6 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from api import session
 from api.answers import moment
 from api.pages import languages, texts
 from api.pages.asking import Refused
@@ -44,7 +46,6 @@ POLICY = "; ".join(
 
 HEADERS = {
     "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cache-Control": "private, no-cache",
     "Vary": "Accept-Language, Cookie, Accept-Encoding",
@@ -69,6 +70,24 @@ def figure(value: Any) -> str:
     return "–" if value is None else f"{value:,}" if not isinstance(value, str) else value
 
 
+def places(value: Any) -> int:
+    """How many decimals a number has."""
+    return len(f"{value}".partition(".")[2]) if isinstance(value, Decimal) else 0
+
+
+def lacking(value: Any, most: int) -> str:
+    """The decimals that a number lacks: unseen beside it, they let the points of a column stand below each other."""
+    lacks = most - places(value)
+    if isinstance(value, str) or not lacks:
+        return ""
+    return "0" * lacks if places(value) else "." + "0" * lacks
+
+
+def minute(value: str | None) -> str:
+    """A moment of ISO's to the minute; all are Shanghai's. What is absent as a dash."""
+    return "–" if value is None else value[:16].replace("T", " ")
+
+
 def day(value: str | date | None) -> str:
     """A day as ISO has it, given as `YYYYMMDD` or as a date; what is absent as a dash."""
     if value is None:
@@ -88,7 +107,7 @@ ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-ENVIRONMENT.filters.update(figure=figure, day=day, known=known)
+ENVIRONMENT.filters.update(figure=figure, lacking=lacking, minute=minute, day=day, known=known)
 
 
 def page(
@@ -113,6 +132,7 @@ def page(
         as_of=moment(calendar.now()),
         project=request.app.state.settings.project_name,
         api=request.app.state.settings.api_v1_str,
+        remembered=session.COOKIE in request.cookies,
         **{"query": "", **values},
     )
     response = compressed(request, html.encode(), {**HEADERS, **(headers or {})}, "text/html")
@@ -127,8 +147,8 @@ def asset(request: Request, name: str) -> Response | None:
     if name not in ASSETS:
         return None
     content, kind = ASSETS[name]
-    headers = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
-    return compressed(request, content, {**headers, "Vary": "Accept-Encoding"}, kind)
+    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
+    return compressed(request, content, headers, kind)
 
 
 def compressed(request: Request, content: bytes, headers: dict[str, str], kind: str) -> Response:

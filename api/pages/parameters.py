@@ -19,6 +19,12 @@ class Page(Parameters):
     lang: Language | None = None
 
 
+class Login(Page):
+    """Where to go with a key."""
+
+    next: str | None = None
+
+
 class Year(Page):
     """A year of the coverage; the newest that there is when absent."""
 

@@ -6,16 +6,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api import problems
+from api import problems, session
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
 from api.datasets import Name  # noqa: TC001 - FastAPI reads it
-from api.pages import dictionary, html, overview, parameters, stock
+from api.pages import dictionary, html, login, overview, parameters, stock
 from api.pages.asking import ask
 from api.problems import Problem
 from api.stocks import Code  # noqa: TC001 - FastAPI reads it
 
 LISTED = 50
 """Stocks on one page."""
+
+OPEN = frozenset({session.LOGIN, session.LOGOUT, *(f"/pages/{name}" for name in html.ASSETS)})
+"""What is shown to who has no key yet."""
 
 router = APIRouter(route_class=html.PageRoute, include_in_schema=False)
 
@@ -52,6 +55,24 @@ async def show_stock(
 ) -> Response:
     """One stock: its chart, its reports, and where all of it comes from."""
     return await stock.show(request, database, ts_code, asked)
+
+
+@router.get(session.LOGIN)
+async def show_login(request: Request, asked: Annotated[parameters.Login, Query()]) -> Response:
+    """Where a person gives his key."""
+    return await login.show(request, asked.next)
+
+
+@router.post(session.LOGIN)
+async def log_in(request: Request, asked: Annotated[parameters.Login, Query()]) -> Response:
+    """Take a key, and go where it was needed."""
+    return await login.take(request, asked.next)
+
+
+@router.post(session.LOGOUT)
+async def log_out(request: Request) -> Response:
+    """Forget the key."""
+    return login.forget(request)
 
 
 @router.get("/pages/{name}")

@@ -51,6 +51,19 @@ class Sheet:
     reports: list[dict[str, Any]]
     items: list[Column]
     """The columns that say something in one of them."""
+    places: int
+    """Decimals at the most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filings:
+    """What a company announced of one kind, the newest first."""
+
+    name: str
+    columns: list[Column]
+    rows: list[dict[str, Any]]
+    places: Mapping[str, int]
+    """Decimals at the most, by column."""
 
 
 async def show(request: Request, database: Database, ts_code: str, asked: Chart) -> Response:
@@ -74,8 +87,8 @@ async def show(request: Request, database: Database, ts_code: str, asked: Chart)
         drawing=candles.draw(drawn),
         sheets=[_sheet(name, one) for name, one in told.items()],
         filings=[
-            ("dividends", _columns(CATALOG["dividend"], PAID), dividends.rows[: -FILINGS - 1 : -1]),
-            ("forecasts", _columns(CATALOG["forecast"], FORESEEN), forecasts.rows[: -FILINGS - 1 : -1]),
+            _filings("dividends", CATALOG["dividend"], PAID, dividends),
+            _filings("forecasts", CATALOG["forecast"], FORESEEN, forecasts),
         ],
         provenance=everything,
     )
@@ -91,8 +104,12 @@ async def _bars(request: Request, code: str, asked: Chart, last: date | None) ->
 def _sheet(name: str, told: Told) -> Sheet:
     reports = told.rows[::-1]
     lines = [column for column in STATEMENTS[name].columns if column.name not in HEADS]
-    return Sheet(name, reports, [line for line in lines if any(one[line.name] is not None for one in reports)])
+    said = [line for line in lines if any(one[line.name] is not None for one in reports)]
+    places = (html.places(one[line.name]) for line in said for one in reports)
+    return Sheet(name, reports, said, max(places, default=0))
 
 
-def _columns(dataset: Dataset, names: tuple[str, ...]) -> list[Column]:
-    return [dataset.by_name[name] for name in names]
+def _filings(name: str, dataset: Dataset, columns: tuple[str, ...], told: Told) -> Filings:
+    rows = told.rows[: -FILINGS - 1 : -1]
+    places = {column: max((html.places(row[column]) for row in rows), default=0) for column in columns}
+    return Filings(name, [dataset.by_name[column] for column in columns], rows, places)

@@ -23,23 +23,51 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "told_by": ("Told by", "来源"),
     "as_of": ("As of", "截至"),
-    "footer": ("Read-only. Every figure is as it was landed.", "只读。所有数字均为入库原值。"),
+    "footer": (
+        "Read-only. Figures are as they were landed, adjusted prices apart; all times are Shanghai's.",
+        "只读。除复权价外，数字均为入库原值；时间均为上海时间。",
+    ),
     "problem": ("That does not work", "无法显示"),
+    # login
+    "login": ("Log in", "登录"),
+    "logout": ("Log out", "退出"),
+    "api_key": ("API key", "API 密钥"),
+    "login_why": (
+        "This server answers whoever has a key. It is kept in this browser alone, in a cookie, for 30 days.",
+        "此服务器仅对持有密钥者开放。密钥仅以 Cookie 形式保存在此浏览器中，为期 30 天。",
+    ),
+    "login_how": ("Who runs the server makes one:", "服务器管理员可生成密钥："),
+    "key_wrong": (
+        "No key of this server is like this one: it may be mistyped, revoked or expired.",
+        "服务器上没有此密钥：可能有误、已吊销或已过期。",
+    ),
+    "kept_wrong": (
+        "The key that this browser kept is not good any more: it was revoked or has expired.",
+        "此浏览器保存的密钥已失效：已被吊销或已过期。",
+    ),
+    "overheard": (
+        "This connection is not encrypted: whoever listens on the way can read the key. Put HTTPS before this server.",
+        "此连接未加密：途中的窃听者可以读取密钥。请在服务器前启用 HTTPS。",
+    ),
+    "go_on": (
+        "Logged in here already, and led here by another site's link? Go on:",
+        "已登录，从其他网站的链接来到这里？继续访问：",
+    ),
     # overview
     "overview": ("What there is", "数据概览"),
     "last_complete": ("Last complete", "最近完整"),
     "freshness": ("Freshness", "新鲜度"),
-    "fresh": ("fresh: what is due is complete", "最新：应到数据已完整"),
+    "fresh": ("fresh", "最新"),
     "stale": ("stale", "滞后"),
     "unknown_age": ("unknown: the calendar does not reach today", "未知：日历未覆盖今天"),
-    "unused": ("unused: no day was ever complete", "未使用：从未有完整的一天"),
+    "unused": ("unused", "未使用"),
     "behind": ("trading days behind: {0}", "落后 {0} 个交易日"),
     "due": ("due: {0}", "应到：{0}"),
     "rows": ("Rows", "行数"),
     "partitions": ("Partitions", "分区"),
     "landed_at": ("Last landed or tried", "最近入库或尝试"),
     "checks": ("Checks", "检查"),
-    "checks_hold": ("{0}; no partition breaks one that blocks", "{0} 项；无分区违反阻断性检查"),
+    "checks_hold": ("{0}; those that block hold", "{0} 项；阻断性检查均通过"),
     "checks_broken": (
         "{0}, of which broken: {1}; partitions not believed: {2}",
         "{0} 项中 {1} 项未通过：{2} 个分区不可信",
@@ -47,7 +75,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "defects": ("Known defects", "已知缺陷"),
     "quirks": ("Quirks", "注意事项"),
     "n_quirks": ("quirks: {0}", "注意事项 {0} 条"),
-    "n_holes": ("partitions not whole in what is shown: {0}", "所示范围内 {0} 个分区不完整"),
+    "n_holes": ("not whole in what is shown: {0}", "所示范围内 {0} 个分区不完整"),
     "n_quarantined": ("rows in quarantine: {0}", "隔离 {0} 行"),
     "no_defects": ("none", "无"),
     "quota": ("Quota", "额度"),
@@ -80,7 +108,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "disabled": ("disabled", "无权限"),
     "closed": ("closed", "休市"),
     "not_landed": ("not landed", "未入库"),
-    "ahead": ("not due yet", "未到期"),
+    "ahead": ("not published yet", "尚未公布"),
     "unknown": ("unknown", "未知"),
     "n_missing": ("{0} of {1} missing", "缺 {0}/{1}"),
     # dataset
@@ -135,8 +163,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "5y": ("5 years, by week", "5年（周线）"),
     "all": ("all, by month", "全部（月线）"),
     "chart_is": (
-        "Candles from {1} to {2}: {0}. Hollow and red: up. Filled and green: down. Below: volume, in lots of 100 shares.",
-        "{1} 至 {2}，共 {0} 根。红色空心为涨，绿色实心为跌。下方为成交量（手）。",
+        "Candles from {1} to {2}: {0}. Hollow and red: up. Filled and green: down. "
+        "Prices in CNY; below, volume in lots of 100 shares.",
+        "{1} 至 {2}，共 {0} 根。红色空心为涨，绿色实心为跌。价格单位为元，下方为成交量（手）。",
     ),
     "chart_move": ("Arrow keys move from candle to candle.", "方向键可逐根移动。"),
     "candle": (

@@ -81,6 +81,19 @@ def test_a_page_fits_and_asks_nobody_else(tab: Tab, host: str, path: str, size: 
     assert tab.complaints == failed
 
 
+@pytest.mark.parametrize("path", ["/datasets/stk_limit?year=2024", "/stocks", "/stocks/600519.SH"])
+def test_a_table_breaks_no_word_on_a_phone(tab: Tab, host: str, path: str) -> None:
+    tab.resize(*SIZES["phone"][:2], phone=True)
+    tab.open(host + path)
+    broken = """cell => {
+        const text = document.createRange();
+        text.selectNodeContents(cell);
+        const rows = new Set([...text.getClientRects()].map(box => Math.round(box.top)));
+        return /^\\S+$/.test(cell.textContent.trim()) && rows.size > 1;
+    }"""
+    assert tab.run(f"[...document.querySelectorAll('th, td')].filter({broken}).map(one => one.textContent)") == []
+
+
 def test_the_cells_tell_what_is_booked(tab: Tab, host: str, shown: str) -> None:
     tab.open(f"{host}/?year=2024")
     told = tab.texts("#daily rect title")
@@ -155,12 +168,12 @@ def test_up_and_down_differ_in_more_than_colour(tab: Tab, host: str) -> None:
 def test_the_language_is_switched_and_remembered(tab: Tab, host: str) -> None:
     tab.open(f"{host}/datasets/daily")
     assert tab.texts("h1") == ["Daily bars daily"]
-    tab.click(".languages a[lang=zh]")
+    tab.click(".language[lang=zh]")
     assert tab.texts("h1") == ["A股日线行情 daily"]
     assert tab.run("document.documentElement.lang") == "zh-CN"
     tab.open(f"{host}/stocks")
     assert tab.texts("h1") == ["股票"]
-    tab.click(".languages a[lang=en]")
+    tab.click(".language[lang=en]")
     assert tab.texts("h1") == ["Stocks"]
 
 
