@@ -286,6 +286,22 @@ def test_a_full_pool_is_told_while_it_is_full_and_the_metrics_do_not_wait_for_it
     assert seen("pool_requests_refused_total", reason="waited") == 0
 
 
+def test_who_waited_in_vain_is_told_apart(market: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.database.POOL_SECONDS", 0.05)
+    app = application(market, api_pool_size=1, api_queue_size=1)
+    with served(app) as client, told(app) as scrape, ThreadPoolExecutor(1) as asker:
+        with psycopg.connect(market) as lock:
+            lock.execute("lock table daily in access exclusive mode")
+            slow = asker.submit(client.get, BARS.format("600519.SH"))
+            while scrape()("pool_connections_in_use") != 1:
+                threading.Event().wait(0.02)
+            assert client.get(BARS.format("000001.SZ")).status_code == 503
+        assert slow.result().status_code == 200
+        seen = scrape()
+    assert [seen("pool_requests_refused_total", reason=reason) for reason in ("waited", "full")] == [1, 0]
+    assert seen("http_problems_total", problem="overloaded") == 1
+
+
 def test_the_process_tells_its_memory_and_version(scrape: Scraper) -> None:
     seen = scrape()
     names = {name for name, _ in seen.samples}
@@ -385,6 +401,17 @@ def test_a_database_that_comes_back_is_told_of_again(postgres: URL, monkeypatch:
         seen = scrape()
     assert seen("database_up") == 1
     assert seen("dataset_partitions", dataset="daily", status="complete") == 3
+
+
+def test_a_reading_that_takes_too_long_is_given_up(market: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(data, "AGAIN_SECONDS", 0.0)
+    with told(application(market)) as scrape, psycopg.connect(market) as lock:
+        lock.execute("lock table coverage in access exclusive mode")
+        assert scrape()("database_up") == 0
+        lock.rollback()
+        monkeypatch.setattr(data, "PATIENCE_SECONDS", 30.0)
+        assert scrape()("database_up") == 1
 
 
 def test_a_database_without_tables_is_as_good_as_none(postgres: URL) -> None:
