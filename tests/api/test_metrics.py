@@ -323,6 +323,11 @@ def test_how_new_the_data_is(scrape: Scraper) -> None:
     assert seen("dataset_late", dataset="daily_basic") is None
 
 
+def test_a_calendar_that_does_not_reach_today_is_late(scrape: Scraper) -> None:
+    seen = scrape()
+    assert (seen("dataset_days_behind", dataset="daily"), seen("dataset_late", dataset="daily")) == (None, 1)
+
+
 def test_how_new_the_reports_are(postgres: URL) -> None:
     url = make_database(postgres, "metrics_of_reports")
     fill(url)
@@ -404,11 +409,14 @@ def test_a_database_that_comes_back_is_told_of_again(postgres: URL, monkeypatch:
 
 
 def test_a_reading_that_takes_too_long_is_given_up(market: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "PATIENCE_SECONDS", 0.5)
     monkeypatch.setattr(data, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(data, "KEPT_SECONDS", 0.0)
     with told(application(market)) as scrape, psycopg.connect(market) as lock:
+        assert scrape().names("dataset_partitions") != set()
+        monkeypatch.setattr(data, "PATIENCE_SECONDS", 0.5)
         lock.execute("lock table coverage in access exclusive mode")
-        assert scrape()("database_up") == 0
+        seen = scrape()
+        assert (seen("database_up"), seen.names("dataset_partitions")) == (0, set())
         lock.rollback()
         monkeypatch.setattr(data, "PATIENCE_SECONDS", 30.0)
         assert scrape()("database_up") == 1
