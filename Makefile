@@ -2,8 +2,8 @@
 # Another interpreter: make demo PYTHON=python3.12
 
 PYTHON  ?= python3
-# One more than the cores that are counted on: the tests with a real daemon mostly wait.
-WORKERS ?= 3
+# Twice the cores that are counted on: many tests wait, for a daemon or a server.
+WORKERS ?= 4
 ARGS    ?=
 BIN     := .venv/bin
 

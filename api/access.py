@@ -33,7 +33,6 @@ LOOPBACK = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.I
 FORWARDED_FOR = b"x-forwarded-for"
 PROXIED = frozenset(
     {
-        FORWARDED_FOR,
         b"cf-connecting-ip",
         b"client-ip",
         b"forwarded",
@@ -42,14 +41,14 @@ PROXIED = frozenset(
         b"x-client-ip",
         b"x-cluster-client-ip",
         b"x-forwarded",
-        b"x-forwarded-host",
-        b"x-forwarded-port",
-        b"x-forwarded-proto",
         b"x-original-forwarded-for",
         b"x-real-ip",
     }
 )
-"""Headers by which a proxy gives itself away."""
+"""Headers by which a proxy gives itself away, beside those below."""
+
+X_FORWARDED = b"x-forwarded-"
+"""How the names of more of them begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ class Access:
     def origin(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Origin:
         """Tell where a request comes from. `headers` are those of its headers that count here."""
         peer = _address(scope["client"][0]) if scope.get("client") else None
-        proxied = not PROXIED.isdisjoint(headers)
+        proxied = not PROXIED.isdisjoint(headers) or any(name.startswith(X_FORWARDED) for name in headers)
         named = LOOPBACK.fullmatch(headers.get(b"host", b"")) is not None
         if peer is not None and _within(peer, self.proxies):
             return self._judge(self._client(peer, headers.get(FORWARDED_FOR, b"")), proxied=True, named=named)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from api import routes
 from api.kept import Answer, Store, header, next_change
+from api.methods import BODILESS
 from api.versions import READING, Reading
 from stock_assistant_pipelines import calendar
 
@@ -67,14 +68,14 @@ class CacheMiddleware:
                 await self._give(answer, tags, send)
                 return
             made = self._made.get(key)
-            if made is None or alone:
+            if made is None or made.done() or alone:  # done: it holds no longer, and its client is still taking it
                 break
             alone = not await _follow(made)
         if versions is None:
             self.use.unknown += 1
         else:
             self.use.misses += 1
-        if versions is None or alone:
+        if versions is None or alone or scope.get(BODILESS):
             await self._make(scope, receive, send, key)
             return
         self._made[key] = made = asyncio.get_running_loop().create_future()
@@ -82,7 +83,8 @@ class CacheMiddleware:
             await self._make(scope, receive, send, key, made)
         finally:
             _finish(made, kept=False)
-            del self._made[key]
+            if self._made.get(key) is made:
+                del self._made[key]
 
     @property
     def store(self) -> Store:
@@ -111,7 +113,8 @@ class CacheMiddleware:
         self, scope: Scope, receive: Receive, send: Send, key: Key, made: asyncio.Future[bool] | None = None
     ) -> None:
         """Let the application answer, and keep it."""
-        making = _Making(self.store, scope, key, f'"{self._nonce}-{next(self._tags)}"'.encode(), made)
+        tag = f'"{self._nonce}-{next(self._tags)}"'.encode()
+        making = _Making(self.store, scope, key, tag, made)
         token = READING.set(making.reading)
         try:
             await self.app(scope, receive, lambda message: making.pass_on(message, send))
@@ -126,6 +129,8 @@ class _Making:
         self.reading = Reading()
         self._scope = scope
         self._store, self._key, self._tag, self._made = store, key, tag, made
+        self._whole = not scope.get(BODILESS)
+        """Whether its body is made at all."""
         self._until = next_change(calendar.now())
         self._headers: Headers | None = None
         self._chunks: list[bytes] = []
@@ -147,7 +152,7 @@ class _Making:
             return {**message, "headers": [*headers, ERRORS]}
         headers.append(POLICY)
         length = header(headers, b"content-length")
-        if self.reading.state is not None and self._store.takes(int(length or 0)):
+        if self._whole and self.reading.state is not None and self._store.takes(int(length or 0)):
             headers.append((b"etag", self._tag))
             self._headers = headers
         return {**message, "headers": list(headers)}
@@ -169,16 +174,19 @@ class _Making:
 
 
 def question(scope: Scope) -> tuple[Key, bytes]:
-    """What is asked: the path, the parameters in any order, and the form that is taken; and what the client has already."""
+    """What is asked: the path, the parameters in any order, and the form that is taken; and what the client has already.
+
+    Of a header that is sent twice the first counts, as it does for who makes the answer.
+    """
     query: bytes = scope["query_string"]
     if b"&" in query:
         query = b"&".join(sorted(query.split(b"&")))
     accept = encoding = tags = b""
-    for name, value in scope["headers"]:
-        if name == b"accept" and value != b"*/*":
-            accept = value
-        elif name == b"accept-encoding" and value != b"identity":
-            encoding = value
+    for name, value in reversed(scope["headers"]):
+        if name == b"accept":
+            accept = b"" if value == b"*/*" else value
+        elif name == b"accept-encoding":
+            encoding = b"" if value == b"identity" else value
         elif name == b"if-none-match":
             tags = tags + b"," + value if tags else value
     return (scope["path"], query, accept, encoding), tags

@@ -7,7 +7,6 @@ do not.
 
 from __future__ import annotations
 
-import binascii
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import date
@@ -23,6 +22,12 @@ if TYPE_CHECKING:
 MARK = 12
 """Bytes of the mark."""
 
+LARGEST = 2**31 - 1
+"""Of the integers by which rows are sorted."""
+
+Kind = tuple[type, bool]
+"""What a value is, and whether it may be absent."""
+
 
 def write(question: Sequence[Any], values: Sequence[Any]) -> str:
     """Write a cursor: these values, for this question."""
@@ -30,7 +35,7 @@ def write(question: Sequence[Any], values: Sequence[Any]) -> str:
     return urlsafe_b64encode(_mark(question, told) + told).decode().rstrip("=")
 
 
-def read(question: Sequence[Any], cursor: str, kinds: Sequence[type]) -> list[Any]:
+def read(question: Sequence[Any], cursor: str, kinds: Sequence[Kind]) -> list[Any]:
     """Read the values of these kinds out of a cursor. Raises a problem when it is not one of this question."""
     try:
         whole = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
@@ -38,7 +43,7 @@ def read(question: Sequence[Any], cursor: str, kinds: Sequence[type]) -> list[An
         if whole[:MARK] != _mark(question, told):
             raise ValueError("it is another question's, or was changed")
         return [_read(value, kind) for value, kind in zip(json.loads(told), kinds, strict=True)]
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, RecursionError):
         detail = (
             "The cursor is none of this question: it is cut off, was changed, or belongs to another dataset, filter or order. "
             "Take meta.next_cursor of the page before as it is, and change nothing but limit, fields and format; or begin anew "
@@ -56,12 +61,17 @@ def _kept(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _read(value: Any, kind: type) -> Any:
-    """A value as it was. Raises `ValueError` or `TypeError` when it cannot be of this kind."""
-    if value is None:
+def _read(value: Any, kind: Kind) -> Any:
+    """A value as it was. Raises `ValueError` or `TypeError` when it cannot be of this kind: anybody can make a cursor."""
+    of, may_be_absent = kind
+    if value is None and may_be_absent:
         return None
-    if issubclass(kind, date):
-        return kind.fromisoformat(value)
-    if not isinstance(value, kind) or "\0" in str(value):
-        raise TypeError(f"{value!r} is no {kind.__name__}")
+    if issubclass(of, date):
+        return of.fromisoformat(value)
+    if not isinstance(value, of) or isinstance(value, bool) or "\0" in str(value):
+        raise TypeError(f"{value!r} is no {of.__name__}")
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise ValueError(f"{value} is too large")
+    if isinstance(value, str):
+        value.encode()  # half of a pair is no character
     return value

@@ -73,6 +73,7 @@ STATES = {
     "57014": problems.TOOK_TOO_LONG,
     "0A000": problems.MIGRATIONS_PENDING,  # a cached plan, whose table a migration has changed
     "42P01": problems.MIGRATIONS_PENDING,  # no such table
+    "42501": problems.MIGRATIONS_PENDING,  # not granted to our role yet, which follows them
     "42703": problems.MIGRATIONS_PENDING,  # no such column
     "42883": problems.MIGRATIONS_PENDING,  # no such function
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 
 from api import problems
-from api.access import PROXIED, Access
+from api.access import PROXIED, X_FORWARDED, Access
 from api.problems import Problem
 from api.tushare import envelope
 from api.tushare.envelope import speaks_tushare
@@ -26,7 +26,7 @@ LARGEST_BODY = 65_536
 """Bytes of a request's body."""
 
 READ = PROXIED | {b"authorization", b"content-length", b"host", b"transfer-encoding", b"x-api-key"}
-"""The headers that the gate reads."""
+"""The headers that the gate reads, beside those that begin with `X-Forwarded-`."""
 
 BEARER = b"bearer "
 
@@ -82,10 +82,10 @@ def _refusal(scope: Scope, problem: Problem) -> Response:
 
 
 def _read(scope: Scope) -> dict[bytes, bytes]:
-    """The headers that count here. One that is there twice is joined, as HTTP has it, but for the host and keys."""
+    """The headers that count here. One that is there twice is joined, as HTTP has it: two hosts are none, nor are two keys."""
     found: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
-        if name in READ:
+        if name in READ or name.startswith(X_FORWARDED):
             found[name] = found[name] + b"," + value if name in found else value
     return found
 

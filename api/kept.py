@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
+from stock_assistant_pipelines import lateness
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.settings import SHANGHAI
 
@@ -29,8 +30,15 @@ SHARE = 8
 OF_BODY = {b"content-length", b"content-type", b"content-encoding"}
 """What is not told without a body."""
 
-HOURS = sorted({time(), *(hour for each in CATALOG.values() for hour in (each.published, each.due) if hour)})
-"""When an answer may change without a landing: at midnight, when a dataset is published, and when it is due."""
+HOURS = sorted(
+    {
+        time(),
+        lateness.due_at(date.min).time(),
+        *(hour for each in CATALOG.values() for hour in (each.published, each.due) if hour),
+    }
+)
+"""When an answer may change without a landing: at midnight, when an evening of reports should be over, when a dataset is
+published, and when it is due."""
 
 
 def next_change(moment: datetime) -> datetime:

@@ -11,12 +11,12 @@ import logging
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from api import problems
 from api.limits import Limiter
 from api.problems import Problem
+from stock_assistant_pipelines.warehouse.keys import PREFIX, digest
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -33,9 +33,6 @@ key is believed any more."""
 
 AGAIN = 1.0
 """Seconds between two readings for the sake of unknown keys, or after one that failed: guessing does not load the database."""
-
-PREFIX = "sa_"
-"""How our keys begin."""
 
 LONGEST = 256
 """Bytes of what may be a key."""
@@ -89,7 +86,7 @@ class KeyRing:
             await self._read()
         elif self._age > FRESH:
             self._begin()
-        name = sha256(key).digest()
+        name = digest(key)
         if name not in self._keys and self._age > AGAIN:
             await self._read()
         found = self._keys.get(name)

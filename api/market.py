@@ -77,9 +77,9 @@ async def _standing(connection: AsyncConnection, first: date, last: date) -> Sta
     )
     known = (await connection.execute(days)).one()
     told = until < first or (known.since is not None and known.since <= first and known.until >= until)
-    sources = COVERAGE.c.source.distinct()
     ours = (COVERAGE.c.dataset.in_(MARKET_DAY.sources), COVERAGE.c.partition.between(FIRST, LAST))
-    names = await connection.execute(select(sources).where(*ours, COVERAGE.c.source.is_not(None)), keys)
+    sources = select(COVERAGE.c.source).where(*ours, COVERAGE.c.source.is_not(None)).distinct()
+    names = await connection.execute(sources, keys)
     return Standing(
         {row.status: row.days for row in rows},
         tuple(sorted(names.scalars())) if rows else (),

@@ -57,7 +57,7 @@ class Question:
         return question if asked.cursor is None else question._from(asked.cursor)
 
     def _from(self, cursor: str) -> Question:
-        kinds = [by.column.type.python_type for by in self.sorted_by]
+        kinds = [(by.column.type.python_type, bool(by.column.nullable)) for by in self.sorted_by]
         after = tuple(cursors.read(self.identity, cursor, kinds))
         return Question(
             self.dataset, self.fields, self.values, self.start, self.end, self.descending, self.limit, after

@@ -147,7 +147,7 @@ class Watch:
                 told = await self._query.fetchval()
             finally:
                 silence.cancel()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # TimeoutError is an OSError
+        except Exception as error:  # noqa: BLE001 - whatever it is: everybody waits for this answer
             if self._known:  # said once
                 LOG.warning("data versions are not known, nothing is served from memory: %s", type(error).__name__)
             self._drop()

@@ -20,12 +20,12 @@ from stock_assistant_pipelines.tushare.errors import UNUSABLE, MalformedAnswer, 
 from stock_assistant_pipelines.tushare.periods import announced_call, answers_whole, restated_parts
 from stock_assistant_pipelines.tushare.plan import too_few
 from stock_assistant_pipelines.warehouse import asked, coverage, disclosure, expectation, filing
-from stock_assistant_pipelines.warehouse.asked import ANNOUNCED, EVERYBODY
+from stock_assistant_pipelines.warehouse.asked import ANNOUNCED
 from stock_assistant_pipelines.warehouse.filing import Work
 from stock_assistant_pipelines.warehouse.partition import status_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -91,8 +91,9 @@ class Evening:
         wanted = unheard(dataset, before, self._today(), self.begun)
         came = filings.together(dataset, wanted, lambda day: self._hear(dataset, day, before.get(day.name)), _nobody)
         heard = sorted(came, key=lambda each: wanted.index(each.asked))
-        touched = {period for each in heard for period in each.periods}
-        filing.recount(filings.engine, dataset, sorted(touched), filings.now())
+        with filings.engine.connect() as connection:  # also what came before the evening was broken off
+            touched = filing.changed(connection, dataset, self.begun)
+        filing.recount(filings.engine, dataset, touched, filings.now())
         return heard
 
     def shown(self, dataset: Dataset, periods: Collection[date]) -> list[Coverage]:
@@ -117,21 +118,12 @@ class Evening:
         """The periods a year before those that are open: of those that are kept, and were not asked for this evening."""
         if not any(restated_parts(dataset, period) for period in periods):
             return []
-        year_before = [period.replace(year=period.year - 1) for period in periods]
-        with self.filings.engine.connect() as connection:
+        filings, year_before = self.filings, [period.replace(year=period.year - 1) for period in periods]
+        with filings.engine.connect() as connection:
             kept = coverage.entries(connection, dataset, [period for period in year_before if period not in periods])
-            before = asked.read(connection, dataset)
-        return [
-            period
-            for period, entry in kept.items()
-            if period
-            and entry.landed
-            and not all(self._answered(before, part) for part in restated_parts(dataset, period))
-        ]
-
-    def _answered(self, before: Mapping[tuple[str, str], Asked], part: Part) -> bool:
-        entry = before.get((EVERYBODY, part.name))
-        return bool(entry and entry.asked_at >= self.begun)
+        landed = [period for period, entry in kept.items() if period and entry.landed]
+        done = filings.answered(dataset, landed, self.begun, restated_parts)
+        return [period for period in landed if period not in done]
 
     def _stocks(
         self, dataset: Dataset, periods: Sequence[date], plan: str | None, limits: Limits

@@ -23,11 +23,7 @@ from stock_assistant_pipelines.tushare.errors import (
     SchemaDrift,
     TushareError,
 )
-from stock_assistant_pipelines.tushare.periods import (
-    stock_call,
-    whole_call,
-    whole_parts,
-)
+from stock_assistant_pipelines.tushare.periods import stock_call, whole_call, whole_parts
 from stock_assistant_pipelines.tushare.plan import too_few
 from stock_assistant_pipelines.warehouse import asked, coverage, filing
 from stock_assistant_pipelines.warehouse.filing import Work
@@ -251,6 +247,19 @@ class Filings:
             if left_out:
                 market.left_out[part] = left_out
         return market
+
+    def answered(
+        self,
+        dataset: Dataset,
+        periods: Iterable[date],
+        since: datetime,
+        parts: Callable[[Dataset, date], Sequence[Part]] = whole_parts,
+    ) -> set[date]:
+        """The periods of which the whole market was answered for since this moment, in all that `parts` tells."""
+        with self.engine.connect() as connection:
+            before = asked.read_whole(connection, dataset)
+        done = {name for name, entry in before.items() if entry.asked_at >= since}
+        return {period for period in periods if all(part.name in done for part in parts(dataset, period))}
 
     def permitted(self, dataset: Dataset, period: date) -> bool:
         """Whether the token is answered for the whole market: the first call tells."""

@@ -216,11 +216,10 @@ class Ingest:
         failed: bool = False,
     ) -> Iterator[Coverage]:
         """Land these report periods, as far as they have ended."""
-        settled = self._entries(dataset, periods)
+        settled = self._fetched(dataset, periods, since, whole=whole)
         todo = []
         for period in periods:
-            entry = settled.get(period)
-            if entry and _settled_since(entry, since):
+            if entry := settled.get(period):
                 yield entry
             elif period > clock.over(self.now()):
                 reason = "has not ended: it was not asked for"
@@ -230,11 +229,24 @@ class Ingest:
                 todo.append(period)
         if todo:
             self.prepare_periods(dataset, todo)
-            now = self._entries(dataset, todo)
-            judged = [entry for entry in now.values() if _settled_since(entry, since)]
-            yield from judged  # by what they rest on, which was not there before
-            todo = [period for period in todo if now.get(period) not in judged]
+            judged = self._fetched(dataset, todo, since, whole=whole)
+            yield from judged.values()  # by what they rest on, which was not there before
+            todo = [period for period in todo if period not in judged]
             yield from self.filings.land(dataset, todo, begun=begun, whole=whole, failed=failed)
+
+    def _fetched(
+        self, dataset: Dataset, periods: Sequence[date], since: datetime | None, *, whole: bool
+    ) -> dict[date, Coverage]:
+        """The periods that were settled since, and need not be asked for.
+
+        Where they are fetched again, only those of which all was asked: an evening may have asked for one variant alone.
+        """
+        found = self._entries(dataset, periods).items()
+        settled = {period: entry for period, entry in found if period and _settled_since(entry, since)}
+        if not (settled and since and whole):
+            return settled
+        answered = self.filings.answered(dataset, settled, since)
+        return {period: entry for period, entry in settled.items() if period in answered}
 
     def open_periods(self, plan: str | None, stocks: str) -> list[date]:
         """The report periods that companies are disclosing, newest first: while the plan lacks somebody, and a week more."""

@@ -191,7 +191,11 @@ class Settings(BaseSettings):
         "local", description="Where this runs; shown by the health route."
     )
     api_v1_str: Annotated[
-        str, _written(r"(/[a-z0-9_-]+)*", "takes a path such as /api/v1: lower-case letters, digits, - and _")
+        str,
+        _written(
+            r"(?!/tushare(/|$))(/[a-z0-9_-]+)*",  # below that a key is looked for in the body
+            "takes a path such as /api/v1: lower-case letters, digits, - and _; and not /tushare, which is Tushare's",
+        ),
     ] = Field("/api/v1", description="Path under which the API's routes stand.")
     backend_cors_origins: Annotated[list[str], NoDecode, BeforeValidator(_list), AfterValidator(_origins)] = Field(
         default_factory=list,

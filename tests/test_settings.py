@@ -61,6 +61,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("ENVIRONMENT", "production", "production"),
     ("API_V1_STR", "/v2", "/v2"),
     ("API_V1_STR", "/a/b_c-1", "/a/b_c-1"),
+    ("API_V1_STR", "/tushares", "/tushares"),
     ("BACKEND_CORS_ORIGINS", "https://a.example", ["https://a.example"]),
     (
         "BACKEND_CORS_ORIGINS",
@@ -129,6 +130,8 @@ BAD = [
     ("API_V1_STR", "api/v1", "a path such as /api/v1"),
     ("API_V1_STR", "/api/v1/", "a path such as /api/v1"),
     ("API_V1_STR", "/", "a path such as /api/v1"),
+    ("API_V1_STR", "/tushare", "and not /tushare"),
+    ("API_V1_STR", "/tushare/v1", "and not /tushare"),
     ("BACKEND_CORS_ORIGINS", "a.example", "origins without a path"),
     ("BACKEND_CORS_ORIGINS", "https://a.example/app", "origins without a path"),
     ("BACKEND_CORS_ORIGINS", "https://*.a.example:port", "origins without a path"),

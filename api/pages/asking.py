@@ -76,7 +76,7 @@ async def _answer(request: Request, path: str, query: bytes) -> Response:
         "query_string": query,
         "headers": [*headers, (b"accept", b"application/json")],
         "path_params": {},
-        "fastapi": {},  # which route it is: the page's own is told of in the log
+        "fastapi": {},  # where FastAPI notes the route that answers: the page's own stays
     }
     started: list[Message] = []
     chunks: list[bytes] = []

@@ -86,6 +86,11 @@ def read(connection: Connection, dataset: Dataset) -> dict[tuple[str, str], Aske
     return {(entry.ts_code, entry.part): entry for entry in entries}
 
 
+def read_whole(connection: Connection, dataset: Dataset) -> dict[str, Asked]:
+    """All entries of a dataset about the whole market, by part."""
+    return {entry.part: entry for entry in _entries(connection, dataset, ASKED.c.ts_code == EVERYBODY)}
+
+
 def read_announced(connection: Connection, dataset: Dataset) -> dict[str, Asked]:
     """All entries of a dataset about days of announcement, by part."""
     return {entry.part: entry for entry in _entries(connection, dataset, ASKED.c.ts_code == ANNOUNCED)}

@@ -11,7 +11,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, func, literal, select
+from sqlalchemy import Text, bindparam, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
 from stock_assistant_pipelines.tushare.periods import Announced, calls_of
@@ -249,6 +249,13 @@ def written(connection: Connection, dataset: Dataset, period: date, since: datet
     replaced = func.count().filter(table.c.replaced_at >= since)
     row = connection.execute(select(added, replaced).where(table.c.end_date == period)).one()
     return int(row[0]), int(row[1])
+
+
+def changed(connection: Connection, dataset: Dataset, since: datetime) -> list[date]:
+    """The periods of which versions were added or replaced since."""
+    table = METADATA.tables[dataset.api]
+    query = select(table.c.end_date).where(or_(table.c.ingested_at >= since, table.c.replaced_at >= since))
+    return sorted(connection.execute(query.distinct()).scalars())
 
 
 def _revision(connection: Connection, dataset: Dataset, period: date) -> str | None:

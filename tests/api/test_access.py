@@ -41,7 +41,7 @@ def test_whoever_comes_from_elsewhere_needs_one(peer: str | None) -> None:
     assert not came(access(), peer, LOCAL)[2]
 
 
-@pytest.mark.parametrize("header", sorted(PROXIED))
+@pytest.mark.parametrize("header", [*sorted(PROXIED), b"x-forwarded-for", b"x-forwarded-server", b"x-forwarded-prefix"])
 @pytest.mark.parametrize("value", [b"", b"127.0.0.1", b"for=127.0.0.1", b"1.1 nginx"])
 def test_whoever_comes_through_a_proxy_on_this_machine_needs_one(header: bytes, value: bytes) -> None:
     assert not came(access(), "127.0.0.1", {**LOCAL, header: value})[2]

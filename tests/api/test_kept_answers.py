@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from api.cache import CacheMiddleware
+from api.cache import CacheMiddleware, question
 from api.kept import OVERHEAD, SHARE, Answer, Store, Use
+from api.methods import BODILESS
 from api.versions import READING, Versions
 from stock_assistant_pipelines.settings import SHANGHAI
 
@@ -67,7 +68,12 @@ class Client:
     def get(self, path: str = "/x") -> tuple[bytes, dict[bytes, bytes]]:
         return asyncio.run(self.ask(path))
 
-    async def ask(self, path: str = "/x", taken: asyncio.Event | None = None) -> tuple[bytes, dict[bytes, bytes]]:
+    async def ask(
+        self,
+        path: str = "/x",
+        taken: asyncio.Event | None = None,
+        **more: Any,
+    ) -> tuple[bytes, dict[bytes, bytes]]:
         messages: list[Message] = []
 
         async def send(message: Message) -> None:
@@ -75,7 +81,7 @@ class Client:
             if taken is not None:
                 await taken.wait()
 
-        scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}
+        scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [], **more}
         await self.cache(scope, None, send)  # type: ignore[arg-type]
         body = b"".join(message.get("body", b"") for message in messages)
         return body, dict(messages[0]["headers"])
@@ -87,6 +93,25 @@ def test_a_stream_is_passed_on_and_kept_when_it_is_whole() -> None:
     assert first[0] == b"ab"
     assert client.get() == first
     assert client.app.asked == 1
+
+
+def test_an_answer_whose_body_nobody_reads_is_not_kept_for_who_does() -> None:
+    client = Client(Streaming())
+    assert b"etag" not in asyncio.run(client.ask(**{BODILESS: True}))[1]
+    client.app.chunks = (b"a", b"b")
+    assert client.get()[0] == b"ab"
+
+
+@pytest.mark.parametrize("name", [b"accept", b"accept-encoding"])
+def test_of_a_header_that_is_sent_twice_the_first_is_what_is_asked(name: bytes) -> None:
+    def asked(*values: bytes) -> Any:
+        scope = {"path": "/x", "query_string": b"", "headers": [(name, value) for value in values]}
+        return question(scope)[0]
+
+    plain = b"*/*" if name == b"accept" else b"identity"
+    assert asked(b"one", b"other") == asked(b"one") != asked(b"other")
+    assert asked(b"one", plain) == asked(b"one")
+    assert asked(plain, b"one") == asked(plain) == asked()
 
 
 def test_a_stream_that_breaks_off_is_not_kept() -> None:
@@ -167,6 +192,39 @@ def test_a_client_that_takes_its_answer_slowly_keeps_nobody_waiting_for_long(mon
         return body, (await slow)[0]
 
     assert asyncio.run(both()) == (b"a", b"a")
+    assert client.app.asked == 2
+
+
+def test_a_client_that_takes_a_kept_answer_slowly_keeps_nobody_waiting_who_asks_after_a_change() -> None:
+    client = Client(Streaming(b"a"))
+    moved = Versions.read("0008 daily=2 income=1")
+
+    async def now() -> Versions | None:
+        await asyncio.sleep(0)
+        return client.told.versions
+
+    client.told.now = now  # type: ignore[method-assign]
+
+    async def both() -> list[bytes]:
+        kept, taken = asyncio.Event(), asyncio.Event()
+
+        async def send(message: Message) -> None:
+            if len(client.cache.store):
+                kept.set()
+                await taken.wait()
+
+        scope = {"type": "http", "method": "GET", "path": "/x", "query_string": b"", "headers": []}
+        slow = asyncio.create_task(client.cache(scope, None, send))  # type: ignore[arg-type]
+        await kept.wait()
+        client.told.versions, client.app.reads = moved, [moved]
+        async with asyncio.timeout(5):
+            bodies = [(await client.ask())[0]]
+        taken.set()
+        await slow
+        bodies.append((await client.ask())[0])
+        return bodies
+
+    assert asyncio.run(both()) == [b"a", b"a"]
     assert client.app.asked == 2
 
 

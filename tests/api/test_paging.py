@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -11,6 +12,7 @@ import small_reports
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from api import cursors
 from api.sorting import By, after
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.warehouse.tables import METADATA
@@ -125,6 +127,28 @@ def test_a_cursor_of_another_question_or_one_that_was_changed_is_a_problem(
     response = client.get(ROWS.format(name), params={"cursor": cursor, **change})
     assert (response.status_code, response.json()["type"]) == (400, "/problems/invalid-cursor")
     assert "begin anew" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("daily", '["2024-01-03", null]'),
+        ("daily", '[null, "600519.SH"]'),
+        ("daily", '["2024-01-03", "\\ud800"]'),
+        ("daily", '["2024-01-03", "\\u0000"]'),
+        ("daily", '["2024-02-30", "600519.SH"]'),
+        ("daily", "[" * 1000),
+        *(
+            ("fina_indicator", f'["2023-12-31", "600519.SH", null, null, "2024-05-01T00:00:00+08:00", {filled}, "x"]')
+            for filled in ("true", "1.5", "99999999999", "1" * 400)
+        ),
+    ],
+)
+def test_a_cursor_that_somebody_made_up_is_a_problem(client: httpx2.Client, name: str, told: str) -> None:
+    question: list[Any] = [name, {}, None, None, False]
+    cursor = urlsafe_b64encode(cursors._mark(question, told.encode()) + told.encode()).decode().rstrip("=")
+    response = client.get(ROWS.format(name), params={"cursor": cursor})
+    assert (response.status_code, response.json()["type"]) == (400, "/problems/invalid-cursor")
 
 
 def test_columns_that_point_different_ways_are_not_compared_as_one() -> None:

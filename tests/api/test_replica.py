@@ -65,7 +65,7 @@ def test_answers_are_those_of_the_replica_and_end_when_it_has_caught_up(market: 
         writer.execute("update daily set vol = 7 where ts_code = '600519.SH'")
         assert client.get(BARS, headers={"If-None-Match": before.headers["etag"]}).status_code == 304
         follower.execute("select pg_wal_replay_resume()")
-        written = writer.execute("select pg_current_wal_lsn()").fetchall()[0][0]
+        written = writer.execute("select pg_current_wal_insert_lsn()").fetchall()[0][0]
         wait_until(follower, "select pg_last_wal_replay_lsn() >= %s::pg_lsn", written)
         answer = client.get(BARS, headers={"If-None-Match": before.headers["etag"]})
         assert answer.status_code == 200

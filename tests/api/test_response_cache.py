@@ -23,8 +23,9 @@ from api import standing
 from api.cache import CacheMiddleware
 from api.kept import next_change
 from api.versions import Watch
-from stock_assistant_pipelines import calendar
+from stock_assistant_pipelines import calendar, lateness
 from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.clock import last_filings
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
@@ -271,6 +272,7 @@ def test_between_two_such_hours_nothing_becomes_due(seconds: float, share: float
     assert now < end <= now + timedelta(days=1)
     assert later.date() == now.date()
     assert calendar.over(later) == calendar.over(now)
+    assert last_filings(later - lateness.OVER) == last_filings(now - lateness.OVER)
     for dataset in CATALOG.values():
         assert standing.due(dataset, later) == standing.due(dataset, now)
         assert (dataset.due is not None and later.time() >= dataset.due) is (
@@ -358,6 +360,17 @@ def test_a_database_that_does_not_answer_about_its_versions_keeps_nobody_waiting
         return known
 
     assert asyncio.run(ask()) == [True, False]
+
+
+def test_whatever_goes_wrong_with_asking_for_versions_keeps_nobody_waiting() -> None:
+    async def connect() -> asyncpg.Connection:
+        raise asyncpg.InternalClientError("none of those that the driver documents")
+
+    async def ask() -> object:
+        async with asyncio.timeout(5):
+            return await Watch(connect).now()
+
+    assert asyncio.run(ask()) is None
 
 
 def test_questions_about_versions_at_once_are_asked_together_and_none_gets_an_answer_from_before_it(

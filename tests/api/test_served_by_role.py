@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import small_reports
 from small_market import application, connected, fill, served
+from sqlalchemy import text
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.warehouse import keys
@@ -82,3 +83,23 @@ def test_a_key_lets_in(prepared: Database) -> None:
     with served(application(conninfo(prepared.api_url), api_open_on_loopback=False)) as client:
         assert client.get("/api/v1/datasets", headers={"X-API-Key": key}).status_code == 200
         assert client.get("/api/v1/datasets").status_code == 401
+
+
+def test_a_table_that_the_role_may_not_read_yet_is_no_mistake_of_ours(
+    prepared: Database, client: httpx2.Client
+) -> None:
+    with connected(conninfo(prepared.url)) as engine, engine.begin() as connection:
+        connection.execute(text("revoke select on suspend_d from stock_assistant_api"))
+    answer = client.get("/api/v1/datasets/suspend_d/rows?limit=7")
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/migrations-pending")
+    prepared.prepare()
+    assert client.get("/api/v1/datasets/suspend_d/rows?limit=7").status_code == 200
+
+
+def test_keys_that_may_not_be_read_let_nobody_in_and_are_no_mistake_of_ours(prepared: Database) -> None:
+    with connected(conninfo(prepared.url)) as engine, engine.begin() as connection:
+        connection.execute(text("revoke execute on function api_keys() from stock_assistant_api"))
+    with served(application(conninfo(prepared.api_url), api_open_on_loopback=False)) as client:
+        answer = client.get("/api/v1/datasets", headers={"X-API-Key": "sa_x"})
+        assert (answer.status_code, answer.json()["type"]) == (503, "/problems/migrations-pending")
+    prepared.prepare()

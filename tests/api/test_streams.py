@@ -88,6 +88,15 @@ def test_who_asks_for_the_head_costs_no_row(client: httpx2.Client, encoded: list
     assert client.head(PATH, params={**LONG, "format": "csv"}).headers["x-rows"] == str(ROWS)
 
 
+def test_the_head_of_a_long_answer_is_not_kept_for_its_rows(
+    client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.rows.SHORT", 1000)
+    asked = {"limit": "2000", "fields": "ts_code"}
+    assert client.head(PATH, params=asked).status_code == 200
+    assert len(client.get(PATH, params=asked).json()["items"]) == 2000
+
+
 def test_columns_are_refused_where_they_would_have_to_be_kept(client: httpx2.Client) -> None:
     response = client.get(PATH, params={**LONG, "format": "columns"})
     assert (response.status_code, response.json()["type"]) == (422, "/problems/invalid-parameter")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
-from reports import SINGLE, land
+from reports import SINGLE, Killed, land
 from sqlalchemy import select, text
 from walk import Walk
 
@@ -19,7 +19,7 @@ from stock_assistant_pipelines.sandbox.server import TOKEN, Running, running
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.errors import HttpStatusError, MalformedAnswer
 from stock_assistant_pipelines.tushare.transport import Transport
-from stock_assistant_pipelines.warehouse import asked, disclosure
+from stock_assistant_pipelines.warehouse import asked, disclosure, filing
 from stock_assistant_pipelines.warehouse.tables import METADATA, Status
 
 if TYPE_CHECKING:
@@ -151,6 +151,25 @@ def test_an_evening_that_is_broken_off_asks_for_the_days_that_are_left(days: Day
     days.hear("forecast", DAY, hour=22, begun=begun)
     assert days.asked_for("forecast")[0] == "20120613"
     assert not {f"{LAST:%Y%m%d}", f"{DAY:%Y%m%d}"} & {*days.asked_for("forecast")}
+
+
+def test_an_evening_that_is_killed_before_it_has_counted_what_came_counts_it_when_it_goes_on(
+    days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    days.at(BEFORE, hour=20)
+    land(days.walk, "dividend", [YEAR])
+    before = days.held("dividend", YEAR, "digest")
+    with monkeypatch.context() as patch:
+        patch.setattr(filing, "recount", killed)
+        with pytest.raises(Killed):
+            days.hear("dividend", DAY)
+    days.hear("dividend", DAY, hour=22, begun=days.at(DAY))
+    booked = days.walk.booked("dividend", YEAR)
+    assert booked is not None
+    assert booked.landed == len(days.held("dividend", YEAR, "digest")) > len(before)
 
 
 def test_a_week_that_was_missed_is_made_up(days: Days) -> None:

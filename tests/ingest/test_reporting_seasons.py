@@ -163,6 +163,20 @@ def test_by_period_what_a_report_restates_of_the_year_before_arrives_with_it(sea
     assert "2021-12-31" not in landed, "nobody keeps it"
 
 
+def test_a_weekly_fetch_asks_for_all_of_a_period_of_which_an_evening_has_just_asked_for_a_part(season: Season) -> None:
+    walk = season.walk
+    walk.ingest.points = WHOLE
+    before, period, saturday = date(2022, 3, 31), date(2023, 3, 31), date(2023, 4, 29)
+    season.at(date(2023, 4, 20), hour=20)
+    land(walk, "income", [before, period])
+    waiting = season.at(saturday, hour=20)
+    season.evening(saturday)
+    walk.sandbox.forget()
+    for _ in range(2):  # the second is a run's retry
+        assert land(walk, "income", [before], since=waiting, whole=True)[before.isoformat()].settled
+    assert [params["report_type"] for params in walk.asked("income_vip")] == ["1", "4", "5"]
+
+
 def test_a_period_is_open_from_the_day_after_its_end_until_everybody_has_disclosed_it(season: Season) -> None:
     walk = season.walk
     walk.ingest.points = WHOLE

@@ -90,6 +90,22 @@ def test_a_report_that_was_read_in_time_stands_until_it_is_adjusted_silently(con
     assert [as_of(connection, "income", day, "revenue") for day in days] == [[(5,)], [(5,)], [(5,)], [(6,)]]
 
 
+@pytest.mark.parametrize("flag", ["1", "0"], ids=["in its place", "beside it"])
+def test_an_adjusted_report_that_is_corrected_again_leaves_what_was_read_before(
+    connection: Connection, flag: str
+) -> None:
+    first, adjusted = ADJUSTED
+    adjusted = adjusted | {"update_flag": flag}
+    again = adjusted | {"update_flag": "1", "revenue": 7}
+    may, september = (datetime(2026, month, 1, 21, tzinfo=SHANGHAI) for month in (5, 9))
+    tell(connection, "income", first, adjusted, at=may)
+    tell(connection, "income", first, again, *([adjusted] if flag == "0" else []), at=september)
+    days = [date(2026, 4, 2), date(2026, 4, 30), date(2026, 5, 1), date(2026, 8, 31), date(2026, 9, 1)]
+    assert [as_of(connection, "income", day, "revenue") for day in days] == [[(5,)], [(5,)], [(6,)], [(6,)], [(7,)]]
+    history = "SELECT value, report_type FROM restatements('income', :code, '2025-12-31', 'revenue')"
+    assert query(connection, history, code=CODE) == [(5, "5"), (6, "1"), (7, "1")]
+
+
 def test_an_adjusted_report_under_an_earlier_day_counts_once_it_was_read(connection: Connection) -> None:
     tell(connection, "income", ADJUSTED[0], statement("20251231", "20260401", kind="1", revenue=6))
     days = [date(2026, 4, 1), date(2026, 4, 2), AT.date() - timedelta(days=1), AT.date()]

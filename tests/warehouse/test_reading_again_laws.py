@@ -13,6 +13,7 @@ from sqlalchemy import func, select, text
 
 from stock_assistant_pipelines.catalog.dataset import Type
 from stock_assistant_pipelines.tushare.decode import compact
+from stock_assistant_pipelines.tushare.periods import calls_of
 from stock_assistant_pipelines.warehouse.tables import METADATA
 
 if TYPE_CHECKING:
@@ -70,11 +71,15 @@ def histories(dataset: Dataset) -> st.SearchStrategy[list[Filing]]:
     return st.lists(row, min_size=1, max_size=12)
 
 
-def answers(dataset: Dataset, rows: list[Filing]) -> list[list[Filing]]:
-    """The answers that a source can give: about a company, a period, or a variant of the calls. Companies come first."""
+def answers(dataset: Dataset, rows: list[Filing]) -> list[tuple[list[Filing], str | None]]:
+    """The answers that a source can give, and by which day, if any, they were asked for. Companies come first, then periods,
+    variants of the calls, and days of announcement.
+    """
     parts: list[tuple[str, Sequence[str]]] = [("ts_code", CODES), ("end_date", PERIODS)]
     parts += [(name, sorted({row[name] for row in rows})) for name in dataset.fills]
-    return [[row for row in rows if row[name] == value] for name, values in parts for value in values]
+    told = [([row for row in rows if row[name] == value], None) for name, values in parts for value in values]
+    by_day = [([row for row in rows if row[name] == day], name) for name in calls_of(dataset).announced for day in DAYS]
+    return [*told, *by_day]
 
 
 def table(connection: Connection, dataset: Dataset) -> list[Any]:
@@ -101,7 +106,8 @@ def test_reading_it_again_in_any_order_gives_the_same_tables(
         expected = table(connection, dataset)
         connection.execute(METADATA.tables[dataset.api].delete())
         for hours, which in enumerate(order):
-            tell(connection, dataset.api, *told[which], at=AT + timedelta(hours=hours))
+            answer, by = told[which]
+            tell(connection, dataset.api, *answer, at=AT + timedelta(hours=hours), by=by)
         assert table(connection, dataset) == expected
         savepoint.rollback()
 

@@ -4,7 +4,7 @@
 --
 -- The last row that was known on a day is what stood then, with the restated report (type 4) taken along. Rows that were known
 -- at the same time are in the order in which one takes the place of the other. A version that was taken back gives way to the one
--- that stands then, which is told once more, as known since. Where type 1 bears the day of type 5, it is known since it was read.
+-- that stands then, which is told once more, as known since. Where type 1 bears no later day than type 5, it is known since it was read.
 -- The order of the rows is the caller's to keep.
 create or replace function restatements(p_api text, p_ts_code text, p_end_date date, p_column text)
 returns table (
@@ -77,15 +77,17 @@ begin
         standing as (
             select valid.*, valid.rank = max(valid.rank) over (partition by valid.since) as stands
             from valid
-            cross join lateral (
-                select case
-                    when max(own.ingested_at) filter (where own.report_type = '1') <= valid.since then '5'
-                    when bool_or(own.report_type = '5' and own.known_at = valid.known_at) then '1'
-                end as report_type
-                from told as own
-                where own.known_at <= valid.known_at and (own.known_until is null or own.known_until > valid.since)
-            ) as giving_way
-            where (valid.report_type = giving_way.report_type) is not true
+            where not exists (
+                select from told as other
+                where other.known_at <= valid.since
+                    and (other.known_until is null or other.known_until > valid.since)
+                    and case valid.report_type
+                        when '5' then
+                            other.report_type = '1' and other.known_at <= valid.known_at and other.ingested_at <= valid.since
+                        when '1' then
+                            other.report_type = '5' and other.known_at >= valid.known_at and valid.ingested_at > valid.since
+                    end
+            )
         ),
         ordered as (
             select

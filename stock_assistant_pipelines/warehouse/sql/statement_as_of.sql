@@ -6,7 +6,7 @@
 --             true   also the figures that the next year's report gives for comparison (type 4), once they are known
 --
 -- Type 5 is always the older one. Where type 1 bears no later day than it, nobody can say since when the adjusted report is known:
--- type 5 stands until type 1 was read.
+-- type 5 stands until type 1 was read, and each version of type 1 counts since it was read itself.
 --
 -- Conditions on ts_code and end_date reach the table, so that one company or one period is found by index.
 create or replace function {function}(p_day date, p_restated boolean default false)
@@ -20,20 +20,28 @@ from {table} as version
 where version.known_at <= (p_day + 1)::timestamp at time zone 'Asia/Shanghai'
     and (version.known_until is null or version.known_until > (p_day + 1)::timestamp at time zone 'Asia/Shanghai')
     and (version.report_type in ('1', '5') or (p_restated and version.report_type = '4'))
-    and (
-        version.report_type <> '5'
-        or (
-            (
-                select max(own.ingested_at)
-                from {table} as own
-                where own.ts_code = version.ts_code
-                    and own.end_date = version.end_date
-                    and own.report_type = '1'
-                    and own.known_at <= version.known_at
-                    and (own.known_until is null or own.known_until > (p_day + 1)::timestamp at time zone 'Asia/Shanghai')
-            ) <= (p_day + 1)::timestamp at time zone 'Asia/Shanghai'
-        ) is not true
+    and not exists (
+        select from {table} as first
+        where version.report_type = '1'
+            and version.ingested_at > (p_day + 1)::timestamp at time zone 'Asia/Shanghai'
+            and first.ts_code = version.ts_code
+            and first.end_date = version.end_date
+            and first.report_type = '5'
+            and first.known_at between version.known_at and (p_day + 1)::timestamp at time zone 'Asia/Shanghai'
+            and (first.known_until is null or first.known_until > (p_day + 1)::timestamp at time zone 'Asia/Shanghai')
     )
+    and case
+        when version.report_type = '5' then not exists (
+            select from {table} as own
+            where own.ts_code = version.ts_code
+                and own.end_date = version.end_date
+                and own.report_type = '1'
+                and own.known_at <= version.known_at
+                and own.ingested_at <= (p_day + 1)::timestamp at time zone 'Asia/Shanghai'
+                and (own.known_until is null or own.known_until > (p_day + 1)::timestamp at time zone 'Asia/Shanghai')
+        )
+        else true
+    end
 order by
     version.ts_code,
     version.end_date,
