@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import uvicorn
 
-from api import server
+from api import listener, server
 from stock_assistant_pipelines.settings import SettingsError, settings
 
 
@@ -21,6 +21,11 @@ def main(host: str, port: int) -> None:
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
     server.open_files()
+    if (address := app.state.settings.metrics_listens) is not None:
+        try:
+            listener.start(app.state.metrics, listener.bind(*address))
+        except OSError as error:
+            raise click.ClickException(f"METRICS_ADDRESS: cannot listen there: {error.strerror}") from error
     uvicorn.Server(server.configured(app, host, port)).run()
 
 

@@ -29,8 +29,10 @@ from api.compression import CompressionMiddleware
 from api.database import Database
 from api.gate import Gate
 from api.journal import Journal
+from api.kept import Store, Use
 from api.keys import Admission
 from api.methods import HeadMiddleware
+from api.metrics import Metrics
 from api.problems import Problem, ProblemDocument
 from api.streams import Slots
 from api.tushare import routes as tushare
@@ -90,6 +92,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = database
     app.state.streams = Slots(max(1, settings.api_pool_size // 2))
+    cache = Use(Store(settings.api_cache_mb * 1_000_000)) if settings.api_cache_mb else None
+    app.state.metrics = Metrics(health.VERSION, database, app.state.streams, cache)
     app.state.admission = Admission(database, settings.api_calls_per_minute)
     problems.install(app)
     routes = APIRouter(prefix=settings.api_v1_str, dependencies=[Depends(once)])
@@ -100,10 +104,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(pages.router, dependencies=[Depends(once)])
     _complete_document(app)
     app.add_middleware(CompressionMiddleware)
-    if settings.api_cache_mb:  # around compression: what is kept is compressed already
-        room, path = settings.api_cache_mb * 1_000_000, f"{settings.api_v1_str}/"
+    if cache is not None:  # around compression: what is kept is compressed already
+        path = f"{settings.api_v1_str}/"
         beside = [path + name for name in ("health", "openapi.json")]
-        app.add_middleware(CacheMiddleware, database.watch, room, path, beside)
+        app.add_middleware(CacheMiddleware, database.watch, cache, path, beside)
     app.add_middleware(HeadMiddleware)
     app.add_middleware(Gate, settings=settings, admission=app.state.admission, open_paths=pages.OPEN)
     if settings.backend_cors_origins:
@@ -116,7 +120,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         )
     stack = app.build_middleware_stack
     # Around all of it, Starlette's own answer to a mistake of ours included.
-    app.build_middleware_stack = lambda: Journal(stack())  # type: ignore[method-assign]
+    app.build_middleware_stack = lambda: Journal(stack(), app.state.metrics.requests)  # type: ignore[method-assign]
     return app
 
 

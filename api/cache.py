@@ -13,6 +13,7 @@ from itertools import count
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
+from api import routes
 from api.kept import Answer, Store, header, next_change
 from api.methods import BODILESS
 from api.versions import READING, Reading
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from api.kept import Headers
+    from api.kept import Headers, Use
     from api.versions import Watch
 
 POLICY = (b"cache-control", b"private, no-cache")
@@ -43,10 +44,10 @@ class CacheMiddleware:
     What it keeps are answers with status 200 that were read from the database, without a `Cache-Control` of their own.
     """
 
-    def __init__(self, app: ASGIApp, watch: Watch, room: int, path: str, beside: Sequence[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, watch: Watch, use: Use, path: str, beside: Sequence[str] = ()) -> None:
         self.app = app
         self.watch = watch
-        self.store = Store(room)
+        self.use = use
         self._path = path
         self._beside = tuple(beside)
         self._made: dict[Key, asyncio.Future[bool]] = {}
@@ -63,12 +64,17 @@ class CacheMiddleware:
         while (versions := await self.watch.now()) is not None:
             answer = self.store.find(key, versions, calendar.now())
             if answer is not None:
-                await _give(answer, tags, send)
+                scope[routes.KNOWN] = answer.route
+                await self._give(answer, tags, send)
                 return
             made = self._made.get(key)
             if made is None or made.done() or alone:  # done: it holds no longer, and its client is still taking it
                 break
             alone = not await _follow(made)
+        if versions is None:
+            self.use.unknown += 1
+        else:
+            self.use.misses += 1
         if versions is None or alone or scope.get(BODILESS):
             await self._make(scope, receive, send, key)
             return
@@ -80,19 +86,35 @@ class CacheMiddleware:
             if self._made.get(key) is made:
                 del self._made[key]
 
+    @property
+    def store(self) -> Store:
+        """The answers that are kept."""
+        return self.use.store
+
     def _concerns(self, path: str) -> bool:
         return path.startswith(self._path) and not path.startswith(self._beside)
 
     def _forget(self) -> None:
         """Start anew: an answer that is being made lands in the old store, and is never asked for."""
-        self.store = Store(self.store.room)
+        self.use.store = Store(self.store.room)
+
+    async def _give(self, answer: Answer, tags: bytes, send: Send) -> None:
+        """Send an answer that is kept, or say that the client has it already. Others may add to the headers on their way."""
+        if tags and answer.told(tags):
+            self.use.not_modified += 1
+            await send({"type": "http.response.start", "status": 304, "headers": answer.headers_alone})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        self.use.hits += 1
+        await send({"type": "http.response.start", "status": 200, "headers": list(answer.headers)})
+        await send({"type": "http.response.body", "body": answer.body})
 
     async def _make(
         self, scope: Scope, receive: Receive, send: Send, key: Key, made: asyncio.Future[bool] | None = None
     ) -> None:
         """Let the application answer, and keep it."""
         tag = f'"{self._nonce}-{next(self._tags)}"'.encode()
-        making = _Making(self.store, key, tag, made, whole=not scope.get(BODILESS))
+        making = _Making(self.store, scope, key, tag, made)
         token = READING.set(making.reading)
         try:
             await self.app(scope, receive, lambda message: making.pass_on(message, send))
@@ -103,10 +125,11 @@ class CacheMiddleware:
 class _Making:
     """An answer that is being made: passed on as it comes, and kept when it has come whole."""
 
-    def __init__(self, store: Store, key: Key, tag: bytes, made: asyncio.Future[bool] | None, *, whole: bool) -> None:
+    def __init__(self, store: Store, scope: Scope, key: Key, tag: bytes, made: asyncio.Future[bool] | None) -> None:
         self.reading = Reading()
+        self._scope = scope
         self._store, self._key, self._tag, self._made = store, key, tag, made
-        self._whole = whole
+        self._whole = not scope.get(BODILESS)
         """Whether its body is made at all."""
         self._until = next_change(calendar.now())
         self._headers: Headers | None = None
@@ -144,7 +167,8 @@ class _Making:
         if not whole or state is None or self._headers is None:
             return
         body = b"".join(self._chunks)
-        self._store.keep(self._key, Answer(self._headers, body, self._tag, self.reading.datasets, state, self._until))
+        datasets, route = self.reading.datasets, routes.of(self._scope)
+        self._store.keep(self._key, Answer(self._headers, body, self._tag, datasets, state, self._until, route))
         if self._made is not None:
             _finish(self._made, kept=True)
 
@@ -166,16 +190,6 @@ def question(scope: Scope) -> tuple[Key, bytes]:
         elif name == b"if-none-match":
             tags = tags + b"," + value if tags else value
     return (scope["path"], query, accept, encoding), tags
-
-
-async def _give(answer: Answer, tags: bytes, send: Send) -> None:
-    """Send an answer that is kept, or say that the client has it already. Others may add to the headers on their way."""
-    if tags and answer.told(tags):
-        await send({"type": "http.response.start", "status": 304, "headers": answer.headers_alone})
-        await send({"type": "http.response.body", "body": b""})
-        return
-    await send({"type": "http.response.start", "status": 200, "headers": list(answer.headers)})
-    await send({"type": "http.response.body", "body": answer.body})
 
 
 async def _follow(made: asyncio.Future[bool]) -> bool:

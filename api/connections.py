@@ -7,6 +7,7 @@ has to be taken at some speed, and there are only so many connections.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -34,6 +35,9 @@ LARGEST_HEAD = 32_768
 MOST = 4_096
 """Connections at once."""
 
+REFUSED: Counter[str] = Counter()
+"""How many this process hung up on, by reason. They never became a request, or an answer that somebody read."""
+
 
 class Connection(HttpToolsProtocol):
     """One connection."""
@@ -53,6 +57,7 @@ class Connection(HttpToolsProtocol):
         """Wait for the first request."""
         super().connection_made(transport)
         if len(self.connections) > MOST:
+            REFUSED["too-many-connections"] += 1
             transport.abort()
             return
         self._expect()
@@ -120,6 +125,7 @@ class Connection(HttpToolsProtocol):
         }
         body = orjson.dumps(document)
         self.logger.warning("%s: %s", kind.name, detail)
+        REFUSED[kind.name] += 1
         if self.cycle is None or self.cycle.response_complete:  # else an answer to the one before is under way
             head = (
                 STATUS_LINE[int(kind.status)] + b"content-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
@@ -147,6 +153,7 @@ class Connection(HttpToolsProtocol):
         left = self.transport.get_write_buffer_size()
         if self._unread - left < SLOWEST * LOOK_SECONDS:
             self.logger.warning("too-slow: the answer is not read")
+            REFUSED[problems.TOO_SLOW.name] += 1
             self.transport.abort()
             return
         self._unread = left

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import asyncpg
@@ -93,6 +94,22 @@ ADVICE = {
 """What to do about them, and after how many seconds to ask again."""
 
 
+@dataclass(slots=True)
+class Load:
+    """How much is asked of the pool."""
+
+    size: int
+    """Requests that may read at once."""
+    room: int
+    """Requests that may wait for that."""
+    reading: int = 0
+    waiting: int = 0
+    refused: int = 0
+    """Since as many waited as may."""
+    gave_up: int = 0
+    """After they had waited."""
+
+
 class Database:
     """The pool. It connects when first asked, so that the API starts, and says why it is not ready, without a database."""
 
@@ -117,8 +134,7 @@ class Database:
         self._versions = Versions.read("")
         self._standings: dict[Any, Any] = {}
         self._turns = asyncio.Semaphore(pool_size)
-        self._queue_size = queue_size
-        self._queued = 0
+        self.load = Load(pool_size, queue_size)
 
     @classmethod
     def configured(cls, settings: Settings) -> Database:
@@ -139,6 +155,7 @@ class Database:
         anything may be. The answer is kept for as long as none of them changes.
         """
         await self._admit()
+        self.load.reading += 1
         try:
             async with self.engine.connect() as connection, _snapshot(connection) as told:
                 self._versions = self._versions.moved(told or "")
@@ -153,6 +170,7 @@ class Database:
             LOG.warning("%s: %s", problem.kind.name, type(error).__name__)
             raise problem from error
         finally:
+            self.load.reading -= 1
             self._turns.release()
 
     async def fetch(self, query: str) -> list[asyncpg.Record]:
@@ -185,16 +203,18 @@ class Database:
         if not self._turns.locked():
             await self._turns.acquire()
             return
-        if self._queued >= self._queue_size:
+        if self.load.waiting >= self.load.room:
+            self.load.refused += 1
             raise _refusal(problems.OVERLOADED)
-        self._queued += 1
+        self.load.waiting += 1
         try:
             async with asyncio.timeout(POOL_SECONDS):
                 await self._turns.acquire()
         except TimeoutError:
+            self.load.gave_up += 1
             raise _refusal(problems.OVERLOADED) from None
         finally:
-            self._queued -= 1
+            self.load.waiting -= 1
 
 
 @asynccontextmanager

@@ -48,6 +48,7 @@ class Gate:
             try:
                 await self._enter(scope)
             except Problem as problem:
+                scope["state"]["visit"].problem = problem.kind.name
                 await _refusal(scope, problem)(scope, receive, send)
                 return
         elif scope["type"] == "websocket":

@@ -13,10 +13,13 @@ from contextvars import ContextVar
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from api import routes
 from api.keys import Visit
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from api.metrics.requests import Requests
 
 LOG = logging.getLogger("api.access")
 
@@ -47,10 +50,11 @@ HEADERS = [
 
 
 class Journal:
-    """Give each request its id, each answer its headers, and write a line about both."""
+    """Give each request its id, each answer its headers, count it, and write a line about it."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, requests: Requests) -> None:
         self.app = app
+        self.requests = requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and note what is answered."""
@@ -73,13 +77,15 @@ class Journal:
                 written += len(message.get("body", b""))
             await send(message)
 
+        self.requests.under_way += 1
         try:
             await self.app(scope, receive, note)
         finally:
+            self.requests.under_way -= 1
+            seconds, route = perf_counter() - began, routes.of(scope)
+            self.requests.note(route, method, status, seconds, written, visit.problem)
             if LOG.isEnabledFor(logging.INFO):
-                LOG.info(
-                    "%s", method, extra={"told": _told(scope, method, visit, status, written, perf_counter() - began)}
-                )
+                LOG.info("%s", method, extra={"told": _told(route, method, visit, status, written, seconds)})
 
 
 def _id(scope: Scope) -> str:
@@ -103,20 +109,14 @@ def _dressed(headers: Any, path: str, visit: Visit) -> list[tuple[bytes, bytes]]
     return dressed
 
 
-def _told(scope: Scope, method: str, visit: Visit, status: int, written: int, seconds: float) -> dict[str, Any]:
+def _told(route: str | None, method: str, visit: Visit, status: int, written: int, seconds: float) -> dict[str, Any]:
     """What the log says of a request."""
     return {
         "method": method,
-        "route": _route(scope),
+        "route": route,
         "status": status,
         "ms": round(seconds * 1e3, 2),
         "bytes": written,
         "key": visit.key.name if visit.key else None,
         "address": visit.origin.address if visit.origin else None,
     }
-
-
-def _route(scope: Scope) -> str | None:
-    """The path of the route that answered, as it is declared; None when none did. FastAPI's own has the prefix in it."""
-    found = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
-    return getattr(found, "path", None)

@@ -60,6 +60,8 @@ class Answer:
     state: str
     """The state of those that it tells."""
     until: datetime
+    route: str | None = None
+    """Which route made it."""
     seen: Versions | None = field(default=None, repr=False)
     """The versions at which it was last found to hold."""
 
@@ -125,6 +127,19 @@ class Store:
     def _drop(self, key: Hashable) -> None:
         if (answer := self._answers.pop(key, None)) is not None:
             self.size -= answer.size
+
+
+@dataclass(slots=True)
+class Use:
+    """The store that is in use, and how often it was asked."""
+
+    store: Store
+    hits: int = 0
+    not_modified: int = 0
+    """The client had it already."""
+    misses: int = 0
+    unknown: int = 0
+    """The data versions were not known, so that nothing was asked for."""
 
 
 def header(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> bytes:

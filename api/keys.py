@@ -64,6 +64,8 @@ class Visit:
     key: Key | None = None
     """Who asks; None while nobody was let in."""
     count: Count | None = None
+    problem: str | None = None
+    """The kind of problem that it was answered by."""
 
 
 class KeyRing:

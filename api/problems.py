@@ -174,6 +174,7 @@ def _answer(request: Request, kind: Kind, detail: str, headers: Mapping[str, str
     visit = request.scope.get("state", {}).get("visit")
     if visit is not None:
         document["request_id"] = visit.id
+        visit.problem = kind.name
     return Response(orjson.dumps(document), document["status"], dict(headers), MEDIA_TYPE)
 
 

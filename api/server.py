@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import uvicorn
 
@@ -28,6 +28,7 @@ def configured(
     host: str = "127.0.0.1",
     port: int = 8000,
     logged: dict[str, Any] | None = logs.CONFIG,
+    lifespan: Literal["on", "off"] = "on",
     **more: Any,
 ) -> uvicorn.Config:
     """How the API is served. Addresses that proxies tell are ours to judge, and the log of requests is ours to write."""
@@ -37,7 +38,7 @@ def configured(
         port=port,
         http=Connection,
         ws="none",
-        lifespan="on",
+        lifespan=lifespan,
         proxy_headers=False,
         access_log=False,
         server_header=False,

@@ -21,6 +21,7 @@ from api.gate import Gate
 from api.journal import LOG, Journal
 from api.keys import Admission, Key
 from api.logs import Lines
+from api.metrics.requests import Requests
 from bench.measure import Figures, figure, in_turns, ratio
 from bench.report import Report, Table
 from stock_assistant_pipelines.settings import Settings
@@ -85,16 +86,17 @@ def _sides() -> dict[str, tuple[ASGIApp, bool]]:
 
     settings = Settings(_env_file=None, api_open_on_loopback=True)  # type: ignore[call-arg]
     admission = Admission(None, 0)  # type: ignore[arg-type]
+    requests = Requests()
     counted = Admission(None, 1_000_000_000)  # type: ignore[arg-type]
     for each in (admission, counted):
         each.ring._keys = {sha256(KEY.encode()).digest(): Key("bench")}
         each.ring._read_at = monotonic() + 3_600  # as though it were read all the time
     return {
         "the answer alone": (_answer, False),
-        "with its id, headers and line in the log": (Journal(_answer), False),
-        "… and the gate, without a key": (Journal(Gate(_answer, settings, admission)), False),
-        "… with a key": (Journal(Gate(_answer, settings, admission)), True),
-        "… with a key and a limit": (Journal(Gate(_answer, settings, counted)), True),
+        "with its id, headers, count and line in the log": (Journal(_answer, requests), False),
+        "… and the gate, without a key": (Journal(Gate(_answer, settings, admission), requests), False),
+        "… with a key": (Journal(Gate(_answer, settings, admission), requests), True),
+        "… with a key and a limit": (Journal(Gate(_answer, settings, counted), requests), True),
         "an empty BaseHTTPMiddleware": (BaseHTTPMiddleware(_answer, inside), False),
     }
 

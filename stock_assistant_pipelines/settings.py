@@ -152,6 +152,14 @@ def _networks(value: object) -> object:
         raise ValueError("takes addresses and networks, separated by commas: 192.168.1.7,10.0.0.0/8,fd00::/8") from None
 
 
+def _listening(value: str) -> str:
+    """Check an address to listen at."""
+    parts = _parts(f"http://{value}")
+    if parts is None or parts.port is None or parts.netloc != value or "@" in value:
+        raise ValueError("takes an address and a port: 127.0.0.1:9100, [::1]:9100, 0.0.0.0:9100")
+    return value
+
+
 def _absolute(path: Path) -> Path:
     """The path as it is meant now: what a later change of the working directory does not move."""
     return Path(os.path.abspath(os.path.expanduser(path)))
@@ -293,6 +301,11 @@ class Settings(BaseSettings):
         6000,
         description="Requests per minute of one key, or of one address without a key. 0: no limit.",
     )
+    metrics_address: Annotated[str, AfterValidator(_listening)] | None = Field(
+        None,
+        description="Where Prometheus is told the API's metrics, such as 127.0.0.1:9100: whoever reaches it reads them. "
+        "None by default.",
+    )
 
     @property
     def embedded(self) -> bool:
@@ -320,6 +333,16 @@ class Settings(BaseSettings):
         return URL.create(
             "postgresql", self.postgres_user, password, self.postgres_server, self.postgres_port, self.database_name
         )
+
+    @property
+    def metrics_listens(self) -> tuple[str, int] | None:
+        """The host and the port of the metrics; None when nobody is told them."""
+        if self.metrics_address is None:
+            return None
+        parts = urlsplit(f"//{self.metrics_address}")
+        assert parts.hostname is not None
+        assert parts.port is not None
+        return parts.hostname, parts.port
 
     @property
     def read_url(self) -> URL | None:

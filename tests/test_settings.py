@@ -54,6 +54,7 @@ DEFAULTS: dict[str, Any] = {
     "api_trusted_proxies": [],
     "api_allowed_addresses": [],
     "api_calls_per_minute": 6000,
+    "metrics_address": None,
 }
 GOOD: list[tuple[str, str, Any]] = [
     ("PROJECT_NAME", "House of Bars", "House of Bars"),
@@ -119,6 +120,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("API_TRUSTED_PROXIES", "10.0.0.7/8, ::1", [ip_network("10.0.0.0/8"), ip_network("::1/128")]),
     ("API_ALLOWED_ADDRESSES", '["fd00::/8"]', [ip_network("fd00::/8")]),
     ("API_CALLS_PER_MINUTE", "0", 0),
+    ("METRICS_ADDRESS", "127.0.0.1:9100", "127.0.0.1:9100"),
     ("API_DATABASE_URL", "postgresql://u@replica/d", SecretStr("postgresql://u@replica/d")),
     ("API_QUEUE_SIZE", "0", 0),
     ("API_CACHE_MB", "0", 0),
@@ -178,6 +180,13 @@ BAD = [
     ("API_ALLOWED_ADDRESSES", "10.0.0.0/33", "addresses and networks, separated by commas"),
     ("API_ALLOWED_ADDRESSES", "[null]", "addresses and networks, separated by commas"),
     ("API_CALLS_PER_MINUTE", "-1", "greater than or equal to 0"),
+    ("METRICS_ADDRESS", "9100", "an address and a port"),
+    ("METRICS_ADDRESS", "127.0.0.1", "an address and a port"),
+    ("METRICS_ADDRESS", "127.0.0.1:0", "an address and a port"),
+    ("METRICS_ADDRESS", "127.0.0.1:65536", "an address and a port"),
+    ("METRICS_ADDRESS", "http://127.0.0.1:9100", "an address and a port"),
+    ("METRICS_ADDRESS", "127.0.0.1:9100/metrics", "an address and a port"),
+    ("METRICS_ADDRESS", "::1:9100", "an address and a port"),
     ("API_QUEUE_SIZE", "-1", "greater than or equal to 0"),
     ("API_CACHE_MB", "-1", "greater than or equal to 0"),
     ("API_DATABASE_URL", "mysql://host/name", "postgresql://"),
@@ -329,6 +338,21 @@ def test_the_api_reads_the_same_database_unless_told_otherwise(environment: Call
     reader = environment(DATABASE_URL="postgresql://owner:o@h/d", API_DATABASE_PASSWORD="p@ss").read_url
     assert reader == make_url("postgresql://stock_assistant_api:p%40ss@h/d")
     assert environment(API_DATABASE_URL="postgresql://r@replica/d").read_url == make_url("postgresql://r@replica/d")
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        ("", None),
+        ("127.0.0.1:9100", ("127.0.0.1", 9100)),
+        ("[::1]:9100", ("::1", 9100)),
+        ("inner.example:1", ("inner.example", 1)),
+    ],
+)
+def test_the_metrics_are_told_at_an_address_of_their_own_or_nowhere(
+    environment: Callable[..., Settings], value: str, where: tuple[str, int] | None
+) -> None:
+    assert environment(METRICS_ADDRESS=value).metrics_listens == where
 
 
 # --- where values come from

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 from starlette.requests import ClientDisconnect
 
-from api import keys
+from api import keys, problems
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
 from api.problems import Problem
 from api.tushare import envelope, rows
@@ -33,6 +33,9 @@ LOG = logging.getLogger(__name__)
 
 SOURCES = select(func.min(COVERAGE.c.source), func.max(COVERAGE.c.source))
 """Who answered for the rows of this database: one, and not two."""
+
+REFUSED = "tushare-refusal"
+"""What the metrics call a call that was refused in Tushare's own words, with status 200."""
 
 router = APIRouter(tags=["tushare"])
 
@@ -75,13 +78,16 @@ async def answer_call(database: ReadOnly, request: Request, api_name: str = "") 
         api = str(call.get("api_name") or api_name)[:64]
         return await _answer(database, request, call, api)
     except Refusal as refusal:
+        request.state.visit.problem = REFUSED
         return envelope.refused(refusal)
     except Problem as problem:
+        request.state.visit.problem = problem.kind.name
         return envelope.of_problem(problem, api)
     except ClientDisconnect:
         return Response()  # for which nobody waits
     except Exception:  # the SDK would take a 500 for a table without rows
         LOG.exception("a call of %r was not answered", api)
+        request.state.visit.problem = problems.INTERNAL_ERROR.name
         return envelope.refused(Refusal.of(MISTAKE))
 
 

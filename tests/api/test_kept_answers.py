@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from api.cache import CacheMiddleware, question
-from api.kept import OVERHEAD, SHARE, Answer, Store
+from api.kept import OVERHEAD, SHARE, Answer, Store, Use
 from api.methods import BODILESS
 from api.versions import READING, Versions
 from stock_assistant_pipelines.settings import SHANGHAI
@@ -63,7 +63,7 @@ class Client:
 
     def __init__(self, app: Streaming) -> None:
         self.app, self.told = app, Told()
-        self.cache = CacheMiddleware(app, self.told, ROOM, "/")  # type: ignore[arg-type]
+        self.cache = CacheMiddleware(app, self.told, Use(Store(ROOM)), "/")  # type: ignore[arg-type]
 
     def get(self, path: str = "/x") -> tuple[bytes, dict[bytes, bytes]]:
         return asyncio.run(self.ask(path))

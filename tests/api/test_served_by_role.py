@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,6 +67,14 @@ def test_every_route_answers(app: FastAPI, client: httpx2.Client) -> None:
     assert {url.partition(" ")[0] for url, status in answered.items() if status == 200} == {
         url.partition(" ")[0] for url in answered
     }
+
+
+def test_the_metrics_tell_all_that_they_have(app: FastAPI) -> None:
+    data = app.state.metrics.data
+    asyncio.run(data.refresh())
+    told = {family.name.removeprefix("stock_assistant_"): family for family in data.collect()}
+    assert told["database_up"].samples[0].value == 1
+    assert {"dataset_partitions", "dataset_late", "dataset_missing_companies", "quota_used_calls"} <= told.keys()
 
 
 def test_a_key_lets_in(prepared: Database) -> None:

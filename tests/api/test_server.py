@@ -17,6 +17,7 @@ from api.connections import MOST
 
 COMMAND = [sys.executable, "-P", "-m", "api"]
 LIVE = "/api/v1/health/live"
+ABSENT = "postgresql://postgres@/absent?host=/nowhere"
 
 
 def free_port() -> int:
@@ -38,7 +39,8 @@ def status(url: str) -> int:
 def test_it_serves_and_its_log_is_json(tmp_path: Path) -> None:
     port = free_port()
     root = f"http://127.0.0.1:{port}"
-    environment = {**os.environ, "DATABASE_URL": "postgresql://postgres@/absent?host=/nowhere"}
+    metrics = f"127.0.0.1:{free_port()}"
+    environment = {**os.environ, "DATABASE_URL": ABSENT, "METRICS_ADDRESS": metrics}
     command = [*COMMAND, "--port", str(port)]
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -49,6 +51,10 @@ def test_it_serves_and_its_log_is_json(tmp_path: Path) -> None:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert status(f"{root}/api/v1/datasets?token=hush-0a1b2c3d") == 401
+        with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=10) as response:
+            text = response.read().decode()
+        assert 'stock_assistant_http_problems_total{problem="unauthenticated"} 1.0' in text
+        assert "stock_assistant_database_up 0.0" in text
         files = next(
             line for line in Path(f"/proc/{process.pid}/limits").read_text().splitlines() if "open files" in line
         )
@@ -68,3 +74,17 @@ def test_a_start_that_cannot_be_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "DATABASE_URL: takes the URL" in done.stderr
+
+
+def test_a_start_without_the_address_of_the_metrics_is_one_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        environment = {
+            **os.environ,
+            "DATABASE_URL": ABSENT,
+            "METRICS_ADDRESS": f"127.0.0.1:{taken.getsockname()[1]}",
+        }
+        done = subprocess.run(COMMAND, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "Error: METRICS_ADDRESS: cannot listen there: Address already in use\n"

@@ -73,6 +73,13 @@ def test_what_has_no_password_is_on_the_inner_network_only() -> None:
     assert "ports" not in SERVICES["code"]
 
 
+def test_the_metrics_are_told_inside_and_published_nowhere() -> None:
+    _, port = SERVICES["api"]["environment"]["METRICS_ADDRESS"].split(":")
+    assert SERVICES["api"]["expose"] == [port]
+    published = [each.rpartition(":")[2] for service in SERVICES.values() for each in service.get("ports", [])]
+    assert port not in published
+
+
 def test_secrets_come_as_files_and_the_api_is_given_neither_the_token_nor_the_owners_password() -> None:
     for service in SERVICES.values():
         environment = service["environment"]
