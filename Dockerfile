@@ -58,4 +58,4 @@ USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
   CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:8000' + (os.environ.get('API_V1_STR') or '/api/v1') + '/health/live', timeout=4)"]
-CMD ["uvicorn", "--factory", "api.app:create_app", "--host", "0.0.0.0", "--port", "8000", "--no-server-header", "--timeout-graceful-shutdown", "20"]
+CMD ["python", "-m", "api", "--host", "0.0.0.0", "--port", "8000"]

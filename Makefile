@@ -12,7 +12,7 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME PYTHONPATH VIRTUAL_E
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up test lint format bench drill lock image-check clean
+.PHONY: help demo up test browser screenshots lint format bench drill lock image-check clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -23,8 +23,18 @@ demo: .venv/.stamp ## Land 60 trading days of 300 stocks, show the result, exit
 up: .venv/.stamp ## Run Dagster's UI and daemon and the API until Ctrl-C
 	@$(BIN)/stock-assistant up $(ARGS)
 
-test: lint ## Lint, then run all tests (ARGS="-k word" to choose)
+test: lint browser ## Lint, then run all tests (ARGS="-k word" to choose)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(ARGS)
+
+# Where it can neither be found nor installed, the tests that need it are skipped, and say so.
+browser: .venv/.stamp ## Find Chromium for the tests of the pages, or install Debian's (as root)
+	@$(BIN)/python tests/api/chromium.py >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  echo "Installing Chromium for the tests of the pages (once) …" && apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -y -qq --no-install-recommends chromium-headless-shell fonts-wqy-microhei >/dev/null; } || \
+	  echo "Without Chromium the tests of the pages in a browser are skipped: install it, or name it in CHROMIUM." >&2
+
+screenshots: browser ## Take the pictures of the pages in docs/images; say what they weigh
+	@SCREENSHOTS=docs/images $(BIN)/python -m pytest -q -s -n 0 tests/api/test_pages_pictures.py
 
 lint: .venv/.stamp ## ruff, mypy (strict) and the import contracts
 	@$(BIN)/ruff check .

@@ -1,22 +1,18 @@
-"""Answers: tables in Tushare's own form, `fields` and `items`, made of the bytes that PostgreSQL copies out.
-
-No row becomes a Python object on the way. PostgreSQL writes each value as JSON, COPY joins them with commas, and the line
-ends become `],[`. Numbers are the exact decimals that are stored, days `YYYYMMDD`, absent values null.
-"""
+"""Answers: tables in Tushare's own form, `fields` and `items`, or in another format, and what is said of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from fastapi import Response
 from pydantic import BaseModel, Field
-from sqlalchemy import Date, Numeric, Text, cast, func, literal_column
-from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
-from sqlalchemy.types import Integer
 
-from api import standing
+from api import formats, problems, standing
+from api.copying import Items, as_json, copy
+from api.documents import Document
+from api.encoders import encoded
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.settings import SHANGHAI
 
@@ -24,16 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Dialect, Select
-    from sqlalchemy.ext.asyncio import AsyncConnection
-
+    from api.formats import Format
+    from api.problems import Kind
     from api.standing import Standing
     from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.catalog.derived import Derived
 
-DIALECT: Dialect = asyncpg_dialect()  # type: ignore[no-untyped-call]
-NUMBERS = (Numeric, Integer)
-YYYYMMDD: ColumnElement[str] = literal_column("'YYYYMMDD'", Text)
+__all__ = ["Items", "as_json", "copy"]  # with `describe` and `table`, all that a table's route needs
 
 
 class Meta(BaseModel):
@@ -63,13 +56,14 @@ class Meta(BaseModel):
 
 
 class TableAnswer(BaseModel):
-    """A table, as Tushare itself answers: the names of the columns, and the rows."""
+    """A table, as Tushare itself answers: the names of the columns, and the rows. `format` gives `items` another form."""
 
     dataset: str = Field(description="Tushare's name of the interface.", examples=["daily"])
     meta: Meta
     fields: list[str] = Field(description="Names of the columns.", examples=[["ts_code", "trade_date", "close"]])
-    items: list[list[Any]] = Field(
-        description="Rows. Numbers are exact decimals, days are `YYYYMMDD`, absent values are null.",
+    items: list[list[Any]] | list[dict[str, Any]] | dict[str, list[Any]] = Field(
+        description="Rows, each an array; with `format=rows` each an object; with `format=columns` an object of columns. "
+        "Numbers are exact decimals, days are `YYYYMMDD`, absent values are null.",
         examples=[[["600519.SH", "20240102", 1685.01]]],
     )
 
@@ -82,65 +76,10 @@ SOURCE_HEADER = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
-    """Rows, as the text that COPY wrote, not yet JSON."""
-
-    rows: int
-    copied: bytes
-
-    @property
-    def json(self) -> bytes:
-        """The rows as a JSON array of arrays.
-
-        COPY doubles each backslash and puts one before a comma inside a value. A value never ends with a backslash (texts
-        end with a quotation mark), so that a backslash before a comma is always COPY's own.
-        """
-        text = self.copied
-        if b"\\" in text:
-            text = text.replace(b"\\,", b",").replace(b"\\\\", b"\\")
-        return b"[[" + text[:-1].replace(b"\n", b"],[") + b"]]" if text else b"[]"
-
-    def first(self, limit: int) -> Items:
-        """At most the first `limit` rows. A text's line ends are escaped, so that each line end is that of a row."""
-        if self.rows <= limit:
-            return self
-        return Items(limit, b"".join(self.copied.splitlines(keepends=True)[:limit]))
-
-    @property
-    def without_last(self) -> int:
-        """Rows whose last column is null. A text's line ends are escaped, so that each line end is that of a row."""
-        return self.copied.count(b",null\n")
-
-
-def as_json(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Let PostgreSQL write a column as JSON: numbers are JSON as they are, days `YYYYMMDD`, everything else is quoted."""
-    if isinstance(column.type, NUMBERS):
-        return column
-    if isinstance(column.type, Date):
-        return cast(func.to_json(func.to_char(column, YYYYMMDD)), Text)
-    return cast(func.to_json(column), Text)
-
-
-async def copy(connection: AsyncConnection, statement: Select[Any], values: Mapping[str, Any] | None = None) -> Items:
-    """Run a query whose columns are `as_json` and take its rows as COPY writes them, inside the connection's snapshot."""
-    compiled = statement.compile(dialect=DIALECT)
-    parameters = compiled.construct_params(values)
-    driver = (await connection.get_raw_connection()).driver_connection
-    assert driver is not None
-    chunks: list[bytes] = []
-
-    async def take(chunk: bytes) -> None:
-        chunks.append(chunk)
-
-    done = await driver.copy_from_query(
-        str(compiled),
-        *(parameters[name] for name in compiled.positiontup or ()),
-        output=take,
-        delimiter=",",
-        null="null",
-    )
-    return Items(int(done.rpartition(" ")[2]), b"".join(chunks))
+def documented(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
+    """Describe the answers of a table's route for the OpenAPI document: every format, and these kinds of problem."""
+    told = {"headers": SOURCE_HEADER, "content": formats.DOCUMENTED}
+    return {200: told, **problems.documented(*problems.READING, problems.NOT_ACCEPTABLE, *kinds)}
 
 
 def describe(dataset: Dataset | Derived, rows: int, standings: Mapping[str, Standing], **more: Any) -> dict[str, Any]:
@@ -158,11 +97,34 @@ def describe(dataset: Dataset | Derived, rows: int, standings: Mapping[str, Stan
     }
 
 
-def table(dataset: str, fields: tuple[str, ...], items: Items, meta: Mapping[str, Any]) -> Response:
-    """Put a table's answer together."""
-    head = orjson.dumps({"dataset": dataset, "meta": meta, "fields": fields})
-    body = head[:-1] + b',"items":' + items.json + b"}"
-    return Response(body, headers=marked(meta["source"]), media_type="application/json")
+def table(
+    dataset: str,
+    fields: tuple[str, ...],
+    items: Items,
+    meta: Mapping[str, Any],
+    links: Mapping[str, str] | None = None,
+) -> Response:
+    """Put a table's answer together, in the format that its rows were copied for."""
+    body = encoded(Document(dataset, fields, items.types, meta), items.copied, items.form)
+    return Response(body, headers=headers(dataset, meta, items.form) | dict(links or {}))
+
+
+def headers(dataset: str, meta: Mapping[str, Any], form: Format) -> dict[str, str]:
+    """The headers of a table's answer. Where it is not a JSON document, they say all of `meta` but the units."""
+    told = {**marked(meta["source"]), "Content-Type": formats.MEDIA_TYPES[form], "Vary": "Accept"}
+    if form not in formats.BARE:
+        return told
+    for name, value in meta.items():
+        if value is not None and name not in {"source", "units"}:
+            told["X-" + name.replace("_", "-").title()] = _in_header(value)
+    return {**told, "Content-Disposition": f'inline; filename="{dataset}.{form}"'}
+
+
+def _in_header(value: Any) -> str:
+    """Write a value so that a header can hold it: days and texts as they are, where they are ASCII, all else as JSON."""
+    if isinstance(value, str | date) and (text := str(value)).isascii() and text.isprintable():
+        return text
+    return json.dumps(value, default=str)
 
 
 def marked(source: str | None) -> dict[str, str]:

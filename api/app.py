@@ -1,4 +1,4 @@
-"""The application: settings, database, routes and problems put together. Served by `uvicorn --factory api.app:create_app`."""
+"""The application: settings, database, gate, routes and problems put together. Served by `python -m api`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,31 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
-from api import bars, calendar, daily, datasets, filings, health, holes, market, problems, rows, statements, stocks
+from api import (
+    bars,
+    calendar,
+    daily,
+    datasets,
+    filings,
+    health,
+    holes,
+    market,
+    pages,
+    problems,
+    rows,
+    statements,
+    stocks,
+)
+from api.cache import CacheMiddleware
+from api.compression import CompressionMiddleware
 from api.database import Database
+from api.gate import Gate
+from api.journal import Journal
+from api.keys import Admission
 from api.methods import HeadMiddleware
 from api.problems import Problem, ProblemDocument
+from api.streams import Slots
+from api.tushare import routes as tushare
 from stock_assistant_pipelines.settings import Settings
 from stock_assistant_pipelines.settings import settings as configured
 
@@ -24,9 +45,27 @@ A-share history from Tushare, as it has landed here: read-only.
 
 Tables come in Tushare's own form, `fields` and `items`, with `meta` beside them: who told us (`source`, also in the header
 `X-Data-Source`: the sandbox's figures are made up), whether the range is `complete`, the units. Days in rows are `YYYYMMDD`,
-numbers are exact decimals, absent values are null. Parameters take days as `YYYYMMDD` or `YYYY-MM-DD`; an unknown parameter
-is refused. Every error is an RFC 9457 problem, `application/problem+json`, whose `detail` says what to do.
+numbers are exact decimals, absent values are null. `format`, or the header `Accept`, asks for CSV, Parquet, Arrow or another
+form of JSON. Parameters take days as `YYYYMMDD` or `YYYY-MM-DD`; an unknown parameter is refused. Every error is an RFC 9457
+problem, `application/problem+json`, whose `detail` says what to do.
 """
+
+
+EXPOSED = (
+    *(
+        "X-Data-Source",
+        "X-As-Of",
+        "X-Rows",
+        "X-Complete",
+        "X-Partitions",
+        "X-Data-Version",
+        "X-Next-Cursor",
+        "Link",
+        "ETag",
+    ),
+    *("X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy"),
+)
+"""Headers that pages of other origins may read, where they may read at all."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -37,7 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        await database.engine.dispose()
+        await database.close()
 
     app = FastAPIOffline(  # the documentation pages come from this package, not from a CDN
         title=settings.project_name,
@@ -50,20 +89,34 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = database
+    app.state.streams = Slots(max(1, settings.api_pool_size // 2))
+    app.state.admission = Admission(database, settings.api_calls_per_minute)
     problems.install(app)
     routes = APIRouter(prefix=settings.api_v1_str, dependencies=[Depends(once)])
-    for noun in (health, datasets, holes, rows, stocks, bars, statements, filings, daily, market, calendar):
+    for noun in (health, datasets, holes, stocks, bars, statements, filings, daily, market, calendar, rows):
         routes.include_router(noun.router)
     app.include_router(routes)
-    _document_problems(app)
+    app.include_router(tushare.router)
+    app.include_router(pages.router, dependencies=[Depends(once)])
+    _complete_document(app)
+    app.add_middleware(CompressionMiddleware)
+    if settings.api_cache_mb:  # around compression: what is kept is compressed already
+        room, path = settings.api_cache_mb * 1_000_000, f"{settings.api_v1_str}/"
+        beside = [path + name for name in ("health", "openapi.json")]
+        app.add_middleware(CacheMiddleware, database.watch, room, path, beside)
     app.add_middleware(HeadMiddleware)
+    app.add_middleware(Gate, settings=settings, admission=app.state.admission)
     if settings.backend_cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.backend_cors_origins,
             allow_methods=["GET", "HEAD"],
-            expose_headers=["X-Data-Source", "Retry-After"],
+            allow_headers=["Authorization", "X-API-Key", "X-Request-ID"],
+            expose_headers=EXPOSED,
         )
+    stack = app.build_middleware_stack
+    # Around all of it, Starlette's own answer to a mistake of ours included.
+    app.build_middleware_stack = lambda: Journal(stack())  # type: ignore[method-assign]
     return app
 
 
@@ -75,14 +128,19 @@ async def once(request: Request) -> None:
         raise Problem(problems.INVALID_PARAMETER, f"{', '.join(twice)}: give it once.")
 
 
-def _document_problems(app: FastAPI) -> None:
-    """Add the problem document to the OpenAPI document, to which the routes' errors refer."""
+def _complete_document(app: FastAPI) -> None:
+    """Add to the OpenAPI document the problem, to which the routes' errors refer, and how a key is sent."""
     plain = app.openapi
 
-    def with_problems() -> dict[str, Any]:
+    def complete() -> dict[str, Any]:
         document = plain()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas["Problem"] = ProblemDocument.model_json_schema()
+        components = document.setdefault("components", {})
+        components.setdefault("schemas", {})["Problem"] = ProblemDocument.model_json_schema()
+        components["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        }
+        document["security"] = [{"bearer": []}, {"key": []}, {}]  # or none, on loopback
         return document
 
-    app.openapi = with_problems  # type: ignore[method-assign]
+    app.openapi = complete  # type: ignore[method-assign]

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
-from sqlalchemy import Date, bindparam, func, select
+from sqlalchemy import Date, Text, bindparam, func, select
 
 from api import answers, parameters, problems, standing
-from api.answers import SOURCE_HEADER, Meta, TableAnswer, as_json
-from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
+from api.answers import Meta, TableAnswer
+from api.copying import once
+from api.database import ReadOnly, fetch
+from api.formats import Wanted  # noqa: TC001 - FastAPI reads it
 from api.problems import Problem
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.catalog import CATALOG
@@ -24,10 +26,17 @@ if TYPE_CHECKING:
 DAILY = CATALOG["daily"]
 BAR, CALENDAR = METADATA.tables["daily"], METADATA.tables["trade_cal"]
 
+DAY = bindparam("day", type_=Date)
+
 MARKET_DAY = (
-    select(*(as_json(column) for column in BAR.c))
-    .where(BAR.c.trade_date == bindparam("day", type_=Date))
+    select(*(once(DAY) if column is BAR.c.trade_date else column for column in BAR.c))
+    .where(BAR.c.trade_date == DAY)
     .order_by(BAR.c.ts_code)
+)
+
+KNOWN = ("status", "landed", "expected", "missing", "reason")
+PARTITION = select(*(COVERAGE.c[name] for name in KNOWN)).where(
+    COVERAGE.c.dataset == DAILY.api, COVERAGE.c.partition == bindparam("partition", type_=Text)
 )
 
 router = APIRouter(tags=["daily"])
@@ -53,12 +62,11 @@ class DayAnswer(TableAnswer):
     "/daily",
     summary="The whole market on one trading day",
     response_model=DayAnswer,
-    responses={
-        200: {"headers": SOURCE_HEADER},
-        **problems.documented(*problems.READING, problems.NOT_A_TRADING_DAY, problems.NOT_LANDED),
-    },
+    responses=answers.documented(problems.NOT_A_TRADING_DAY, problems.NOT_LANDED),
 )
-async def read_market_day(database: ReadOnly, asked: Annotated[parameters.MarketDay, Query()]) -> Response:
+async def read_market_day(
+    database: ReadOnly, asked: Annotated[parameters.MarketDay, Query()], form: Wanted
+) -> Response:
     """One row per stock traded that day, in order of `ts_code`, unadjusted: prices in CNY, `vol` in lots of 100 shares,
     `amount` in 1000 CNY.
 
@@ -66,30 +74,29 @@ async def read_market_day(database: ReadOnly, asked: Annotated[parameters.Market
     how many stocks are not there though they should be; which, says `/datasets/daily/coverage`.
     """
     day = asked.trade_date
-    async with database.read() as connection:
+    async with database.read(DAILY.api, CALENDAR.name) as connection:
         partition = await _partition(connection, day)
-        if partition is None or not partition.landed:
+        if partition is None or not partition["landed"]:
             raise await _absent(connection, day, partition)
         stands = await standing.of_range(connection, DAILY, day, day)
-        items = await answers.copy(connection, MARKET_DAY, {"day": day})
+        items = await answers.copy(connection, MARKET_DAY, {"day": day}, form)
     meta = answers.describe(
         DAILY,
         items.rows,
         {DAILY.api: stands},
         trade_date=day,
-        status=partition.status,
-        expected=partition.expected,
-        missing=partition.missing,
-        reason=partition.reason,
+        status=partition["status"],
+        expected=partition["expected"],
+        missing=partition["missing"],
+        reason=partition["reason"],
     )
     return answers.table(DAILY.api, DAILY.fields, items, meta)
 
 
 async def _partition(connection: AsyncConnection, day: date) -> Any:
     """What is known of the day's partition; None when it never landed."""
-    known = (COVERAGE.c.dataset == DAILY.api, COVERAGE.c.partition == day.isoformat())
-    columns = (COVERAGE.c[name] for name in ("status", "landed", "expected", "missing", "reason"))
-    return (await connection.execute(select(*columns).where(*known))).one_or_none()
+    found = await fetch(connection, PARTITION, {"partition": day.isoformat()})
+    return next(iter(found), None)
 
 
 async def _absent(connection: AsyncConnection, day: date, partition: Any) -> Problem:
@@ -108,13 +115,13 @@ async def _absent(connection: AsyncConnection, day: date, partition: Any) -> Pro
     )
     known = (await connection.execute(days)).one()
     neighbours = {"trading_day_before": known.before, "trading_day_after": known.after}
-    if known.is_open == 0 or (partition is not None and partition.status == Status.CLOSED):
+    if known.is_open == 0 or (partition is not None and partition["status"] == Status.CLOSED):
         near = " and ".join(str(one) for one in neighbours.values() if one) or "not known"
         detail = f"The market was closed on {day}. The trading days beside it: {near}."
         return Problem(problems.NOT_A_TRADING_DAY, detail, **neighbours)
     if partition is not None:
-        detail = f"The bars of {day} were asked for and did not come ({partition.status}). Land the day again."
-        return Problem(problems.NOT_LANDED, detail, partition=partition.status, reason=partition.reason)
+        detail = f"The bars of {day} were asked for and did not come ({partition['status']}). Land the day again."
+        return Problem(problems.NOT_LANDED, detail, partition=partition["status"], reason=partition["reason"])
     if day > standing.due(DAILY, calendar.now()):
         detail = (
             f"The bars of {day} are not published yet: a day's bars come out at about {DAILY.published} in Shanghai."

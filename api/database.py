@@ -1,27 +1,37 @@
-"""The database, read-only: a pool of asyncpg connections, one snapshot per answer, and its failures as problems."""
+"""The database, read-only: a pool of asyncpg connections, one snapshot per answer, and its failures as problems.
+
+So many requests read at once as there are connections, so many more wait for one, briefly, and the rest is refused at once: a
+queue without an end answers nobody in time.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import asyncpg
 from fastapi import Depends, Request
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from api import problems
+from api import problems, versions
 from api.problems import Problem
+from api.versions import READING, Reading, Versions, Watch
+from api.written import written
 from stock_assistant_pipelines.settings import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from sqlalchemy.engine import URL
+    from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+    from sqlalchemy.sql.elements import ClauseElement
 
+    from api.problems import Kind
     from stock_assistant_pipelines.settings import Settings
 
 LOG = logging.getLogger(__name__)
@@ -38,10 +48,13 @@ SESSION = {
     "timezone": "Asia/Shanghai",
     "datestyle": "ISO, YMD",
     "jit": "off",
+    "standard_conforming_strings": "on",
 }
 """What each connection is set to. Compiling a query that runs for milliseconds costs more than it saves, hence no JIT."""
 
-FAILURES = (DBAPIError, PoolTimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+FAILURES = (DBAPIError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 """What reading can end with: wrapped by SQLAlchemy, or raw from COPY, which goes past it. TimeoutError is an OSError."""
 
 CLASSES = {
@@ -54,6 +67,8 @@ CLASSES = {
 """Kinds of problem by class of SQLSTATE."""
 
 STATES = {
+    "40001": problems.DATABASE_UNAVAILABLE,  # a replica that had to take out rows which this query still saw
+    "55000": problems.DATABASE_UNAVAILABLE,  # the database takes no connections
     "57014": problems.TOOK_TOO_LONG,
     "0A000": problems.MIGRATIONS_PENDING,  # a cached plan, whose table a migration has changed
     "42P01": problems.MIGRATIONS_PENDING,  # no such table
@@ -80,56 +95,163 @@ ADVICE = {
 class Database:
     """The pool. It connects when first asked, so that the API starts, and says why it is not ready, without a database."""
 
-    def __init__(self, url: URL, pool_size: int) -> None:
+    def __init__(self, url: URL, pool_size: int, queue_size: int = 64) -> None:
         dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
 
         async def connect(*_: Any, **__: Any) -> asyncpg.Connection:
             # asyncpg reads the URL itself, as libpq would: socket directories, sslmode, password files.
             return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, server_settings=SESSION)
 
+        self.connect: Callable[[], Awaitable[asyncpg.Connection]] = connect
         self.engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=connect,
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=POOL_SECONDS,
-            pool_pre_ping=True,
-            isolation_level="REPEATABLE READ",
+            isolation_level="AUTOCOMMIT",  # `read` begins and ends the transaction, in one message each
         )
+        event.listen(self.engine.sync_engine, "checkout", _require_open)
+        self.watch = Watch(connect)
+        self.watch.when_lost(self._forget)
+        self._versions = Versions.read("")
+        self._standings: dict[Any, Any] = {}
+        self._turns = asyncio.Semaphore(pool_size)
+        self._queue_size = queue_size
+        self._queued = 0
 
     @classmethod
     def configured(cls, settings: Settings) -> Database:
         """The database of the settings. Raises `SettingsError` when none is set."""
-        if settings.server_url is None:
+        url = settings.read_url
+        if url is None:
             raise SettingsError(
                 "DATABASE_URL: takes the URL of the database to serve, postgresql://user:password@host:5432/name; "
                 "`stock-assistant up` passes that of the embedded PostgreSQL"
             )
-        return cls(settings.server_url, settings.api_pool_size)
+        return cls(url, settings.api_pool_size, settings.api_queue_size)
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Lend a connection in one snapshot: rows and coverage that are read through it belong together."""
+    async def read(self, *datasets: str) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection in one snapshot: rows and coverage that are read through it belong together.
+
+        `datasets` are those that are read, and whose coverage is, beside those that are named later (`reads`); without a name
+        anything may be. The answer is kept for as long as none of them changes.
+        """
+        await self._admit()
         try:
-            async with self.engine.connect() as connection:
-                try:
-                    yield connection
-                except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
-                    await connection.invalidate()  # broken underneath SQLAlchemy, which cannot know
-                    raise
+            async with self.engine.connect() as connection, _snapshot(connection) as told:
+                self._versions = self._versions.moved(told or "")
+                known = self._versions if told else None
+                connection.info.update(versions=known, standings=self._standings)
+                READING.get(Reading()).add(datasets, known)
+                yield connection
         except FAILURES as error:
             problem = _problem(error)
             if problem is None:
                 raise
             LOG.warning("%s: %s", problem.kind.name, type(error).__name__)
             raise problem from error
+        finally:
+            self._turns.release()
+
+    async def fetch(self, query: str) -> list[asyncpg.Record]:
+        """Ask on a connection of its own, past the pool: what has to be known whoever else reads. Raises `Problem`."""
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                connection = await self.connect()
+                try:
+                    rows: list[asyncpg.Record] = await connection.fetch(query)
+                    return rows
+                finally:
+                    await connection.close(timeout=1)
+        except FAILURES as error:
+            problem = _problem(error)
+            if problem is None:
+                raise
+            raise problem from error
+
+    def _forget(self) -> None:
+        """Start anew: what is being read remembers what it finds in the old place."""
+        self._standings = {}
+
+    async def close(self) -> None:
+        """Leave the server."""
+        await self.watch.close()
+        await self.engine.dispose()
+
+    async def _admit(self) -> None:
+        """Wait for a turn. Raises a problem at once when too many wait, and after some seconds when none came."""
+        if not self._turns.locked():
+            await self._turns.acquire()
+            return
+        if self._queued >= self._queue_size:
+            raise _refusal(problems.OVERLOADED)
+        self._queued += 1
+        try:
+            async with asyncio.timeout(POOL_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise _refusal(problems.OVERLOADED) from None
+        finally:
+            self._queued -= 1
+
+
+@asynccontextmanager
+async def _snapshot(connection: AsyncConnection) -> AsyncIterator[str | None]:
+    """Hold a transaction that sees one state of the database. Yields the data versions of this state, where they are there."""
+    driver = driver_of(connection)
+    try:
+        await driver.execute(BEGIN)
+        try:
+            told = await driver.fetchval(versions.QUERY)
+        except (
+            asyncpg.UndefinedTableError,
+            asyncpg.InsufficientPrivilegeError,
+        ):  # before the migrations, or our role's
+            told = None
+            await driver.execute(f"ROLLBACK; {BEGIN}")
+        yield told
+    finally:
+        try:
+            await driver.execute("ROLLBACK")
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await connection.invalidate()  # broken underneath SQLAlchemy, which cannot know
+
+
+def reads(connection: AsyncConnection, *datasets: str) -> None:
+    """Say that an answer is made from these datasets, too."""
+    READING.get(Reading()).add(datasets, connection.info["versions"])
+
+
+def driver_of(connection: AsyncConnection) -> asyncpg.Connection:
+    """The driver's own connection, for what SQLAlchemy makes too dear."""
+    assert connection.sync_connection is not None
+    return connection.sync_connection.connection.driver_connection
+
+
+async def fetch(
+    connection: AsyncConnection, statement: ClauseElement, values: Mapping[str, Any] | None = None
+) -> list[asyncpg.Record]:
+    """The rows of a statement that is kept by its module, past SQLAlchemy: a few rows cost a third of what it takes."""
+    query = written(statement)
+    rows: list[asyncpg.Record] = await driver_of(connection).fetch(query.text, *query.arguments(values))
+    return rows
+
+
+def _require_open(connection: DBAPIConnection, *_: Any) -> None:
+    """Do not lend a connection that the server has closed: the driver knows, without asking."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError("closed by the server")
+
+
+def _refusal(kind: Kind) -> Problem:
+    detail, seconds = ADVICE[kind]
+    return Problem(kind, detail, retry_after=seconds)
 
 
 def _problem(error: BaseException) -> Problem | None:
     """Tell which problem a failure is; None when it is our own mistake."""
-    if isinstance(error, PoolTimeoutError):
-        kind = problems.OVERLOADED
-    elif isinstance(error, OSError | asyncpg.InterfaceError):
+    if isinstance(error, OSError | asyncpg.InterfaceError):
         kind = problems.DATABASE_UNAVAILABLE
     else:
         original = error.orig if isinstance(error, DBAPIError) else error
@@ -139,8 +261,7 @@ def _problem(error: BaseException) -> Problem | None:
         if found is None:
             return None
         kind = found
-    detail, seconds = ADVICE[kind]
-    return Problem(kind, detail, retry_after=seconds)
+    return _refusal(kind)
 
 
 async def of_application(request: Request) -> Database:

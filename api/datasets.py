@@ -10,8 +10,9 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
 from api import answers, freshness, parameters, problems, standing
-from api.answers import SOURCE_HEADER, Meta, TableAnswer, as_json
+from api.answers import SOURCE_HEADER, Meta, TableAnswer
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
+from api.formats import Wanted  # noqa: TC001 - FastAPI reads it
 from api.freshness import Freshness  # noqa: TC001 - Pydantic reads it
 from api.problems import Problem
 from stock_assistant_pipelines import calendar
@@ -76,7 +77,7 @@ class DatasetSummary(BaseModel):
         "the source says now."
     )
     coverage: CoverageSummary
-    freshness: Freshness | None = Field(description="How new it is; null for a dataset without trading days.")
+    freshness: Freshness | None = Field(description="How new it is; null for a dataset without a time axis.")
 
 
 class DatasetDescription(DatasetSummary):
@@ -155,10 +156,10 @@ async def read_dataset(
     "/datasets/{dataset}/coverage",
     summary="The partitions of one dataset",
     response_model=CoverageAnswer,
-    responses={200: {"headers": SOURCE_HEADER}, **problems.documented(*problems.READING, problems.UNKNOWN_DATASET)},
+    responses=answers.documented(problems.UNKNOWN_DATASET),
 )
 async def read_coverage(
-    database: ReadOnly, dataset: Name, asked: Annotated[parameters.Partitions, Query()]
+    database: ReadOnly, dataset: Name, asked: Annotated[parameters.Coverage, Query()], form: Wanted
 ) -> Response:
     """One row per partition that was ever landed or tried, oldest first: how many keys a complete one holds (`expected`), how
     many rows landed, which keys are missing, and why.
@@ -171,10 +172,10 @@ async def read_coverage(
     if known.partitioned or known.by_period:
         where.append(COVERAGE.c.partition.between(asked.first.isoformat(), asked.last.isoformat()))
     shown = {**COVERAGE.c, "missing_keys": COVERAGE.c.missing_keys[1 : asked.keys]}
-    page = select(*(as_json(shown[name]) for name in LISTED)).where(*where).order_by(COVERAGE.c.partition)
+    page = select(*(shown[name] for name in LISTED)).where(*where).order_by(COVERAGE.c.partition)
     async with database.read() as connection:
         stands = await stands_between(connection, known, asked.first, asked.last)
-        items = await answers.copy(connection, page.limit(asked.limit).offset(asked.offset))
+        items = await answers.copy(connection, page.limit(asked.limit).offset(asked.offset), form=form)
     more = {"total": sum(stands.statuses.values()), "limit": asked.limit, "offset": asked.offset, "keys": asked.keys}
     meta = answers.describe(known, items.rows, {dataset: stands}, **more)
     return answers.table(dataset, LISTED, items, meta)

@@ -10,9 +10,10 @@ from pydantic import Field
 from sqlalchemy import BigInteger, Date, DateTime, Numeric, Text, column, func, select
 
 from api import answers, as_of, parameters, problems, report_parameters, standing
-from api.answers import SOURCE_HEADER, TableAnswer, as_json
+from api.answers import TableAnswer
 from api.as_of import KnownMeta
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
+from api.formats import Wanted  # noqa: TC001 - FastAPI reads it
 from api.stocks import Code, require_known, well_formed
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.catalog import CATALOG
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import FromClause, Select
     from sqlalchemy.types import TypeEngine
 
+    from api.formats import Format
     from stock_assistant_pipelines.catalog.dataset import Dataset
 
 DIVIDEND, FORECAST, DISCLOSURE_DATE = (CATALOG[name] for name in ("dividend", "forecast", "disclosure_date"))
@@ -43,10 +45,7 @@ SUMS: Mapping[str, TypeEngine[Any]] = {
 }
 """What is told of an ex-date."""
 
-DOCUMENTED: Any = {
-    200: {"headers": SOURCE_HEADER},
-    **problems.documented(*problems.READING, problems.UNKNOWN_CODE, problems.NOT_LANDED),
-}
+DOCUMENTED = answers.documented(problems.UNKNOWN_CODE, problems.NOT_LANDED)
 
 router = APIRouter(tags=["filings"])
 
@@ -76,7 +75,7 @@ class DividendsAnswer(TableAnswer):
     responses=DOCUMENTED,
 )
 async def read_dividends(
-    database: ReadOnly, ts_code: Code, asked: Annotated[report_parameters.Dividends, Query()]
+    database: ReadOnly, ts_code: Code, asked: Annotated[report_parameters.Dividends, Query()], form: Wanted
 ) -> Response:
     """One row per plan, at the stage that it had reached by the day (`div_proc`: 预案, 股东大会通过, 实施), oldest period
     first, with `known_at`.
@@ -88,7 +87,7 @@ async def read_dividends(
     by_date = asked.by == "ex_date"
     fields = tuple(SUMS) if by_date else _fields(DIVIDEND)
     query = _of_company(_sums() if by_date else _plans(), fields, ("ex_date",) if by_date else ("end_date", "ann_date"))
-    return await _answer(database, DIVIDEND, query, fields, ts_code, asked.day, by=asked.by)
+    return await _answer(database, DIVIDEND, query, fields, ts_code, asked.day, form, by=asked.by)
 
 
 @router.get(
@@ -97,12 +96,14 @@ async def read_dividends(
     response_model=KnownAnswer,
     responses=DOCUMENTED,
 )
-async def read_forecasts(database: ReadOnly, ts_code: Code, asked: Annotated[parameters.AsOf, Query()]) -> Response:
+async def read_forecasts(
+    database: ReadOnly, ts_code: Code, asked: Annotated[parameters.AsOf, Query()], form: Wanted
+) -> Response:
     """One row per announcement, oldest period first and then by day, with `known_at`: of each announcement the version that was
     known last by the day. A forecast is often made before its period is over, and revised: the last row of a period stands.
     """
     query = _of_company(_stood(FORECAST), _fields(FORECAST), ("end_date", "ann_date"))
-    return await _answer(database, FORECAST, query, _fields(FORECAST), ts_code, asked.day)
+    return await _answer(database, FORECAST, query, _fields(FORECAST), ts_code, asked.day, form)
 
 
 @router.get(
@@ -111,14 +112,16 @@ async def read_forecasts(database: ReadOnly, ts_code: Code, asked: Annotated[par
     response_model=KnownAnswer,
     responses=DOCUMENTED,
 )
-async def read_disclosures(database: ReadOnly, ts_code: Code, asked: Annotated[parameters.AsOf, Query()]) -> Response:
+async def read_disclosures(
+    database: ReadOnly, ts_code: Code, asked: Annotated[parameters.AsOf, Query()], form: Wanted
+) -> Response:
     """One row per report period, oldest first: on which day the company planned to report it (`pre_date`), and since it has, on
     which day it did (`actual_date`), with `known_at`.
 
     The source overwrites its plans: an earlier one is known where it was read before it was changed, or shows in `modify_date`.
     """
     query = _of_company(_stood(DISCLOSURE_DATE), _fields(DISCLOSURE_DATE), ("end_date",))
-    return await _answer(database, DISCLOSURE_DATE, query, _fields(DISCLOSURE_DATE), ts_code, asked.day)
+    return await _answer(database, DISCLOSURE_DATE, query, _fields(DISCLOSURE_DATE), ts_code, asked.day, form)
 
 
 async def _answer(
@@ -128,10 +131,11 @@ async def _answer(
     fields: tuple[str, ...],
     ts_code: str,
     day: date,
+    form: Format,
     **more: Any,
 ) -> Response:
     async with database.read() as connection:
-        items = await answers.copy(connection, query, as_of.values(day, code=well_formed(ts_code)))
+        items = await answers.copy(connection, query, as_of.values(day, code=well_formed(ts_code)), form)
         if not items.rows:
             await require_known(connection, ts_code)
         stands = await standing.of_periods(connection, dataset, calendar.periods(FIRST_PERIOD, day))
@@ -142,7 +146,7 @@ async def _answer(
 @lru_cache
 def _of_company(rows: FromClause, fields: tuple[str, ...], order: tuple[str, ...]) -> Select[Any]:
     """The rows of one company, in this order."""
-    query = select(*(as_json(rows.c[name]) for name in fields)).where(rows.c[CODE] == as_of.STOCK)
+    query = select(*(rows.c[name] for name in fields)).where(rows.c[CODE] == as_of.STOCK)
     return query.order_by(*(rows.c[name] for name in order))
 
 

@@ -81,7 +81,7 @@ class Health(BaseModel):
     application: Application
     database: DatabaseHealth
     migrations: MigrationsHealth
-    freshness: list[Freshness] = Field(description="One for each dataset with trading days.")
+    freshness: list[Freshness] = Field(description="One for each dataset with a time axis.")
 
 
 @router.get(
@@ -112,7 +112,7 @@ async def ready(database: ReadOnly, asked: Annotated[parameters.Parameters, Quer
     responses=problems.documented(*problems.READING),
 )
 async def health(request: Request, database: ReadOnly, asked: Annotated[parameters.Parameters, Query()]) -> Health:
-    """Application, database, migrations, and per dataset whether the newest trading day that is due is complete.
+    """Application, database, migrations, and per dataset whether the newest day or evening of reports that is due is whole.
 
     503 when the database cannot be reached or its migrations have not run. Late data is `degraded`, with 200: alert on
     `status` or on `freshness[].behind`.

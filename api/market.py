@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Query, Response
 from sqlalchemy import Select, Text, bindparam, case, cast, func, select
 
-from api import answers, parameters, problems, standing
-from api.answers import SOURCE_HEADER, TableAnswer, as_json
+from api import answers, parameters, standing
+from api.answers import TableAnswer
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
+from api.formats import Wanted  # noqa: TC001 - FastAPI reads it
 from api.standing import Standing
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.catalog import CATALOG
@@ -39,9 +40,9 @@ router = APIRouter(tags=["market"])
     "/market",
     summary="The market, day by day",
     response_model=TableAnswer,
-    responses={200: {"headers": SOURCE_HEADER}, **problems.documented(*problems.READING)},
+    responses=answers.documented(),
 )
-async def read_market(database: ReadOnly, asked: Annotated[parameters.Range, Query()]) -> Response:
+async def read_market(database: ReadOnly, asked: Annotated[parameters.MarketDays, Query()], form: Wanted) -> Response:
     """One row per trading day, oldest first: stocks traded, suspended, up, down and at their limits, turnover, market value,
     and medians. `meta.units` says the units.
 
@@ -49,12 +50,12 @@ async def read_market(database: ReadOnly, asked: Annotated[parameters.Range, Que
     row is made of what those hold now (`complete`), of what they held before (`outdated`: a correction is about to follow), and
     the published trading days without a row (`not_landed`).
     """
-    query = select(*(as_json(DAY.c[name]) for name in MARKET_DAY.fields)).where(
+    query = select(*(DAY.c[name] for name in MARKET_DAY.fields)).where(
         DAY.c.trade_date.between(asked.first, asked.last)
     )
     async with database.read() as connection:
         stands = await _standing(connection, asked.first, asked.last)
-        items = await answers.copy(connection, query.order_by(DAY.c.trade_date))
+        items = await answers.copy(connection, query.order_by(DAY.c.trade_date), form=form)
     meta = answers.describe(MARKET_DAY, items.rows, {MARKET_DAY.name: stands})
     return answers.table(MARKET_DAY.name, MARKET_DAY.fields, items, meta)
 

@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
+BODILESS = "stock_assistant.bodiless"
+"""Stands in the scope of a request whose answer's body nobody reads, so that a long one need not be made."""
+
+
 class HeadMiddleware:
     """Let HEAD be answered by the route that answers GET."""
 
@@ -25,4 +29,8 @@ class HeadMiddleware:
                 message = {**message, "body": b""}
             await send(message)
 
-        await self.app({**scope, "method": "GET"}, receive, without_body)
+        inner: Scope = {**scope, "method": "GET", BODILESS: True}
+        try:
+            await self.app(inner, receive, without_body)
+        finally:
+            scope.update({**inner, "method": "HEAD"})  # which route it was, for the log

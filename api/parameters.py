@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from api.formats import Name as FormatName  # noqa: TC001 - Pydantic reads it
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
 
@@ -77,6 +78,7 @@ Day = Annotated[
 ]
 PastDay = Annotated[Day, AfterValidator(past)]
 Period = Annotated[Day, AfterValidator(ended)]
+Columns = Annotated[str, StringConstraints(max_length=3000, pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$")]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=50), AfterValidator(readable)]
 
 
@@ -90,13 +92,26 @@ class Parameters(BaseModel):
     def _closed(cls, values: dict[str, Any]) -> dict[str, Any]:
         unknown = [name for name in values if name not in cls.model_fields]
         if unknown:
-            takes = ", ".join(cls.model_fields) or "no parameters"
+            own_first = sorted(cls.model_fields, key=lambda name: name in Tabular.model_fields)
+            takes = ", ".join(own_first) or "no parameters"
             raise PydanticCustomError(
                 "unknown_parameter",
                 "{unknown} is no parameter of this route, which takes {takes}",
                 {"unknown": ", ".join(repr(name) for name in unknown), "takes": takes},
             )
         return values
+
+
+class Tabular(Parameters):
+    """In which format a table is written."""
+
+    format: FormatName | None = Field(
+        None,
+        description="`json`: `items` holds a row as an array; `rows`: as an object; `columns`: `items` holds arrays by column. "
+        "`csv`, `parquet`, `arrow` (an IPC stream): headers (`X-…`) say what `meta` does. When absent, the header Accept "
+        "decides: `application/json`, `text/csv`, `application/vnd.apache.parquet`, `application/vnd.apache.arrow.stream`.",
+        examples=["csv"],
+    )
 
 
 class Range(Parameters):
@@ -128,7 +143,7 @@ class Range(Parameters):
         return self.end or last_day()
 
 
-class Bars(Range):
+class Bars(Range, Tabular):
     """A range of bars, adjusted or not."""
 
     adjust: Adjust = Field(
@@ -140,7 +155,7 @@ class Bars(Range):
     adjust_as_of: PastDay | None = Field(
         None,
         description="qfq: divide by the newest factor of this day or before, instead of the newest there is, so that the "
-        "prices are those that were seen then.",
+        "prices are those that were seen then. There are no bars of later days.",
         examples=["20240102"],
     )
 
@@ -148,10 +163,20 @@ class Bars(Range):
     def _divided(self) -> Self:
         if self.adjust_as_of and self.adjust != "qfq":
             raise ValueError("adjust_as_of goes with adjust=qfq, which alone divides by a factor of a day")
+        if self.adjust_as_of and self.start and self.start > self.adjust_as_of:
+            raise ValueError(
+                f"start ({self.start}) is after adjust_as_of ({self.adjust_as_of}), when no such bar was seen"
+            )
         return self
 
+    @property
+    def last(self) -> date:
+        """The last day, and none after the day as of which prices are adjusted."""
+        last = super().last
+        return min(last, self.adjust_as_of) if self.adjust_as_of else last
 
-class AsOf(Parameters):
+
+class AsOf(Tabular):
     """On which day something was known."""
 
     as_of: PastDay | None = Field(
@@ -167,30 +192,17 @@ class AsOf(Parameters):
         return self.as_of or calendar.now().date()
 
 
-class MarketDay(Parameters):
+class MarketDay(Tabular):
     """One trading day."""
 
     trade_date: Day = Field(description="A trading day, `YYYYMMDD` or `YYYY-MM-DD`.", examples=["20240102"])
 
 
-class Rows(Parameters):
-    """Which partition of a dataset, and how much of it."""
-
-    trade_date: Day | None = Field(
-        None,
-        description="A trading day, `YYYYMMDD` or `YYYY-MM-DD`, of a dataset with trading days.",
-        examples=["20240102"],
-    )
-    period: Period | None = Field(
-        None,
-        description="A report period, the last day of a quarter, of a dataset with report periods.",
-        examples=["20231231"],
-    )
-    limit: int = Field(10_000, ge=1, le=20_000, description="Rows in the answer at the most.", examples=[6000])
-    offset: int = Field(0, ge=0, le=1_000_000, description="Rows to leave out before the first.", examples=[0])
+class MarketDays(Range, Tabular):
+    """A range of trading days."""
 
 
-class CalendarDays(Range):
+class CalendarDays(Range, Tabular):
     """A range of calendar days."""
 
     is_open: Literal["0", "1"] | None = Field(
@@ -209,7 +221,7 @@ class StockThen(Parameters):
     )
 
 
-class Stocks(StockThen):
+class Stocks(StockThen, Tabular):
     """Which stocks. Filters are joined by and."""
 
     list_status: Literal["L", "D", "P"] | None = Field(
@@ -245,3 +257,7 @@ class Partitions(Range):
         if self.limit * self.keys > 500_000:
             raise ValueError("limit × keys is above 500,000: ask for fewer partitions or fewer missing keys at a time")
         return self
+
+
+class Coverage(Partitions, Tabular):
+    """Which partitions of a dataset, as a table."""

@@ -39,6 +39,9 @@ class Kind:
         return f"/problems/{self.name}"
 
 
+UNAUTHENTICATED = Kind("unauthenticated", HTTPStatus.UNAUTHORIZED, "Unauthenticated")
+ADDRESS_NOT_ALLOWED = Kind("address-not-allowed", HTTPStatus.FORBIDDEN, "Address not allowed")
+RATE_LIMITED = Kind("rate-limited", HTTPStatus.TOO_MANY_REQUESTS, "Rate limited")
 UNKNOWN_PARAMETER = Kind("unknown-parameter", HTTPStatus.UNPROCESSABLE_ENTITY, "Unknown parameter")
 INVALID_PARAMETER = Kind("invalid-parameter", HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid parameter")
 UNKNOWN_CODE = Kind("unknown-code", HTTPStatus.NOT_FOUND, "Unknown code")
@@ -47,7 +50,13 @@ NOT_A_TRADING_DAY = Kind("not-a-trading-day", HTTPStatus.NOT_FOUND, "Not a tradi
 NOT_LANDED = Kind("not-landed", HTTPStatus.NOT_FOUND, "Not landed")
 UNKNOWN_PATH = Kind("unknown-path", HTTPStatus.NOT_FOUND, "Unknown path")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed")
+NOT_ACCEPTABLE = Kind("not-acceptable", HTTPStatus.NOT_ACCEPTABLE, "Not acceptable")
+INVALID_CURSOR = Kind("invalid-cursor", HTTPStatus.BAD_REQUEST, "Invalid cursor")
 BAD_REQUEST = Kind("bad-request", HTTPStatus.BAD_REQUEST, "Bad request")
+BODY_TOO_LARGE = Kind("body-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Body too large")
+URL_TOO_LONG = Kind("url-too-long", HTTPStatus.REQUEST_URI_TOO_LONG, "URL too long")
+HEADERS_TOO_LARGE = Kind("headers-too-large", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large")
+TOO_SLOW = Kind("too-slow", HTTPStatus.REQUEST_TIMEOUT, "Too slow")
 INTERNAL_ERROR = Kind("internal-error", HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error")
 DATABASE_UNAVAILABLE = Kind("database-unavailable", HTTPStatus.SERVICE_UNAVAILABLE, "Database unavailable")
 OVERLOADED = Kind("overloaded", HTTPStatus.SERVICE_UNAVAILABLE, "Overloaded")
@@ -79,11 +88,12 @@ class ProblemDocument(BaseModel):
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What is wrong with this request and what to do, in a sentence.")
     instance: str = Field(description="The path that was asked for.")
+    request_id: str | None = Field(None, description="The request's id, as in the header X-Request-ID and in the log.")
 
 
 def documented(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
     """Describe these kinds, and those that every route can answer with, for the OpenAPI document."""
-    every_route = (UNKNOWN_PARAMETER, INVALID_PARAMETER, INTERNAL_ERROR)
+    every_route = (UNKNOWN_PARAMETER, INVALID_PARAMETER, INTERNAL_ERROR, *GATE)
     by_status: dict[int | str, list[Kind]] = {}
     for kind in sorted({*kinds, *every_route}, key=lambda kind: (kind.status, kind.name)):
         by_status.setdefault(int(kind.status), []).append(kind)
@@ -95,12 +105,24 @@ def documented(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
         }
         for status, of_status in by_status.items()
     }
-    if 503 in described:
-        described[503]["headers"] = {
+    for status in {429, 503} & described.keys():
+        described[status]["headers"] = {
             "Retry-After": {"description": "Seconds after which to ask again.", "schema": {"type": "string"}}
         }
     return described
 
+
+GATE = (
+    UNAUTHENTICATED,
+    ADDRESS_NOT_ALLOWED,
+    RATE_LIMITED,
+    BAD_REQUEST,
+    BODY_TOO_LARGE,
+    URL_TOO_LONG,
+    HEADERS_TOO_LARGE,
+    TOO_SLOW,
+)
+"""The problems of who does not come as far as a route."""
 
 READING = (DATABASE_UNAVAILABLE, OVERLOADED, TOOK_TOO_LONG, MIGRATIONS_PENDING)
 """The problems of every route that reads the database."""
@@ -111,7 +133,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Problem)
     async def answer_problem(request: Request, problem: Problem) -> Response:
-        return _answer(request, problem.kind, problem.detail, problem.headers, **problem.members)
+        return answer(request, problem)
 
     @app.exception_handler(RequestValidationError)
     async def answer_invalid(request: Request, error: RequestValidationError) -> Response:
@@ -123,7 +145,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def answer_http(request: Request, error: HTTPException) -> Response:
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            return _answer_method(request)
+            return _answer_method(request, error)
         if error.status_code == HTTPStatus.NOT_FOUND:
             detail = f"There is nothing at this path. {app.openapi_url} lists what there is, /docs shows it."
             return _answer(request, UNKNOWN_PATH, detail, {})
@@ -135,6 +157,11 @@ def install(app: FastAPI) -> None:
         return _answer(request, INTERNAL_ERROR, "The server made a mistake; its log says which. Please report it.", {})
 
 
+def answer(request: Request, problem: Problem) -> Response:
+    """Answer with a problem."""
+    return _answer(request, problem.kind, problem.detail, problem.headers, **problem.members)
+
+
 def _answer(request: Request, kind: Kind, detail: str, headers: Mapping[str, str], **members: Any) -> Response:
     document = {
         "type": kind.type,
@@ -144,15 +171,20 @@ def _answer(request: Request, kind: Kind, detail: str, headers: Mapping[str, str
         "instance": request.url.path,
         **members,
     }
+    visit = request.scope.get("state", {}).get("visit")
+    if visit is not None:
+        document["request_id"] = visit.id
     return Response(orjson.dumps(document), document["status"], dict(headers), MEDIA_TYPE)
 
 
-def _answer_method(request: Request) -> Response:
+def _answer_method(request: Request, error: HTTPException) -> Response:
     """Answer OPTIONS with what is allowed, and any other method with a problem that says so."""
-    allowed = {"Allow": "GET, HEAD, OPTIONS"}
+    posted = "POST" in (error.headers or {}).get("Allow", "")
+    allowed = {"Allow": "POST, OPTIONS" if posted else "GET, HEAD, OPTIONS"}
     if request.method == "OPTIONS":
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=allowed)
-    return _answer(request, METHOD_NOT_ALLOWED, f"This API is read-only: ask with GET, not {request.method}.", allowed)
+    detail = "Tushare's protocol is spoken here: ask with POST" if posted else "This API is read-only: ask with GET"
+    return _answer(request, METHOD_NOT_ALLOWED, f"{detail}, not {request.method}.", allowed)
 
 
 def _sentence(error: Mapping[str, Any]) -> dict[str, str]:

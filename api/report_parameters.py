@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from api.parameters import DAY, AsOf, Period, ended, read_day
+from api.parameters import DAY, AsOf, Columns, Period, ended, read_day
 
 if TYPE_CHECKING:
     from datetime import date
@@ -50,7 +50,6 @@ def spans(value: str) -> str:
     return value
 
 
-Columns = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$")]
 Spans = Annotated[str, StringConstraints(max_length=24), AfterValidator(spans)]
 
 
@@ -83,7 +82,7 @@ class Statement(AsOf):
     known: Known = Field(
         "announced",
         description="`announced`: known since the day of announcement that Tushare tells. `read`: what this database held at "
-        "the end of the day, whatever days Tushare tells; with `basis=ytd`.",
+        "the end of the day, whatever days Tushare tells.",
         examples=["announced"],
     )
     fields: Columns | None = Field(
@@ -91,12 +90,6 @@ class Statement(AsOf):
         description="Columns, separated by commas, in this order; all of them when absent.",
         examples=["ts_code,end_date,known_at"],
     )
-
-    @model_validator(mode="after")
-    def _told(self) -> Self:
-        if self.basis != "ytd" and self.known == "read":
-            raise ValueError(f"known=read goes with basis=ytd: basis={self.basis} is derived from what was announced")
-        return self
 
 
 class Statements(Statement):

@@ -1,28 +1,35 @@
-"""Rows: a partition of any dataset, as it is stored. What Dagster shows of a partition links here."""
+"""Rows: those of any dataset, as they are stored, by key, by partition, by range; page by page. Dagster's UI links here."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
-from sqlalchemy import Date, bindparam, select
 
-from api import answers, as_of, parameters, problems
-from api.answers import SOURCE_HEADER, Meta, TableAnswer, as_json
+from api import answers, copying, problems, row_parameters
+from api.answers import Meta, TableAnswer
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
 from api.datasets import Name, declared, stands_between
+from api.documents import Document
+from api.encoders import encoder
+from api.formats import Format, Wanted
 from api.problems import Problem
-from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
-from stock_assistant_pipelines.warehouse.tables import METADATA
+from api.questions import Question, fields
+from api.streams import Stream, Streams
+from stock_assistant_pipelines.catalog import CATALOG
 
 if TYPE_CHECKING:
-    from datetime import date
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from sqlalchemy import Select
-
+    from api.row_parameters import Rows
+    from api.standing import Standing
     from stock_assistant_pipelines.catalog.dataset import Dataset
+
+SHORT = 250_000
+"""Values in an answer that is put together before it is sent; what is longer is streamed."""
 
 router = APIRouter(tags=["datasets"])
 
@@ -31,75 +38,125 @@ class RowsMeta(Meta):
     """Where rows stand."""
 
     limit: int = Field(description="Rows in one answer at the most.")
-    offset: int = Field(description="Rows left out before the first.")
-    more: bool = Field(description="Whether rows follow these: ask again with a higher offset.")
+    order: str = Field(description="`asc` or `desc`.")
+    next_cursor: str | None = Field(
+        description='Where the next page begins; null on the last. Also as a header, `Link: <…>; rel="next"`.'
+    )
 
 
 class RowsAnswer(TableAnswer):
-    """Rows of one partition."""
+    """Rows of a dataset."""
 
     meta: RowsMeta
 
 
-@router.get(
-    "/datasets/{dataset}/rows",
-    summary="The rows of one partition",
-    response_model=RowsAnswer,
-    responses={200: {"headers": SOURCE_HEADER}, **problems.documented(*problems.READING, problems.UNKNOWN_DATASET)},
-)
-async def read_rows(database: ReadOnly, dataset: Name, asked: Annotated[parameters.Rows, Query()]) -> Response:
-    """The rows of a trading day (`trade_date`) or of a report period (`period`) in order of the key, or those of a dataset
-    without a time axis (then with neither).
+async def read(
+    request: Request, database: ReadOnly, asked: Rows, form: Wanted, slots: Streams, *, dataset: Dataset
+) -> Response:
+    """Answer with a page of rows; with a stream where they are many."""
+    question = Question.of(dataset, asked)
+    many = question.limit * len(question.fields) > SHORT
+    async with AsyncExitStack() as held:
+        connection = await held.enter_async_context(database.read())
+        stands = await stands_between(connection, dataset, question.first, question.last)
+        rows = await _count(connection, question) if many else None
+        if rows is not None and min(rows, question.limit) * len(question.fields) > SHORT:
+            if form is Format.COLUMNS:
+                raise _too_long(question)
+            held.enter_context(slots.taken())
+            meta, links = await _said(connection, question, rows, stands, request)
+            return _stream(held.pop_all(), connection, question, form, meta, links)
+        # One row more than a page holds is read, to know whether others follow.
+        items = await answers.copy(connection, question.rows, question.bound(question.limit + 1), form)
+        meta, links = await _said(connection, question, items.rows, stands, request)
+    return answers.table(dataset.api, question.fields, items.first(question.limit), meta, links)
 
-    Of a report period these are all versions of its rows, in the order in which they became known, those that are quarantined
-    too. A partition that was never landed, or a day on which the market was closed, has no rows; `meta` tells which it is.
-    """
-    known = declared(dataset)
-    day = _partition(known, asked)
-    async with database.read() as connection:
-        stands = await stands_between(connection, known, day or MARKET_OPENED, day or MARKET_OPENED)
-        values = {"day": day} if day else {}
-        items = await answers.copy(connection, _page(known, asked.limit + 1, asked.offset), values)
-    more = items.rows > asked.limit
+
+def _stream(
+    held: AsyncExitStack,
+    connection: AsyncConnection,
+    question: Question,
+    form: Format,
+    meta: dict[str, Any],
+    links: dict[str, str],
+) -> Stream:
+    """An answer that reads its rows while it is sent, and gives back what is held for that."""
+    document = Document(question.dataset.api, question.fields, copying.types(question.rows), meta)
+    query = (question.rows, question.bound(question.limit), form)
+    headers = answers.headers(document.dataset, meta, form) | links
+    return Stream(held, connection, query, encoder(document, form), meta["rows"], headers)
+
+
+async def _count(connection: AsyncConnection, question: Question) -> int:
+    """How many rows follow, one more than the page holds at the most."""
+    return await connection.scalar(question.counted, question.bound(question.limit + 1)) or 0
+
+
+async def _said(
+    connection: AsyncConnection, question: Question, rows: int, stands: Standing, request: Request
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """What is said of a page, and the link to the next; `rows` counts one more than it holds if there is a next."""
+    cursor = None
+    if rows > question.limit:
+        last = (await connection.execute(question.place, question.bound(1))).one()
+        cursor = question.cursor(last)
+    known = question.dataset.by_name
     meta = answers.describe(
-        known,
-        min(items.rows, asked.limit),
-        {dataset: stands},
-        limit=asked.limit,
-        offset=asked.offset,
-        more=more,
+        question.dataset,
+        min(rows, question.limit),
+        {question.dataset.api: stands},
+        units={name: unit for name in question.fields if name in known and (unit := known[name].unit)},
+        limit=question.limit,
+        order="desc" if question.descending else "asc",
+        next_cursor=cursor,
     )
-    return answers.table(dataset, _fields(known), items.first(asked.limit), meta)
+    if cursor is None:
+        return meta, {}
+    again = urlencode({**request.query_params, "cursor": cursor})
+    return meta, {"Link": f'<{request.url.path}?{again}>; rel="next"'}
 
 
-def _partition(dataset: Dataset, asked: parameters.Rows) -> date | None:
-    """The day or the period that is asked for; None without a time axis. Raises a problem when it cannot be meant."""
-    wanted, other, name = asked.trade_date, asked.period, "a trading day: ?trade_date=20240102"
-    if dataset.by_period:
-        wanted, other, name = asked.period, asked.trade_date, "a report period: ?period=20231231"
-    if not dataset.partitioned and not dataset.by_period and (wanted or other):
-        what = "leave trade_date and period out"
-    elif (dataset.partitioned or dataset.by_period) and (wanted is None or other):
-        what = f"name {name}, and nothing else"
-    else:
-        return wanted
-    raise Problem(problems.INVALID_PARAMETER, f"{dataset.api} is partitioned by {dataset.grain}: {what}.")
+def _too_long(question: Question) -> Problem:
+    most = SHORT // len(question.fields)
+    detail = (
+        f"format=columns cannot be sent before the last row is read: ask for {most} rows at a time (limit={most}), "
+    )
+    return Problem(problems.INVALID_PARAMETER, f"{detail}for fewer columns (fields=…), or in another format.")
 
 
-def _fields(dataset: Dataset) -> tuple[str, ...]:
-    return (*dataset.fields, *as_of.VERSION) if dataset.versions else dataset.fields
+def _declare(dataset: Dataset) -> None:
+    """Give a dataset its route, with parameters of its own."""
+    model = row_parameters.model(dataset)
+
+    async def rows(request: Request, database: ReadOnly, asked: Any, form: Wanted, slots: Streams) -> Response:
+        return await read(request, database, asked, form, slots, dataset=dataset)
+
+    rows.__annotations__["asked"] = Annotated[model, Query()]
+    router.add_api_route(
+        f"/datasets/{dataset.api}/rows",
+        rows,
+        methods=["GET"],
+        name=f"rows of {dataset.api}",
+        summary=f"{dataset.title} ({dataset.api}): rows",
+        description=_described(dataset),
+        response_model=RowsAnswer,
+        responses=answers.documented(problems.INVALID_CURSOR),
+    )
 
 
-@lru_cache(maxsize=256)
-def _ordered(dataset: Dataset) -> Select[Any]:
-    """All rows of a partition, in order of the key."""
-    table = METADATA.tables[dataset.api]
-    order = [*(table.c[name] for name in dataset.key), *(as_of.in_time(dataset, table) if dataset.versions else ())]
-    rows = select(*(as_json(table.c[name]) for name in _fields(dataset))).order_by(*order)
-    if not dataset.partitioned and not dataset.by_period:
-        return rows
-    return rows.where(table.c[dataset.grain.value] == bindparam("day", type_=Date))
+def _described(dataset: Dataset) -> str:
+    axis = row_parameters.axis(dataset)
+    ranged = f" `start` and `end` are about `{axis}`." if axis else ""
+    versions = " All versions of a row, those in quarantine too, as they became known." if dataset.versions else ""
+    return f"{dataset.title_zh}: {dataset.row}.{ranged}{versions} Columns: {', '.join(fields(dataset))}."
 
 
-def _page(dataset: Dataset, limit: int, offset: int) -> Select[Any]:
-    return _ordered(dataset).limit(limit).offset(offset)
+for _dataset in CATALOG.values():
+    _declare(_dataset)
+
+
+@router.get("/datasets/{dataset}/rows", include_in_schema=False)
+async def no_rows(dataset: Name) -> Response:
+    """Say which datasets there are."""
+    declared(dataset)
+    raise AssertionError(f"{dataset} has a route of its own")

@@ -11,9 +11,10 @@ from pydantic import Field
 from sqlalchemy import Date, bindparam, select
 
 from api import answers, as_of, problems, report_parameters, standing
-from api.answers import SOURCE_HEADER, TableAnswer, as_json
+from api.answers import TableAnswer
 from api.as_of import KnownMeta
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
+from api.formats import Wanted  # noqa: TC001 - FastAPI reads it
 from api.problems import Problem
 from api.stocks import Code, require_known, well_formed
 from stock_assistant_pipelines import calendar
@@ -95,16 +96,14 @@ class PeriodAnswer(TableAnswer):
     "/stocks/{ts_code}/statements/{statement}",
     summary="Statements of one company, as they were known on a day",
     response_model=StatementsAnswer,
-    responses={
-        200: {"headers": SOURCE_HEADER},
-        **problems.documented(*problems.READING, problems.UNKNOWN_CODE, problems.NOT_LANDED),
-    },
+    responses=answers.documented(problems.UNKNOWN_CODE, problems.NOT_LANDED),
 )
 async def read_statements(
     database: ReadOnly,
     ts_code: Code,
     statement: Name,
     asked: Annotated[report_parameters.Statements, Query()],
+    form: Wanted,
 ) -> Response:
     """One row per report period, oldest first, with all of Tushare's columns and `known_at`, since when the row is known:
     the end, in Shanghai, of the day on which it was announced.
@@ -120,10 +119,10 @@ async def read_statements(
     day, span = asked.day, asked.span
     values = as_of.values(day, code=well_formed(ts_code))
     chosen = _Choice(dataset, asked.basis, asked.known, asked.restated, every)
-    async with database.read() as connection:
+    async with database.read(dataset.api) as connection:
         first = await _oldest(connection, chosen, values, span.newest) if span.newest else span.first
-        query = _within(_of_company(chosen, fields), chosen, first, span.last)
-        items = await answers.copy(connection, query, values)
+        query = _of_company(chosen, fields, since=first is not None, until=span.last is not None)
+        items = await answers.copy(connection, query, {**values, "first": first, "last": span.last}, form)
         if not items.rows:
             await require_known(connection, ts_code)
         wanted = calendar.periods(first or FIRST_PERIOD, min(span.last or day, day))
@@ -136,10 +135,10 @@ async def read_statements(
     "/statements/{statement}",
     summary="A report period of the whole market, as it was known on a day",
     response_model=PeriodAnswer,
-    responses={200: {"headers": SOURCE_HEADER}, **problems.documented(*problems.READING, problems.NOT_LANDED)},
+    responses=answers.documented(problems.NOT_LANDED),
 )
 async def read_period(
-    database: ReadOnly, statement: Name, asked: Annotated[report_parameters.MarketStatements, Query()]
+    database: ReadOnly, statement: Name, asked: Annotated[report_parameters.MarketStatements, Query()], form: Wanted
 ) -> Response:
     """One row per company that had reported the period by the day, in order of `ts_code`, with all of Tushare's columns and
     `known_at`.
@@ -151,8 +150,8 @@ async def read_period(
     fields = as_of.chosen(_fields(dataset, asked.basis), asked.fields)
     chosen = _Choice(dataset, asked.basis, asked.known, asked.restated)
     query = _of_market(chosen, fields).limit(asked.limit + 1).offset(asked.offset)
-    async with database.read() as connection:
-        items = await answers.copy(connection, query, as_of.values(asked.day, period=asked.period))
+    async with database.read(dataset.api) as connection:
+        items = await answers.copy(connection, query, as_of.values(asked.day, period=asked.period), form)
         partition = await _partition(connection, dataset, asked.period)
         if not items.rows:
             _require_landed(dataset, asked.period, partition)
@@ -184,11 +183,13 @@ def _rows(choice: _Choice) -> FromClause:
 
 
 @lru_cache(maxsize=256)
-def _of_company(choice: _Choice, fields: tuple[str, ...]) -> Select[Any]:
-    """The rows of one company, oldest period first."""
+def _of_company(choice: _Choice, fields: tuple[str, ...], *, since: bool, until: bool) -> Select[Any]:
+    """The rows of one company, oldest period first: all, or from the first and to the last period that are asked for."""
     rows = _rows(choice)
+    first, last = bindparam("first", type_=Date), bindparam("last", type_=Date)
+    limits = ([rows.c.end_date >= first] if since else []) + ([rows.c.end_date <= last] if until else [])
     order = as_of.in_time(choice.dataset, rows) if choice.every else []
-    query = select(*(as_json(rows.c[name]) for name in fields)).where(rows.c[CODE] == as_of.STOCK)
+    query = select(*(rows.c[name] for name in fields)).where(rows.c[CODE] == as_of.STOCK, *limits)
     return query.order_by(rows.c.end_date, *order)
 
 
@@ -197,14 +198,7 @@ def _of_market(choice: _Choice, fields: tuple[str, ...]) -> Select[Any]:
     """The rows of one period, in order of the code."""
     rows = _rows(choice)
     of_period = rows.c.end_date == bindparam("period", type_=Date)
-    return select(*(as_json(rows.c[name]) for name in fields)).where(of_period).order_by(rows.c[CODE])
-
-
-def _within(query: Select[Any], choice: _Choice, first: date | None, last: date | None) -> Select[Any]:
-    """Limit a query to these report periods."""
-    period = _rows(choice).c.end_date
-    limits = ([period >= first] if first else []) + ([period <= last] if last else [])
-    return query.where(*limits)
+    return select(*(rows.c[name] for name in fields)).where(of_period).order_by(rows.c[CODE])
 
 
 async def _oldest(connection: AsyncConnection, choice: _Choice, values: Mapping[str, Any], newest: int) -> date | None:

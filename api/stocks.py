@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Date, Text, bindparam, case, func, or_, select
 
 from api import answers, parameters, problems, standing
-from api.answers import SOURCE_HEADER, Meta, TableAnswer, as_json
-from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
+from api.answers import SOURCE_HEADER, Meta, TableAnswer
+from api.database import ReadOnly, reads
+from api.formats import Wanted  # noqa: TC001 - FastAPI reads it
 from api.problems import Problem
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.warehouse.tables import METADATA
@@ -83,9 +84,9 @@ class StockAnswer(BaseModel):
     "/stocks",
     summary="Stocks, listed, delisted and suspended from listing",
     response_model=StocksAnswer,
-    responses={200: {"headers": SOURCE_HEADER}, **problems.documented(*problems.READING, problems.NOT_LANDED)},
+    responses=answers.documented(problems.NOT_LANDED),
 )
-async def list_stocks(database: ReadOnly, asked: Annotated[parameters.Stocks, Query()]) -> Response:
+async def list_stocks(database: ReadOnly, asked: Annotated[parameters.Stocks, Query()], form: Wanted) -> Response:
     """One row per stock that is or ever was listed, in order of `ts_code`, with the 17 columns of `stock_basic`.
 
     Delisted stocks are included: leave them out with `list_status=L`. `meta.total` counts what matches; ask for the next
@@ -97,12 +98,12 @@ async def list_stocks(database: ReadOnly, asked: Annotated[parameters.Stocks, Qu
     """
     rows = _then(asked.as_of)
     where = _chosen(asked, rows)
-    page = select(*(as_json(column) for column in rows.c)).where(*where).order_by(rows.c.ts_code)
+    page = select(*rows.c).where(*where).order_by(rows.c.ts_code)
     values = {"day": asked.as_of}
     async with database.read() as connection:
         stands = await _standing(connection, asked.as_of)
         total = await connection.scalar(select(func.count()).select_from(rows).where(*where), values)
-        items = await answers.copy(connection, page.limit(asked.limit).offset(asked.offset), values)
+        items = await answers.copy(connection, page.limit(asked.limit).offset(asked.offset), values, form)
     more = {"total": total, "limit": asked.limit, "offset": asked.offset}
     meta = answers.describe(STOCK_BASIC, items.rows, stands, **_when(asked.as_of), **more)
     return answers.table(STOCK_BASIC.api, STOCK_BASIC.fields, items, meta)
@@ -123,7 +124,7 @@ async def read_stock(database: ReadOnly, ts_code: Code, asked: Annotated[paramet
     `as_of` answers with its name and status on a day, as `/stocks` does; before its day of listing there is no such stock.
     """
     rows = _then(asked.as_of)
-    query = select(*(as_json(column) for column in rows.c)).where(rows.c.ts_code == bindparam("code", type_=Text))
+    query = select(*rows.c).where(rows.c.ts_code == bindparam("code", type_=Text))
     async with database.read() as connection:
         stands = await _standing(connection, asked.as_of)
         items = await answers.copy(connection, query, {"code": well_formed(ts_code), "day": asked.as_of})
@@ -184,6 +185,7 @@ def _chosen(asked: parameters.Stocks, rows: FromClause) -> list[ColumnElement[bo
 
 async def require_known(connection: AsyncConnection, ts_code: str) -> None:
     """Refuse a code that neither `stock_basic` nor a bar knows."""
+    reads(connection, STOCK.name, BAR.name, "trade_cal")
     known = select(
         or_(
             select(STOCK).where(STOCK.c.ts_code == ts_code).exists(),

@@ -15,7 +15,7 @@ from stock_assistant_pipelines.cli.up import stopped_by_signal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NAMES = ("landing", "api", "dagster", "quota", "startup", "storage")
+NAMES = ("landing", "api", "formats", "gate", "dagster", "quota", "startup", "storage")
 LARGE = ("fullsize", "finance")
 """Those that take the better part of an hour: only by name."""
 SIZED = ("finance",)
@@ -34,9 +34,11 @@ SIZED = ("finance",)
     help="Also put the reports between their markers in this Markdown file, docs/performance.md.",
 )
 def main(names: tuple[str, ...], quick: bool, stocks: int | None, datasets: tuple[str, ...], path: Path | None) -> None:
-    """Measure against the plain ways of doing the same: landing, api, dagster, quota, startup, storage, all by default.
+    """Measure against the plain ways of doing the same: landing, api, formats, gate, dagster, quota, startup, storage; all by
+    default.
 
-    Ends with 1, and writes nothing of it, when a call of ours was refused, or less than 99 % of what is allowed was used.
+    Ends with 1, and writes nothing of it, when a call of ours was refused, or less than 99 % of what is allowed was used, or
+    memory grew with the length of an answer.
 
     Only by name, and with up to 20 GB in the temporary directory: fullsize is the whole market's days since 1990, three
     quarters of an hour; finance is what its companies filed since 1990, by period and by stock, half an hour.

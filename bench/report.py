@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -37,6 +37,8 @@ class Report:
     notes: Sequence[str] = field(default=())
     broken: Sequence[str] = field(default=())
     """What is said of us, and was not so this time."""
+    plots: Mapping[str, str] = field(default_factory=dict)
+    """Charts, as SVG by the name of their file: in `images/`, beside the page."""
 
 
 def show(report: Report, console: Console) -> None:
@@ -71,6 +73,7 @@ def markdown(report: Report, command: str) -> str:
             *("| " + " | ".join(row) + " |" for row in table.rows),
         ]
         parts += [f"{table.title}:", "\n".join(lines)]
+    parts += [f"![{report.question}](images/{name})" for name in report.plots]
     if report.notes:
         parts.append("\n".join(f"- {note}" for note in report.notes))
     return "\n\n".join(parts)
@@ -85,3 +88,5 @@ def write(report: Report, path: Path, command: str) -> None:
         raise ValueError(f"{path} has no section between {begin} and {end}")
     body = f"\n\n{markdown(report, command)}\n\n"
     path.write_text(section.sub(lambda _: body, text), encoding="utf-8")
+    for name, plot in report.plots.items():
+        path.with_name("images").joinpath(name).write_text(plot, encoding="utf-8")

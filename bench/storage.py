@@ -132,7 +132,8 @@ def _serve(
     }
     with ExitStack() as stack:
         apis = {
-            kind: stack.enter_context(serving.ours(server.directory, database)) for kind, database in databases.items()
+            kind: stack.enter_context(serving.ours(server.directory, database, API_CACHE_MB="0"))
+            for kind, database in databases.items()
         }
         taken: dict[str, dict[str, list[float]]] = {name: {kind: [] for kind in KINDS} for name in questions}
         for name, path in questions.items():

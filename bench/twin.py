@@ -1,6 +1,7 @@
 """A plain twin of the API's reading routes: FastAPI, SQLAlchemy's ORM and Pydantic, put together the ordinary way.
 
-It answers the same rows and columns, as a list of objects. It knows nothing of completeness, sources or units.
+It answers the same rows and columns, as a list of objects. It knows nothing of completeness, sources or units. The model of
+`income`, with its many columns, is made from the names that the catalog has.
 Served by `uvicorn --factory bench.twin:create_app`, with DATABASE_URL set.
 """
 
@@ -8,13 +9,15 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 from fastapi import Depends, FastAPI, HTTPException, Request
-from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Numeric, make_url, select
+from pydantic import BaseModel, ConfigDict, create_model
+from sqlalchemy import Numeric, make_url, select, text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from stock_assistant_pipelines.catalog import CATALOG
 
 Figure = Annotated[float | None, mapped_column(Numeric(asdecimal=False))]
 
@@ -59,6 +62,30 @@ class Bar(BaseModel):
     amount: float | None
 
 
+KINDS = {"text": str, "date": date, "number": float, "integer": int}
+FIELDS: dict[str, Any] = {column.name: KINDS[column.type] | None for column in CATALOG["income"].columns}
+
+
+def _mapped(name: str) -> Any:
+    kind = mapped_column(Numeric(asdecimal=False)) if FIELDS[name] == float | None else mapped_column()
+    return Mapped[Annotated[FIELDS[name], kind]]
+
+
+class Income(Base):
+    """A statement, as it is stored."""
+
+    __tablename__ = "income"
+    __annotations__ = {name: _mapped(name) for name in FIELDS}
+    __mapper_args__: ClassVar = {"primary_key": ["ts_code", "end_date", "report_type"]}
+
+
+Statement = create_model(
+    "Statement", __config__=ConfigDict(from_attributes=True), **{name: (kind, None) for name, kind in FIELDS.items()}
+)
+
+AS_OF = text("select * from income_as_of(:day) where ts_code = :code order by end_date")
+
+
 async def session(request: Request) -> AsyncIterator[AsyncSession]:
     """A session for one request."""
     async with request.app.state.sessions() as session:
@@ -98,6 +125,11 @@ def create_app() -> FastAPI:
         if not bars:
             raise HTTPException(404)
         return bars
+
+    @app.get("/stocks/{ts_code}/income", response_model=list[Statement])
+    async def read_income(ts_code: str, as_of: date, session: Session) -> list[Income]:
+        query = select(Income).from_statement(AS_OF.bindparams(code=ts_code, day=as_of))
+        return list(await session.scalars(query))
 
     @app.get("/daily", response_model=list[Bar])
     async def read_market_day(trade_date: date, session: Session) -> list[Daily]:

@@ -10,9 +10,9 @@ import click
 from rich.console import Console
 
 import bench.report
-from drill import breaks, channel, crashes, source
+from drill import breaks, channel, crashes, filings, source
 from drill.finding import Finding, report, show
-from drill.stage import Stuck, stage
+from drill.stage import BY_STOCK, WHOLE, Stuck, stage
 from stock_assistant_pipelines.cli.up import stopped_by_signal
 
 if TYPE_CHECKING:
@@ -30,8 +30,14 @@ FAULTS: dict[str, Callable[[Stage], Finding]] = {
     "7": crashes.database_gone,
     "12": channel.refused,
     "13": breaks.long_break,
+    "14": filings.killed,
+    "15": filings.gone,
+    "16": filings.refused,
 }
 """By their numbers."""
+
+POINTS = {"14": BY_STOCK, "15": BY_STOCK, "16": BY_STOCK}
+"""The token's points, where it is not one with which the whole market is answered for."""
 
 
 @click.command()
@@ -57,7 +63,7 @@ def main(numbers: tuple[str, ...], path: Path | None) -> None:
                 f"Fault {number}: {(FAULTS[number].__doc__ or '').split('. ', 1)[1].splitlines()[0]}", align="left"
             )
             try:
-                with stage() as ground:
+                with stage(points=POINTS.get(number, WHOLE)) as ground:
                     finding = FAULTS[number](ground)
             except Stuck as error:
                 stuck.append(number)

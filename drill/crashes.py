@@ -58,7 +58,7 @@ def killed(stage: Stage) -> Finding:
         holder.execute(text("lock table daily in share mode"))  # the next merge waits here
         backfill = stage.backfill(days)
         until(lambda: _count(stage, WAITING), "a merge waits")
-        _kill(stage.run_processes())
+        kill(stage.run_processes())
         moment, began = now(), time.monotonic()
         waited = _count(stage, WAITING)
         holder.rollback()
@@ -70,7 +70,7 @@ def killed(stage: Stage) -> Finding:
     seconds = time.monotonic() - began
     seen = [
         f"the run's process was killed while {waited} merges of `daily` waited; rows left behind: 0",
-        *_died(stage, backfill),
+        *died(stage, backfill),
         *cut.told(stage, days),
     ]
     healed = "by itself: run_retries starts the run once more, which asks for what is not complete"
@@ -85,7 +85,7 @@ def restarted(stage: Stage) -> Finding:
     backfill = stage.backfill(days)
     until(lambda: _landed(stage, days, now()) > 10, "ten days have landed")
     assert stage.code.process is not None
-    _kill([*stage.run_processes(), psutil.Process(stage.code.process.pid)], at_least=2)
+    kill([*stage.run_processes(), psutil.Process(stage.code.process.pid)], at_least=2)
     moment = now()
     stage.code.stop()
     cut = _cut(stage, days, moment)
@@ -98,7 +98,7 @@ def restarted(stage: Stage) -> Finding:
     seconds = time.monotonic() - began
     seen = [
         f"{cut.landed} of {len(days)} days of `daily` were complete",
-        *_died(stage, backfill),
+        *died(stage, backfill),
         *cut.told(stage, days),
     ]
     healed = (
@@ -188,7 +188,7 @@ def _known(stage: Stage, first: date, count: int) -> list[date]:
     return days
 
 
-def _kill(victims: Sequence[psutil.Process], at_least: int = 1) -> None:
+def kill(victims: Sequence[psutil.Process], at_least: int = 1) -> None:
     """Kill processes, and see them dead. Raises `Stuck` when there are too few."""
     if len(victims) < at_least:
         raise Stuck(f"the fault did not bite: {len(victims)} processes to kill, not {at_least}")
@@ -204,7 +204,7 @@ def _dead(process: psutil.Process) -> bool:
         return True
 
 
-def _died(stage: Stage, backfill: Backfill) -> list[str]:
+def died(stage: Stage, backfill: Backfill) -> list[str]:
     """How its runs ended. Raises `Stuck` when none of them failed: another's process was killed."""
     if not any(run.status is dg.DagsterRunStatus.FAILURE for run in backfill.runs):
         raise Stuck("the fault did not bite: no run of the backfill failed")

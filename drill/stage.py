@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 DATASETS = tuple(CATALOG[name] for name in ("suspend_d", "daily", "adj_factor"))
 """One whose days come many in a call, and two whose days come one in a call; suspensions and bars prove each other."""
 
+WHOLE, BY_STOCK = 5000, 2000
+"""Points with which the whole market is answered for, and those with which reports are asked for stock by stock."""
+
 CALLS = 20_000
 """How many calls the sandbox remembers."""
 
@@ -243,8 +246,8 @@ def until(
 
 
 @contextmanager
-def stage(stocks: int = 60) -> Iterator[Stage]:
-    """Start an installation of its own in the temporary directory."""
+def stage(stocks: int = 60, points: int = WHOLE) -> Iterator[Stage]:
+    """Start an installation of its own in the temporary directory, with a token of so many points."""
     with tempfile.TemporaryDirectory(prefix="sa-drill-", dir="/tmp") as name:
         directory = Path(name)
         directory.chmod(0o755)
@@ -256,7 +259,7 @@ def stage(stocks: int = 60) -> Iterator[Stage]:
             database.prepare()
             undisturbed.prepare()
             with (
-                _services(directory, database, sandbox) as (machine, api),
+                _services(directory, database, sandbox, points) as (machine, api),
                 _surroundings(machine.environment),
                 instance() as dagster,
                 ExitStack() as held,
@@ -268,13 +271,18 @@ def stage(stocks: int = 60) -> Iterator[Stage]:
 
 
 @contextmanager
-def _services(directory: Path, database: Database, sandbox: Running) -> Iterator[tuple[services.Machine, str]]:
+def _services(
+    directory: Path, database: Database, sandbox: Running, points: int
+) -> Iterator[tuple[services.Machine, str]]:
     """Code server, API and daemon."""
     settings = Settings(_env_file=None, data_dir=directory / "data", tushare_token=None)
     port = services.free_port()
     machine = services.machine(settings, database, api_port=port, ui_port=None, sandbox_port=None, stocks=0)
     machine.environment.update(
-        TUSHARE_BASE_URL=sandbox.url, TUSHARE_TOKEN=TOKEN, TUSHARE_POINTS="5000", TUSHARE_CALLS_PER_MINUTE="6000"
+        TUSHARE_BASE_URL=sandbox.url,
+        TUSHARE_TOKEN=TOKEN,
+        TUSHARE_POINTS=str(points),
+        TUSHARE_CALLS_PER_MINUTE="6000",
     )
     with machine.running():
         yield machine, f"http://{services.LOOPBACK}:{port}{settings.api_v1_str}"

@@ -17,7 +17,7 @@ from stock_assistant_pipelines.inquiry import inquire
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.plan import Estimate, estimate, plan
 from stock_assistant_pipelines.warehouse import coverage
-from stock_assistant_pipelines.warehouse.asked import EVERYBODY
+from stock_assistant_pipelines.warehouse.asked import ANNOUNCED, EVERYBODY
 from stock_assistant_pipelines.warehouse.freshness import read_calendar, read_snapshot
 from stock_assistant_pipelines.warehouse.holes import published
 from stock_assistant_pipelines.warehouse.tables import ASKED, COVERAGE, METADATA, SETTLED, SNAPSHOT, Status
@@ -303,7 +303,7 @@ def _calls_ahead(connection: Connection, target: Target, began: datetime) -> int
     names = [name for name in target.datasets if CATALOG[name].by_period]
     asked = (
         select(ASKED.c.dataset, func.count().label("calls"))
-        .where(ASKED.c.dataset.in_(names), ASKED.c.asked_at >= began, ASKED.c.ts_code != EVERYBODY)
+        .where(ASKED.c.dataset.in_(names), ASKED.c.asked_at >= began, ASKED.c.ts_code.not_in((EVERYBODY, ANNOUNCED)))
         .group_by(ASKED.c.dataset)
         .subquery()
     )

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.calendar import periods, weekdays
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.warehouse.coverage import INCOMPLETE, ORDINARY
-from stock_assistant_pipelines.warehouse.tables import Status
+from stock_assistant_pipelines.warehouse.tables import INCOMPLETE, ORDINARY, Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -12,38 +12,35 @@ from datetime import date
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from stock_assistant_pipelines.increment import Report, tonight
+from stock_assistant_pipelines.asking import Round, Told
 from stock_assistant_pipelines.inquiry import Inquiry, inquire
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.tushare.decode import by_day, complete_rows, require_keys
+from stock_assistant_pipelines.tushare.decode import by_day, complete_rows, with_keys
 from stock_assistant_pipelines.tushare.errors import (
     HOPELESS,
-    HttpStatusError,
     MalformedAnswer,
     PermissionDenied,
     SchemaDrift,
     TushareError,
 )
 from stock_assistant_pipelines.tushare.periods import (
-    answers_whole,
     stock_call,
     whole_call,
     whole_parts,
 )
 from stock_assistant_pipelines.tushare.plan import too_few
-from stock_assistant_pipelines.warehouse import asked, coverage, disclosure, expectation, filing
+from stock_assistant_pipelines.warehouse import asked, coverage, filing
 from stock_assistant_pipelines.warehouse.filing import Work
 from stock_assistant_pipelines.warehouse.partition import book_failure, status_of
 from stock_assistant_pipelines.warehouse.tables import CODE, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Engine
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
-    from stock_assistant_pipelines.increment import Limits
     from stock_assistant_pipelines.tushare.decode import Row
     from stock_assistant_pipelines.tushare.periods import Part
     from stock_assistant_pipelines.tushare.plan import Call
@@ -54,57 +51,18 @@ if TYPE_CHECKING:
 JUDGED_EVERY = 500
 """After how many stocks the periods are judged on the way."""
 
-OUTAGE = 20
-"""After so many stocks in a row of which nobody said anything the others are asked another time."""
-
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """What came of a stock: the periods that have got rows, the answers it took, and what went wrong."""
-
-    code: str
-    periods: frozenset[date] = frozenset()
-    calls: int = 0
-    source: str | None = None
-    error: TushareError | None = None
-
-    @property
-    def nobody(self) -> bool:
-        """Whether nobody answered. An answer that cannot be used, or a refusal of this stock, is one."""
-        lost = bool(self.error and self.error.heals) or isinstance(self.error, HttpStatusError)
-        return lost and not self.calls
-
-
 @dataclass
-class _Round:
-    """What has come of the stocks so far, and whether to go on."""
+class _Market:
+    """What the whole market told of a period, by part, in how many answers, and which rows no table could hold."""
 
+    rows: dict[Part, list[Row]] = field(default_factory=dict)
+    left_out: dict[Part, str] = field(default_factory=dict)
     calls: int = 0
-    source: str | None = None
-    touched: set[date] = field(default_factory=set)
-    answered: set[str] = field(default_factory=set)
-    failed: int = 0
-    in_a_row: int = 0
-    error: TushareError | None = None
-    """Why stocks were not answered: the first reason, or what makes asking on hopeless."""
-    over: bool = False
-
-    def take(self, told: _Told) -> bool:
-        """Add what came of a stock; return whether asking on is hopeless."""
-        self.calls += told.calls
-        self.source = told.source or self.source
-        self.touched |= told.periods
-        if not told.error:
-            self.answered.add(told.code)
-        self.failed += told.error is not None
-        self.in_a_row = self.in_a_row + 1 if told.nobody else 0
-        self.over = self.over or isinstance(told.error, HOPELESS) or self.in_a_row >= OUTAGE
-        if told.error and (self.error is None or isinstance(told.error, HOPELESS)):
-            self.error = told.error
-        return self.over
+    source: str = ""
 
 
 @dataclass
@@ -138,7 +96,7 @@ class Filings:
             return
         work = Work(begun or self.now(), self.now(), self.run_id)
         inquiry = self._inquire(dataset, periods, begun, whole=whole, failed=failed)
-        if self.points is None and inquiry.plan.periods and not self._permitted(dataset, inquiry.plan.periods[0]):
+        if self.points is None and inquiry.plan.periods and not self.permitted(dataset, inquiry.plan.periods[0]):
             inquiry = self._inquire(dataset, periods, begun, whole=whole, failed=failed, points=0)
         for period, reason in inquiry.hopeless.items():
             yield self._failure(dataset, period, reason)
@@ -167,51 +125,24 @@ class Filings:
                 failed=failed,
             )
 
-    def increment(
-        self, dataset: Dataset, periods: Sequence[date], plan: str | None, limits: Limits, *, begun: datetime
+    def land_whole(
+        self,
+        dataset: Dataset,
+        periods: Sequence[date],
+        work: Work,
+        parts: Callable[[Dataset, date], Sequence[Part]] = whole_parts,
     ) -> Iterator[Coverage]:
-        """Land what is new of the open periods, and yield each one's coverage.
+        """Ask the whole market for these periods with a few calls under way at once; land each as it comes.
 
-        Where the whole market is answered for, it is asked for each period; otherwise the companies that are to be asked
-        tonight are (`increment.tonight`). What was answered for since the work began is not asked again.
+        `parts` tells what of a period is asked for: all of it, or some of its variants.
         """
-        work = Work(begun, self.now(), self.run_id)
-        if answers_whole(dataset, self.points) and periods:
-            with self.engine.connect() as connection:
-                booked = coverage.entries(connection, dataset, periods)
-            landed = [each for each in booked.values() if each.settled and each.landed_at >= begun]
-            left = [period for period in periods if booked.get(period) not in landed]
-            if self.points is not None or not left or self._permitted(dataset, left[0]):
-                yield from landed
-                yield from self.land_whole(dataset, left, work)
-                return
-        before = self._read(dataset)
-        today = self.now().astimezone(SHANGHAI).date()
-        with self.engine.connect() as connection:
-            missing = {period: _missing(connection, dataset, period, today) for period in periods}
-            reports = _reports(connection, dataset, plan, periods, today)
-            known = {(report.code, report.period) for report in reports}
-            lacking = [(code, period) for period in periods for code in missing[period] if (code, period) not in known]
-            stocks = tonight(
-                dataset,
-                [*reports, *(Report(*each) for each in lacking)],
-                missing,
-                before,
-                today,
-                limits,
-                begun,
-            )
-        done = {key for key, each in before.items() if each.asked_at >= begun and not each.attempts}
-        asking = {code: [part for part in told if (code, part.name) not in done] for code, told in stocks.items()}
-        asking = {code: told for code, told in asking.items() if told}
-        yield from self.land_stocks(dataset, asking, periods, work)
-
-    def land_whole(self, dataset: Dataset, periods: Sequence[date], work: Work) -> Iterator[Coverage]:
-        """Ask the whole market for these periods with a few calls under way at once; land each as it comes."""
         left = dict.fromkeys(periods)
         hopeless: TushareError | None = None
-        for period, entry, error in self._together(
-            dataset, periods, lambda period: self._period(dataset, period, work), lambda told: _hopeless(told[2])
+        for period, entry, error in self.together(
+            dataset,
+            periods,
+            lambda period: self._period(dataset, period, parts(dataset, period), work),
+            lambda told: _hopeless(told[2]),
         ):
             del left[period]
             hopeless = hopeless or (error if isinstance(error, HOPELESS) else None)
@@ -228,11 +159,9 @@ class Filings:
         work: Work,
     ) -> Iterator[Coverage]:
         """Ask these stocks, each for its parts, and land each one's answers; judge the periods on the way and at the end."""
-        turn = _Round()
+        turn = Round()
         told: dict[date, Coverage] = {}
-        results = self._together(
-            dataset, stocks, lambda code: self._stock(dataset, code, stocks[code], work), turn.take
-        )
+        results = self.together(dataset, stocks, lambda code: self._stock(dataset, code, stocks[code], work), turn.take)
         for count, _ in enumerate(results, start=1):
             if count % JUDGED_EVERY == 0 and count < len(stocks):
                 yield from self._newly_settled(dataset, periods, self._result(work, turn), told)
@@ -251,6 +180,8 @@ class Filings:
         yield from (entry for period, entry in judged if period not in told or entry.status in coverage.UNANSWERED)
         waiting = filing.waiting(self.engine, dataset, turn.answered)
         filing.recount(self.engine, dataset, sorted((turn.touched | waiting) - {*periods}), self.now())
+        if turn.error and not judged:
+            raise turn.error  # no period's coverage tells it
 
     def _newly_settled(
         self, dataset: Dataset, periods: Iterable[date], work: Work, told: dict[date, Coverage]
@@ -258,15 +189,16 @@ class Filings:
         """Judge the periods that are not settled yet, and yield those that are now."""
         for period in periods:
             if period not in told:
-                entry = filing.judge(self.engine, dataset, period, replace(work, calls=0, whole=False))
+                so_far = replace(work, calls=0, whole=False, under_way=True)
+                entry = filing.judge(self.engine, dataset, period, so_far)
                 if entry.settled:
                     told[period] = entry
                     yield entry
 
-    def _result(self, work: Work, turn: _Round) -> Work:
+    def _result(self, work: Work, turn: Round) -> Work:
         return replace(work, at=self.now(), calls=turn.calls, source=turn.source)
 
-    def _together(
+    def together(
         self, dataset: Dataset, todo: Iterable[T], do: Callable[[T], R], stop: Callable[[R], bool]
     ) -> Iterator[R]:
         """Do something to each, a few at once, and yield what comes of it, until `stop` says so of one."""
@@ -282,39 +214,45 @@ class Filings:
                     under_way |= {workers.submit(do, each) for each in more}
                     yield result
 
-    def _period(self, dataset: Dataset, period: date, work: Work) -> tuple[date, Coverage, TushareError | None]:
-        """Ask the whole market for a period, all variants, and land it; or book why not."""
+    def _period(
+        self, dataset: Dataset, period: date, parts: Sequence[Part], work: Work
+    ) -> tuple[date, Coverage, TushareError | None]:
+        """Ask the whole market for a period, part by part, and land it; or book why not.
+
+        What it tells is as of the moment before the first call: what somebody else is told meanwhile is newer.
+        """
+        work = replace(work, at=self.now())
         try:
-            rows, calls, source = self._whole(dataset, period)
-            told = replace(work, at=self.now(), calls=calls, source=source)
-            entry = filing.land_period(self.engine, dataset, period, rows, told)
+            answer = self._whole(dataset, period, parts)
+            told = replace(work, calls=answer.calls, source=answer.source)
+            entry = filing.land_period(self.engine, dataset, period, answer.rows, told, answer.left_out)
         except TushareError as error:
             return period, self._refused(dataset, period, error), error
         return period, entry, None
 
-    def _whole(self, dataset: Dataset, period: date) -> tuple[dict[Part, list[Row]], int, str]:
+    def _whole(self, dataset: Dataset, period: date, parts: Sequence[Part]) -> _Market:
         """What the whole market tells of a period. An answer without a row is only believed when a second one confirms it."""
-        rows, calls, source = self._once(dataset, period)
-        if not any(rows.values()):
-            rows, more, source = self._once(dataset, period)
-            calls += more
-        return rows, calls, source
+        first = self._once(dataset, period, parts)
+        if any(first.rows.values()):
+            return first
+        second = self._once(dataset, period, parts)
+        return replace(second, calls=first.calls + second.calls)
 
-    def _once(self, dataset: Dataset, period: date) -> tuple[dict[Part, list[Row]], int, str]:
-        rows: dict[Part, list[Row]] = {}
-        calls, source = 0, ""
-        for part in whole_parts(dataset, period):
+    def _once(self, dataset: Dataset, period: date, parts: Sequence[Part]) -> _Market:
+        market = _Market()
+        for part in parts:
             call = whole_call(dataset, part)
             answer = self.fetch(dataset, call)
-            told = complete_rows(dataset, answer.rows, dict(call.params))
-            require_keys(dataset, told)
+            told, left_out = with_keys(dataset, complete_rows(dataset, answer.rows, dict(call.params)))
             by_day(dataset, told, period, period)
-            rows[part] = told
-            calls += answer.calls
-            source = answer.source
-        return rows, calls, source
+            market.rows[part] = told
+            market.calls += answer.calls
+            market.source = answer.source
+            if left_out:
+                market.left_out[part] = left_out
+        return market
 
-    def _permitted(self, dataset: Dataset, period: date) -> bool:
+    def permitted(self, dataset: Dataset, period: date) -> bool:
         """Whether the token is answered for the whole market: the first call tells."""
         try:
             self.fetch(dataset, whole_call(dataset, whole_parts(dataset, period)[0]))
@@ -330,7 +268,7 @@ class Filings:
         code: str,
         wanted: Sequence[Part],
         work: Work,
-    ) -> _Told:
+    ) -> Told:
         """Ask a stock for its parts, and land what it tells in one transaction; what it does not tell is booked with it."""
         work = replace(work, at=self.now())
         rows: list[Row] = []
@@ -340,7 +278,7 @@ class Filings:
             call = stock_call(dataset, code, part)
             try:
                 answer = self.fetch(dataset, call)
-                told = _of_stock(dataset, code, part, complete_rows(dataset, answer.rows, dict(call.params)))
+                told, left_out = _of_stock(dataset, code, part, complete_rows(dataset, answer.rows, dict(call.params)))
                 if not told and (known := self._rows_told(dataset, code).get(part.name)):
                     raise MalformedAnswer(dataset.api, f"{code} is told without a row, and had {known}")
             except TushareError as failure:
@@ -352,23 +290,19 @@ class Filings:
             rows += told
             calls += answer.calls
             work = replace(work, source=answer.source)
-            booked.append(filing.answered(dataset, code, part, len(told), work))
+            booked.append(filing.answered(dataset, code, part, len(told), work, left_out))
         try:
             appended = filing.land_stock(self.engine, dataset, rows, booked, work)
         except TushareError as failure:  # the table cannot hold a value
             refusals = [_refusal(dataset, code, part, work, failure) for part in wanted]
             filing.land_stock(self.engine, dataset, (), refusals, work)
-            return _Told(code, calls=calls, source=work.source, error=failure)
+            return Told(code, calls=calls, source=work.source, error=failure)
         changed = by_day(dataset, rows, date.min, date.max) if appended.inserted or appended.replaced else {}
-        return _Told(code, frozenset(changed), calls, work.source, error)
+        return Told(code, frozenset(changed), calls, work.source, error)
 
     def _rows_told(self, dataset: Dataset, code: str) -> dict[str, int]:
         with self.engine.connect() as connection:
             return asked.rows_told(connection, dataset, code)
-
-    def _read(self, dataset: Dataset) -> dict[tuple[str, str], Asked]:
-        with self.engine.connect() as connection:
-            return asked.read(connection, dataset)
 
     def _refused(self, dataset: Dataset, period: date, error: TushareError) -> Coverage:
         return self._failure(dataset, period, str(error), status_of(error), error.cause)
@@ -386,28 +320,6 @@ class Filings:
         )
 
 
-def _reports(
-    connection: Connection, dataset: Dataset, plan: str | None, periods: Iterable[date], today: date
-) -> list[Report]:
-    """What the plan tells of the reports of these periods, newest period first. Without a plan, that there are companies."""
-    if plan is None:
-        return [
-            Report(code, period)
-            for period in periods
-            for code in disclosure.companies(connection, dataset, period, today)
-        ]
-    stocks = disclosure.stocks_of(dataset)
-    return [
-        Report(code, period, disclosed, planned)
-        for period in periods
-        for code, disclosed, planned in disclosure.planned(connection, plan, stocks, period, today)
-    ]
-
-
-def _missing(connection: Connection, dataset: Dataset, period: date, today: date) -> Collection[str]:
-    return expectation.compare(connection, dataset, period, today=today).missing or ()
-
-
 def _hopeless(error: TushareError | None) -> bool:
     return isinstance(error, HOPELESS)
 
@@ -423,11 +335,14 @@ def _refusal(
     return filing.refused(dataset, code, part, told)
 
 
-def _of_stock(dataset: Dataset, code: str, part: Part, rows: list[Row]) -> list[Row]:
-    """Check that rows have keys, and are of the stock and periods asked for. Raises `SchemaDrift` or `WrongDay`."""
+def _of_stock(dataset: Dataset, code: str, part: Part, rows: list[Row]) -> tuple[list[Row], str | None]:
+    """Check that rows are of the stock and periods asked for, and leave out the few that lack a part of their key.
+
+    Raises `SchemaDrift` or `WrongDay`.
+    """
+    rows, left_out = with_keys(dataset, rows)
     at = dataset.fields.index(CODE)
     if strangers := {str(row[at]) for row in rows if row[at] != code}:
         raise SchemaDrift(dataset.api, f"asked for {code}, and got rows of {', '.join(sorted(strangers)[:3])}")
-    require_keys(dataset, rows)
     by_day(dataset, rows, part.first or date.min, part.last or date.max)
-    return rows
+    return rows, left_out

@@ -1,4 +1,5 @@
-"""The evening's increment of reports, company by company: whom to ask, and in which order. Pure answers.
+"""The evening's increment of reports, company by company: whom to ask, and in which order; and which days of
+announcement. Pure answers.
 
 First those that have disclosed since they were asked, the newest first; then those whose last try failed, so that who fails for
 good keeps nobody waiting; then the long tail of those that should have disclosed and have not, as many as a limit says, those
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.catalog.dataset import Disclosed
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.tushare.periods import part_of, parts
+from stock_assistant_pipelines.tushare.periods import Announced, calls_of, part_of, parts, whole_parts
+from stock_assistant_pipelines.warehouse.asked import EVERYBODY
+from stock_assistant_pipelines.warehouse.tables import Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -22,6 +25,12 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.tushare.periods import Part
     from stock_assistant_pipelines.warehouse.asked import Asked
+
+LOOK_BACK = timedelta(days=3)
+"""How long after a day of announcement it is still asked for: the source adds rows to it."""
+
+REACH = 30
+"""As many days as the evening may be missed: announcements of earlier ones come with the next whole fetch."""
 
 LONG_AGO = datetime.min.replace(tzinfo=SHANGHAI)
 
@@ -56,15 +65,17 @@ def tonight(
     today: date,
     limits: Limits,
     begun: datetime | None = None,
+    prospectuses: Sequence[Report] = (),
 ) -> dict[str, tuple[Part, ...]]:
     """The parts that are asked for tonight, by company, in their order.
 
     `missing` are the companies that have disclosed a period and have no row of it; `before` is what was asked so far. The
     limit is one of the evening, however often it is broken off and goes on: who was asked since it has `begun` counts.
+    `prospectuses` are what those told of earlier periods that were listed of late: once listed, they are asked once.
     """
     asked = _Asked(dataset, before)
     wanted: dict[str, dict[Part, None]] = {}
-    for report in _disclosed(reports, today):
+    for report in _disclosed([*reports, *prospectuses], today):
         if asked.before(report, _over(report.disclosed)):
             _add(wanted, report.code, parts(dataset, report.period))
     for entry in _failed(before, limits.retries):
@@ -80,17 +91,42 @@ def tonight(
     return {code: tuple(each) for code, each in wanted.items()}
 
 
+def unheard(dataset: Dataset, before: Mapping[str, Asked], today: date, begun: datetime) -> list[Announced]:
+    """The days of announcement that are asked for tonight, the newest first.
+
+    From tomorrow, since companies publish in the evening under the next day's date, as far back as `REACH`: those that were
+    not answered for, and those that the source may still add to. Who was answered since the evening has `begun` is not
+    asked again. `before` is what was asked so far, by name.
+    """
+    days = (today + timedelta(days=1 - at) for at in range(REACH + 2))
+    asked = (Announced(column, day) for day in days for column in calls_of(dataset).announced)
+    return [each for each in asked if not _heard(each, before.get(each.name), begun)]
+
+
+def _heard(asked: Announced, entry: Asked | None, begun: datetime) -> bool:
+    """Whether a day of announcement need not be asked for again: not tonight, or never."""
+    if entry is None or entry.status is not Status.COMPLETE:
+        return False
+    settled = entry.asked_at.astimezone(SHANGHAI).date() >= asked.day + LOOK_BACK
+    return settled or entry.asked_at >= begun
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """When the reports of companies were answered for."""
+    """When the reports of companies were answered for: one by one, or with the whole market."""
 
     dataset: Dataset
     entries: Mapping[tuple[str, str], Asked]
 
     def since(self, report: Report) -> datetime:
         """When all parts of a report were last answered for, or tried."""
-        told = [self.entries.get((report.code, part.name)) for part in parts(self.dataset, report.period)]
-        return min((each.asked_at if each else LONG_AGO for each in told), default=LONG_AGO)
+        alone = [(report.code, part.name) for part in parts(self.dataset, report.period)]
+        whole = [(EVERYBODY, part.name) for part in whole_parts(self.dataset, report.period)]
+        return min(max(map(self._at, each)) for each in zip(alone, whole, strict=True))
+
+    def _at(self, key: tuple[str, str]) -> datetime:
+        entry = self.entries.get(key)
+        return entry.asked_at if entry else LONG_AGO
 
     def before(self, report: Report, moment: datetime) -> bool:
         """Whether a report was last answered for before this moment, or never."""

@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from stock_assistant_pipelines import calendar as clock
+from stock_assistant_pipelines import lateness
 from stock_assistant_pipelines.calendar import Calendar
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Whole
-from stock_assistant_pipelines.clock import is_disclosed, may_be_open
+from stock_assistant_pipelines.clock import may_be_open
+from stock_assistant_pipelines.evening import Evening
 from stock_assistant_pipelines.filings import Filings
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.decode import by_day, complete_rows, unique, wire_types
 from stock_assistant_pipelines.tushare.errors import HOPELESS, TushareError
 from stock_assistant_pipelines.tushare.plan import DEFAULT_CAP, Call, plan, too_few
-from stock_assistant_pipelines.warehouse import asked, coverage, disclosure
+from stock_assistant_pipelines.warehouse import asked, coverage
 from stock_assistant_pipelines.warehouse.coverage import Coverage
 from stock_assistant_pipelines.warehouse.partition import (
     Delivery,
@@ -237,21 +239,18 @@ class Ingest:
     def open_periods(self, plan: str | None, stocks: str) -> list[date]:
         """The report periods that companies are disclosing, newest first: while the plan lacks somebody, and a week more."""
         today = self.now().astimezone(SHANGHAI).date()
-        found = may_be_open(today)
-        if plan is None:
-            return found
         with self.engine.connect() as connection:
-            days = {
-                period: [day for _, day, _ in disclosure.planned(connection, plan, stocks, period, today)]
-                for period in found
-            }
-        return [period for period in found if not is_disclosed(days[period], today)]
+            return lateness.open_periods(connection, plan, stocks, today)
 
     def increment(
         self, dataset: Dataset, periods: Sequence[date], plan: str | None, limits: Limits, *, begun: datetime
     ) -> Iterator[Coverage]:
         """Land what is new of these report periods, which are open; what they rest on has been landed."""
-        yield from self.filings.increment(dataset, periods, plan, limits, begun=begun)
+        yield from self.evening(begun).increment(dataset, periods, plan, limits)
+
+    def evening(self, begun: datetime) -> Evening:
+        """The walk of the evening that began then."""
+        return Evening(self.filings, begun)
 
     @property
     def filings(self) -> Filings:

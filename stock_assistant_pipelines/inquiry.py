@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.tushare.periods import Plan, answers_whole, estimate_periods, parts, plan_periods
 from stock_assistant_pipelines.warehouse import asked, coverage, disclosure, expectation
-from stock_assistant_pipelines.warehouse.tables import Status
+from stock_assistant_pipelines.warehouse.tables import DOUBTS, Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -108,12 +108,15 @@ def _wanted(
         entry = booked.get(period)
         if finding.missing is None and not known:
             wanted.unknown[period] = finding.reason or "nobody can tell whom to ask"
-        elif everything or finding.missing is None or (entry and entry.cause in coverage.DOUBTS):
+        elif everything or finding.missing is None or (entry and entry.cause in DOUBTS):
             wanted.stocks[period] = known or disclosure.unanswered(connection, dataset, period)
         elif entry is None and not finding.missing:  # nobody is known to be missing, and nobody was ever asked
             wanted.stocks[period] = disclosure.unanswered(connection, dataset, period)
         else:
             wanted.stocks[period] = finding.missing
+        if period in wanted.stocks:  # a period of the whole market holds them as well
+            later = disclosure.newcomers(connection, dataset, period, everybody=everything)
+            wanted.stocks[period] = tuple(sorted({*wanted.stocks[period], *later}))
     return wanted
 
 

@@ -11,7 +11,7 @@ import json
 import os
 import re
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import SplitResult, urlsplit
@@ -33,6 +33,9 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 SANDBOX_TOKEN = "sandbox"  # noqa: S105 - not a secret: the sandbox's own, printed in the docs
 """The token that the sandbox takes when none is set."""
 
+
+API_ROLE = "stock_assistant_api"
+"""The database role of the API, which can read what is served and nothing else."""
 
 SECRET_LENGTH = 4
 """From how many characters on a secret is taken out of a text: shorter ones would take words apart."""
@@ -140,6 +143,15 @@ def _origins(values: list[str]) -> list[str]:
     return origins
 
 
+def _networks(value: object) -> object:
+    """Read addresses and networks, separated by commas, or as a JSON list."""
+    items = _list(value)
+    try:
+        return [ip_network(item, strict=False) for item in items] if isinstance(items, list) else items
+    except (TypeError, ValueError):
+        raise ValueError("takes addresses and networks, separated by commas: 192.168.1.7,10.0.0.0/8,fd00::/8") from None
+
+
 def _absolute(path: Path) -> Path:
     """The path as it is meant now: what a later change of the working directory does not move."""
     return Path(os.path.abspath(os.path.expanduser(path)))
@@ -154,6 +166,9 @@ def _written(pattern: str, takes: str) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+Networks = Annotated[list[IPv4Network | IPv6Network], NoDecode, BeforeValidator(_networks)]
 
 
 class Settings(BaseSettings):
@@ -244,7 +259,36 @@ class Settings(BaseSettings):
         None, description="Where you reach Dagster's UI; alerts about a run link to it there."
     )
 
+    api_database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] | None = Field(
+        None, description="PostgreSQL that the API reads, such as a replica; by default the one that is written to."
+    )
     api_pool_size: PositiveInt = Field(8, description="Database connections that one API process keeps.")
+    api_queue_size: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        64, description="Requests that wait for one of those, in one API process; the others are refused at once."
+    )
+    api_cache_mb: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        64, description="Megabytes of answers that one API process keeps in memory; 0: none."
+    )
+    api_database_password: SecretStr | None = Field(
+        None,
+        description=f"Password of the role {API_ROLE}, which can only read; with it the API connects as that role.",
+    )
+    api_open_on_loopback: bool = Field(
+        False,
+        description="Whether programs of this machine may ask the API without a key. Never true behind a proxy.",
+    )
+    api_trusted_proxies: Networks = Field(
+        default_factory=list,
+        description="Proxies whose X-Forwarded-For is believed: addresses and networks. None by default.",
+    )
+    api_allowed_addresses: Networks = Field(
+        default_factory=list,
+        description="Addresses and networks that the API answers, beside loopback. All by default.",
+    )
+    api_calls_per_minute: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        6000,
+        description="Requests per minute of one key, or of one address without a key. 0: no limit.",
+    )
 
     @property
     def embedded(self) -> bool:
@@ -273,12 +317,21 @@ class Settings(BaseSettings):
             "postgresql", self.postgres_user, password, self.postgres_server, self.postgres_port, self.database_name
         )
 
+    @property
+    def read_url(self) -> URL | None:
+        """The database that the API reads, as the role that can only read where its password is set."""
+        if self.api_database_url is not None:
+            return make_url(self.api_database_url.get_secret_value())
+        if self.api_database_password is None or self.server_url is None:
+            return self.server_url
+        return self.server_url.set(username=API_ROLE, password=self.api_database_password.get_secret_value())
+
     def hide(self, text: str) -> str:
         """A text without any secret of these settings, for where others read it."""
         values = [getattr(self, name) for name in type(self).model_fields]
         secrets = {each.get_secret_value() for each in [*values, *self.alert_urls] if isinstance(each, SecretStr)}
         secrets |= {secret.partition("://")[2] for secret in secrets}
-        secrets.add((self.server_url.password if self.server_url else None) or "")
+        secrets |= {(url.password if url else None) or "" for url in (self.server_url, self.read_url)}
         for secret in sorted(secrets - {SANDBOX_TOKEN}, key=len, reverse=True):
             text = text.replace(secret, "***") if len(secret) >= SECRET_LENGTH else text
         return text

@@ -30,6 +30,7 @@ REAL_ROWS = Path(__file__).parents[2] / "shared" / "data" / "tushare"
 """Real rows as Tushare returned them; they lie beside the project and are never copied into it."""
 
 TOGETHER = {
+    "tests/api/test_tushare_parity.py": "tushare",
     "tests/cli/test_backfill_services.py": "daemon",
     "tests/cli/test_services.py": "daemon",
     "tests/defs/test_daemon.py": "daemon",
@@ -38,6 +39,10 @@ TOGETHER = {
     "tests/test_adding_a_dataset.py": "adding a dataset",
 }
 """Files whose tests one worker runs: they share what is dear to make, or start all services, and one set at once is enough."""
+
+
+UNSAFE = ("fsync", "full_page_writes", "synchronous_commit")
+"""What a server waits for the disk with: no test of this one outlives a loss of power."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -65,6 +70,10 @@ def postgres() -> Iterator[URL]:
     with tempfile.TemporaryDirectory(prefix="sa-", dir="/tmp") as directory:
         os.chmod(directory, 0o755)
         with embedded.running(Path(directory) / "pg") as server:
+            with psycopg.connect(embedded.conninfo(server), autocommit=True) as connection:
+                for name in UNSAFE:
+                    connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(name)))
+                connection.execute("SELECT pg_reload_conf()")
             template = Database(server.set(database="template"))
             template.create()
             template.upgrade()
@@ -75,7 +84,7 @@ def postgres() -> Iterator[URL]:
 def database(postgres: URL) -> Iterator[Database]:
     """An empty database with all tables."""
     database = Database(postgres.set(database=f"test_{uuid4().hex[:12]}"))
-    _administer(postgres, "CREATE DATABASE {} TEMPLATE template", database)
+    _administer(postgres, "CREATE DATABASE {} TEMPLATE template STRATEGY file_copy", database)
     yield database
     database.drop()
 

@@ -67,6 +67,7 @@ with available(Settings(data_dir=Path(sys.argv[1]))) as database, running(stocks
         tushare_token="sandbox",
         tushare_base_url=sandbox.url,
         tushare_calls_per_minute=0,
+        api_open_on_loopback=True,
     )
     repository = definitions.build(settings).get_repository_def()
     asset = repository.assets_defs_by_key[dg.AssetKey("moneyflow")]
@@ -80,7 +81,7 @@ with available(Settings(data_dir=Path(sys.argv[1]))) as database, running(stocks
         app = create_app(settings)
         async with app.router.lifespan_context(app):
             transport = httpx2.ASGITransport(app=app)
-            async with httpx2.AsyncClient(transport=transport, base_url="http://test/api/v1") as client:
+            async with httpx2.AsyncClient(transport=transport, base_url="http://localhost/api/v1") as client:
                 rows = (await client.get("/datasets/moneyflow/rows", params={"trade_date": "20260304"})).json()
                 described = (await client.get("/datasets/moneyflow")).json()
                 return rows, described

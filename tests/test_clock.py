@@ -24,9 +24,8 @@ from stock_assistant_pipelines.clock import (
     publications,
 )
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.warehouse.coverage import BROKEN
 from stock_assistant_pipelines.warehouse.freshness import Booked
-from stock_assistant_pipelines.warehouse.tables import Status
+from stock_assistant_pipelines.warehouse.tables import BROKEN, Status
 
 if TYPE_CHECKING:
     from stock_assistant_pipelines.catalog.dataset import Dataset

@@ -6,10 +6,10 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.increment import Limits, Report, tonight
+from stock_assistant_pipelines.increment import LOOK_BACK, REACH, Limits, Report, tonight, unheard
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.tushare.periods import parts
-from stock_assistant_pipelines.warehouse.asked import Asked
+from stock_assistant_pipelines.tushare.periods import parts, whole_parts
+from stock_assistant_pipelines.warehouse.asked import ANNOUNCED, EVERYBODY, Asked
 from stock_assistant_pipelines.warehouse.tables import Status
 
 if TYPE_CHECKING:
@@ -144,3 +144,58 @@ def test_a_company_is_asked_for_the_ranges_that_hold_its_open_periods() -> None:
     wanted = tonight(FINA_INDICATOR, reports, {}, {}, TODAY, Limits())
     (part,) = wanted["a"]
     assert (part.first, part.last) == (date(2015, 12, 31), date(2028, 3, 31))
+
+
+DIVIDEND = CATALOG["dividend"]
+TOMORROW = TODAY + timedelta(days=1)
+
+
+def heard(day: date, at: datetime, column: str = "ann_date", status: Status = Status.COMPLETE) -> dict[str, Asked]:
+    """A day of announcement that was asked for at a moment."""
+    name = f"{column}={day}"
+    return {name: Asked("dividend", ANNOUNCED, name, at, status)}
+
+
+def test_each_day_of_announcement_is_asked_for_by_each_day_that_rows_bear_from_tomorrow_back() -> None:
+    wanted = unheard(DIVIDEND, {}, TODAY, EVENING)
+    assert [(each.column, each.day) for each in wanted[:3]] == [
+        ("ann_date", TOMORROW),
+        ("imp_ann_date", TOMORROW),
+        ("ann_date", TODAY),
+    ]
+    assert len(wanted) == 2 * (REACH + 2)
+    assert {each.day for each in wanted} == {TOMORROW - timedelta(days=at) for at in range(REACH + 2)}
+    assert unheard(INCOME, {}, TODAY, EVENING) == []
+
+
+def test_a_day_is_asked_for_again_until_the_source_adds_nothing_to_it_any_more() -> None:
+    day = TODAY - LOOK_BACK
+    for asked_on, again in ((day + LOOK_BACK - timedelta(days=1), True), (day + LOOK_BACK, False)):
+        at = datetime.combine(asked_on, EVENING.timetz()) - timedelta(hours=1)
+        wanted = unheard(FORECAST, heard(day, at), TODAY, EVENING)
+        assert (day in {each.day for each in wanted}) is again
+
+
+def test_a_day_that_was_answered_for_this_evening_is_not_asked_again_and_one_that_was_tried_is() -> None:
+    later = EVENING + timedelta(minutes=5)
+    answered = unheard(FORECAST, heard(TODAY, later), TODAY, EVENING)
+    assert TODAY not in {each.day for each in answered}
+    tried = unheard(FORECAST, heard(TODAY, later, status=Status.FAILED), TODAY, EVENING)
+    assert TODAY in {each.day for each in tried}
+
+
+def test_who_was_listed_of_late_is_asked_once_for_what_its_prospectus_tells() -> None:
+    old = Report("new", date(2022, 12, 31), date(2026, 4, 20))
+
+    def wanted(before: dict[tuple[str, str], Asked]) -> list[str]:
+        return list(tonight(INCOME, [], {}, before, TODAY, Limits(), EVENING, [old]))
+
+    after = datetime(2026, 4, 21, 0, 0, tzinfo=SHANGHAI)
+    assert wanted({}) == ["new"]
+    assert wanted(asked("new", EVENING)) == ["new"], "once more the day after"
+    assert wanted(asked("new", after)) == []
+    whole = {
+        (EVERYBODY, part.name): Asked("income", EVERYBODY, part.name, after, Status.COMPLETE)
+        for part in whole_parts(INCOME, old.period)
+    }
+    assert wanted(whole) == [], "the whole market told of that period"

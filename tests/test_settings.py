@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from sqlalchemy.engine import make_url
 
 from stock_assistant_pipelines import settings as module
 from stock_assistant_pipelines.settings import SHANGHAI, Settings, SettingsError, on_loopback
@@ -43,7 +45,15 @@ DEFAULTS: dict[str, Any] = {
     "api_url": "http://127.0.0.1:8000",
     "alert_urls": [],
     "dagster_url": None,
+    "api_database_url": None,
     "api_pool_size": 8,
+    "api_queue_size": 64,
+    "api_cache_mb": 64,
+    "api_database_password": None,
+    "api_open_on_loopback": False,
+    "api_trusted_proxies": [],
+    "api_allowed_addresses": [],
+    "api_calls_per_minute": 6000,
 }
 GOOD: list[tuple[str, str, Any]] = [
     ("PROJECT_NAME", "House of Bars", "House of Bars"),
@@ -102,6 +112,15 @@ GOOD: list[tuple[str, str, Any]] = [
     ("ALERT_URLS", '["feishu://a", "lark://b"]', [SecretStr("feishu://a"), SecretStr("lark://b")]),
     ("DAGSTER_URL", "https://dagster.internal/", "https://dagster.internal"),
     ("API_POOL_SIZE", "1", 1),
+    ("API_DATABASE_PASSWORD", "p@ss/word", SecretStr("p@ss/word")),
+    ("API_OPEN_ON_LOOPBACK", "true", True),
+    ("API_TRUSTED_PROXIES", "10.0.0.1", [ip_network("10.0.0.1/32")]),
+    ("API_TRUSTED_PROXIES", "10.0.0.7/8, ::1", [ip_network("10.0.0.0/8"), ip_network("::1/128")]),
+    ("API_ALLOWED_ADDRESSES", '["fd00::/8"]', [ip_network("fd00::/8")]),
+    ("API_CALLS_PER_MINUTE", "0", 0),
+    ("API_DATABASE_URL", "postgresql://u@replica/d", SecretStr("postgresql://u@replica/d")),
+    ("API_QUEUE_SIZE", "0", 0),
+    ("API_CACHE_MB", "0", 0),
 ]
 BAD = [
     ("ENVIRONMENT", "prod", "'local', 'staging' or 'production'"),
@@ -151,6 +170,14 @@ BAD = [
     ("ALERT_URLS", "[1]", "string"),
     ("DAGSTER_URL", "dagster.internal", "https:// or http://"),
     ("API_POOL_SIZE", "0", "greater than 0"),
+    ("API_OPEN_ON_LOOPBACK", "perhaps", "valid boolean"),
+    ("API_TRUSTED_PROXIES", "nginx", "addresses and networks, separated by commas"),
+    ("API_ALLOWED_ADDRESSES", "10.0.0.0/33", "addresses and networks, separated by commas"),
+    ("API_ALLOWED_ADDRESSES", "[null]", "addresses and networks, separated by commas"),
+    ("API_CALLS_PER_MINUTE", "-1", "greater than or equal to 0"),
+    ("API_QUEUE_SIZE", "-1", "greater than or equal to 0"),
+    ("API_CACHE_MB", "-1", "greater than or equal to 0"),
+    ("API_DATABASE_URL", "mysql://host/name", "postgresql://"),
 ]
 
 
@@ -292,6 +319,13 @@ def test_the_sandboxs_rows_have_a_database_of_their_own(
     environment: Callable[..., Settings], variables: dict[str, str], name: str
 ) -> None:
     assert environment(**variables).database_name == name
+
+
+def test_the_api_reads_the_same_database_unless_told_otherwise(environment: Callable[..., Settings]) -> None:
+    assert environment(DATABASE_URL="postgresql://owner:o@h/d").read_url == make_url("postgresql://owner:o@h/d")
+    reader = environment(DATABASE_URL="postgresql://owner:o@h/d", API_DATABASE_PASSWORD="p@ss").read_url
+    assert reader == make_url("postgresql://stock_assistant_api:p%40ss@h/d")
+    assert environment(API_DATABASE_URL="postgresql://r@replica/d").read_url == make_url("postgresql://r@replica/d")
 
 
 # --- where values come from

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.clock import REACH, may_be_open, outdated
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.warehouse.coverage import INCOMPLETE, ORDINARY
 from stock_assistant_pipelines.warehouse.freshness import Age
-from stock_assistant_pipelines.warehouse.tables import SNAPSHOT, Status
+from stock_assistant_pipelines.warehouse.tables import INCOMPLETE, ORDINARY, SNAPSHOT, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +35,7 @@ class Kind(StrEnum):
     QUOTA = "quota"
     """The calls of an hour or a day are used up."""
     LATE = "late"
-    """A recent day should be whole by now."""
+    """A recent day should be whole by now, or an evening of reports answered."""
     PARTIAL = "partial"
     """Older days, or a snapshot, lack something."""
 
@@ -129,7 +128,7 @@ class Cause:
 
 def find(standing: Standing, crashes: Sequence[Crash] = ()) -> list[Cause]:
     """Find every cause that holds, each once."""
-    days = [*_errors(standing), *_incomplete(standing), *_late(standing)]
+    days = [*_errors(standing), *_incomplete(standing), *_late(standing), *_unanswered(standing), *_lacking(standing)]
     found = [*days, *_snapshots(standing), *_calendars(standing), *_crashes(crashes)]
     once = {cause.key: cause for cause in found}  # a calendar that ends too early says more than that it is an old one
     return sorted(once.values(), key=lambda cause: cause.key)
@@ -185,8 +184,11 @@ def _given_up(standing: Standing, each: Unsettled) -> bool:
     """Whether the partitions are snapshots, or days before the last trading days, which are asked for again.
 
     Reports of an open period are waited for: they come a little after the plan says so, and are given up after some evenings.
+    Those that are late by then are told as that first.
     """
     if CATALOG[each.dataset].by_period:
+        if (late := standing.lateness.get(each.dataset)) and date.fromisoformat(each.last) in late.missing:
+            return False
         today = standing.now.astimezone(SHANGHAI).date()
         return each.attempts >= TRIES or each.last < may_be_open(today)[-1].isoformat()
     recent = standing.recent.get(each.dataset)
@@ -227,6 +229,45 @@ def _unasked(recent: Recent, overdue: Sequence[date]) -> list[date]:
 
 def _nobody_asked(recent: Recent, days: Sequence[date]) -> str:
     return f"{days[-1]} was never asked for; the last complete day is {recent.freshness.last_complete}"
+
+
+def _unanswered(standing: Standing) -> Iterator[Cause]:
+    """An evening of reports that nobody was answered in, all datasets together: it did not run, or failed.
+
+    Where an error keeps periods from being complete, that is told, and not this.
+    """
+    failing = {each.dataset for each in standing.unsettled if kind_of_error(each)}
+    found = {
+        name: each
+        for name, each in standing.lateness.items()
+        if (each.unanswered or each.unheard) and name not in failing
+    }
+    if not found:
+        return
+    affected = tuple(_periods(name, each.unanswered) for name, each in sorted(found.items()))
+    oldest = max(found.values(), key=lambda each: each.freshness.behind or 0).freshness
+    yield Cause(
+        f"{Kind.LATE}:evening",
+        Kind.LATE,
+        Severity.CRITICAL if (oldest.behind or 0) >= BEHIND else Severity.WARNING,
+        "evening",
+        oldest.said or "",
+        affected,
+    )
+
+
+def _lacking(standing: Standing) -> Iterator[Cause]:
+    """Reports that were disclosed some evenings ago and are not there, of datasets that are answered."""
+    for name, each in standing.lateness.items():
+        if each.missing:
+            reason, affected = each.freshness.said or "", (_periods(name, tuple(each.missing)),)
+            yield Cause(f"{Kind.LATE}:{name}", Kind.LATE, Severity.WARNING, Status.LATE, reason, affected)
+
+
+def _periods(name: str, periods: Sequence[date]) -> Affected:
+    if not periods:  # what is announced by day
+        return Affected(name, 0, SNAPSHOT, SNAPSHOT)
+    return Affected(name, len(periods), min(periods).isoformat(), max(periods).isoformat())
 
 
 def _snapshots(standing: Standing) -> Iterator[Cause]:

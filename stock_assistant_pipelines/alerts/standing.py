@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import case, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
+from stock_assistant_pipelines import lateness
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.coverage import sources
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from stock_assistant_pipelines.calendar import Calendar
     from stock_assistant_pipelines.catalog.dataset import Dataset
+    from stock_assistant_pipelines.lateness import Lateness
 
 RECENT = timedelta(days=45)
 """How far back days are looked at one by one. Every window of trading days lies within, holidays included."""
@@ -79,6 +81,8 @@ class Standing:
     """By dataset, of those with trading days."""
     snapshots: Mapping[str, datetime] = field(default_factory=dict)
     """When the whole ones last landed, by dataset."""
+    lateness: Mapping[str, Lateness] = field(default_factory=dict)
+    """By dataset, of the reports that are kept."""
     sandboxed: bool = False
     """Whether the rows are the sandbox's."""
 
@@ -101,7 +105,9 @@ def read(connection: Connection, now: datetime) -> Standing:
         calendar, booked = calendars[dataset.calendar], _booked(connection, dataset, since)
         recent[dataset.api] = Recent(dataset, calendar, booked, judge(dataset, booked, calendar, now))
     sandboxed = bool(sources(connection) - {TUSHARE})
-    return Standing(now, _unsettled(connection, since), recent, _snapshots(connection), sandboxed)
+    return Standing(
+        now, _unsettled(connection, since), recent, _snapshots(connection), lateness.look(connection, now), sandboxed
+    )
 
 
 def _unsettled(connection: Connection, since: date) -> list[Unsettled]:

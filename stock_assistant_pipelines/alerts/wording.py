@@ -42,6 +42,7 @@ SUBJECTS = {
     "QuotaUnavailable": "配额读不到 the quota cannot be asked",
     "calendar": "交易日历不到今天 the calendar does not reach today",
     "snapshot": "多日未能更新 it could not be fetched anew for days",
+    "evening": "当晚财报无应答 the reports of an evening were not answered",
     "BadToken": "令牌无效 the token is refused",
     "IpLimit": "IP 数量超限 the token is used from too many addresses",
     "PermissionDenied": "积分不足 the token's points do not open it",
@@ -67,6 +68,10 @@ ADVICE = {
     "QuotaUnavailable": ("查 PostgreSQL 是否在运行", "check that PostgreSQL runs"),
     "calendar": ("在 Dagster 里重跑 trade_cal", "materialise trade_cal in Dagster"),
     "snapshot": ("在 Dagster 里看它最近一次运行的日志", "read the log of its last run in Dagster"),
+    "evening": (
+        "在 Dagster 里看 disclosed 的运行与计划 reports 是否开着",
+        "look in Dagster at the runs of disclosed, and whether the schedule reports is on",
+    ),
     "BadToken": ("核对 TUSHARE_TOKEN，改后重启", "check TUSHARE_TOKEN, then restart"),
     "IpLimit": ("让平台只用一个固定出口 IP", "give the platform one fixed outgoing address"),
     "PermissionDenied": (

@@ -148,6 +148,13 @@ class PerPeriod:
     start: str = "start_date"
     end: str = "end_date"
     """The range, where there is one. It must mean report periods: with some interfaces it means days of announcement."""
+    announced: tuple[str, ...] = ()
+    """The days of a row by which the interface also answers for the whole market, each a parameter of the same name.
+
+    Such an answer is of whichever companies and periods announce something on a day, and whole for none of them.
+    """
+    restated: frozenset[int] = frozenset()
+    """Positions in `variants` of what a company tells of a period with its report of the year after."""
 
 
 Calls = PerDay | PerRange | PerCode | Whole | PerPeriod
@@ -377,6 +384,8 @@ class Dataset:
     versions: Versions | None = None
     """How versions of a row are told apart; None where what the source says now replaces what it said before."""
     rules: tuple[Rule, ...] = ()
+    grows: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """By kind of company (`comp_type`), the flows that cannot fall within a year: sums to which nothing negative is added."""
     quirks: tuple[str, ...] = ()
     """What is worth knowing before trusting a number."""
     by_name: Mapping[str, Column] = field(init=False, repr=False)
@@ -416,6 +425,12 @@ class Dataset:
         return tuple(column.name for column in self.columns if column.flow)
 
     @property
+    def growing(self) -> tuple[str, ...]:
+        """The flows that cannot fall within a year, of one kind of company or another."""
+        named = set(chain.from_iterable(self.grows.values()))
+        return tuple(name for name in self.fields if name in named)
+
+    @property
     def values(self) -> tuple[str, ...]:
         """The columns that are not in the key."""
         return tuple(name for name in self.fields if name not in self.key)
@@ -435,7 +450,14 @@ class Dataset:
         return calendar + self.expected.reads
 
     def _validate(self) -> None:
-        problems = [*self._names(), *self._columns(), *self._grain(), *self._answers(), *self._calls()]
+        problems = [
+            *self._names(),
+            *self._columns(),
+            *self._grain(),
+            *self._answers(),
+            *self._calls(),
+            *self._tidings(),
+        ]
         if problems:
             raise CatalogError(f"{self.api}: " + "; ".join(problems))
 
@@ -467,6 +489,8 @@ class Dataset:
                 yield f"`{column.name}` is a `flow`, which is said of figures by report period only"
             if column.ours and column.name not in self.fills:
                 yield f"`{column.name}` is `ours`, and not in `fills`: nothing gives it a value"
+        for name in sorted({*chain.from_iterable(self.grows.values())} - {*self.flows}):
+            yield f"`{name}` in `grows` is not a `flow`: it does not count from the start of the year"
         for name in self.versions.days if self.versions else ():
             if name in self.by_name and self.by_name[name].type is not Type.DATE:
                 where = "known" if self.versions and name in self.versions.known else "stages"
@@ -515,6 +539,19 @@ class Dataset:
                 yield "`rows` is above zero"
             case PerPeriod(periods_per_call=int(periods)) if not 1 <= periods <= (self.row_cap or periods):
                 yield "`periods_per_call` is above zero, and so many fit under the row cap"
+
+    def _tidings(self) -> Iterator[str]:
+        """What is impossible in the words by which report periods are also asked for out of season."""
+        if not isinstance(self.calls, PerPeriod):
+            return
+        days = self.versions.days if self.versions else ()
+        yield from (
+            f"`{name}` in `announced` is no day of `versions`" for name in self.calls.announced if name not in days
+        )
+        if self.calls.announced and len(self.calls.variants) > 1:
+            yield "`announced` goes with one variant"
+        if not self.calls.restated <= {*range(len(self.calls.variants))}:
+            yield "`restated` holds positions in `variants`"
 
 
 def catalog(*datasets: Dataset) -> Mapping[str, Dataset]:

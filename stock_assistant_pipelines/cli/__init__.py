@@ -40,10 +40,11 @@ class Group(click.Group):
 
         from stock_assistant_pipelines.cli.services import ServiceError
         from stock_assistant_pipelines.warehouse.embedded import ServerError
+        from stock_assistant_pipelines.warehouse.roles import RoleRefused
 
         try:
             return super().invoke(ctx)
-        except (SettingsError, ServiceError, ServerError) as error:
+        except (SettingsError, ServiceError, ServerError, RoleRefused) as error:
             raise click.ClickException(str(error)) from error
         except (psycopg.OperationalError, OperationalError) as error:
             cause = " ".join(str(getattr(error, "orig", error)).split())
@@ -182,6 +183,45 @@ def execute(command: tuple[str, ...]) -> None:
 
 def _pass_on(process: subprocess.Popen[bytes]) -> Callable[[int, Any], None]:
     return lambda number, _: process.send_signal(number)
+
+
+@main.group()
+def keys() -> None:
+    """The keys of the API."""
+
+
+@keys.command(name="create")
+@click.argument("name")
+@click.option("--days", type=click.IntRange(1, 36_500), help="Days for which it is good; for ever by default.")
+@click.option(
+    "--per-minute", type=click.IntRange(0, 1_000_000), help="Requests per minute; API_CALLS_PER_MINUTE. 0: no limit."
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def create_key(name: str, days: int | None, per_minute: int | None, as_json: bool) -> None:
+    """Make a key and show it, this once."""
+    from stock_assistant_pipelines.cli.keys import create
+
+    create(settings(), name, days, per_minute, as_json=as_json)
+
+
+@keys.command(name="list")
+@click.option("--all", "every", is_flag=True, help="Those too that were revoked or have expired.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_keys(every: bool, as_json: bool) -> None:
+    """List the keys that are good."""
+    from stock_assistant_pipelines.cli.keys import show
+
+    show(settings(), every=every, as_json=as_json)
+
+
+@keys.command(name="revoke")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def revoke_key(name: str, as_json: bool) -> None:
+    """Refuse a key from now on: within seconds, everywhere."""
+    from stock_assistant_pipelines.cli.keys import revoke
+
+    revoke(settings(), name, as_json=as_json)
 
 
 @main.group()

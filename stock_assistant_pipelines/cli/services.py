@@ -144,6 +144,8 @@ def environment(settings: Settings, database: Database, tushare: str | None = No
         "DAGSTER_HOME": str(home),
         "DATA_DIR": str(data),
     }
+    if database.embedded and settings.api_database_url is None:
+        values["API_DATABASE_URL"] = database.api_url.render_as_string(hide_password=False)
     if tushare:
         values |= {"TUSHARE_BASE_URL": tushare, "TUSHARE_TOKEN": SANDBOX_TOKEN, "TUSHARE_POINTS": SANDBOX_POINTS}
     return values
@@ -200,7 +202,7 @@ def webserver(logs: Path, workspace: Path, port: int) -> Service:
 
 def api(logs: Path, port: int, path: str) -> Service:
     """The read-only API."""
-    command = [_script("uvicorn"), "--factory", "api.app:create_app", "--host", LOOPBACK, "--port", str(port)]
+    command = [sys.executable, "-P", "-m", "api", "--host", LOOPBACK, "--port", str(port)]
     return Service("API", command, logs / "api.log", url=f"http://{LOOPBACK}:{port}{path}/health/live")
 
 
@@ -238,6 +240,8 @@ def machine(
     logs = settings.data_dir / "logs"
     tushare = f"http://{LOOPBACK}:{sandbox_port}/dataapi" if sandbox_port else None
     values = environment(settings, database, tushare)
+    if "api_open_on_loopback" not in settings.model_fields_set:
+        values["API_OPEN_ON_LOOPBACK"] = "true"  # it listens on loopback, for who started it
     code_port = free_port()
     known = workspace(Path(values["DAGSTER_HOME"]), code_port)
     wanted = [code_location(logs, code_port)]

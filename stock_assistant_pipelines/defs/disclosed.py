@@ -1,4 +1,5 @@
-"""The job `disclosed`: the evening's increment of reports. The plan of the open periods first, then who has disclosed since.
+"""The job `disclosed`: the evening's increment of reports. The plan of the open periods first, then who has disclosed since,
+and what was announced on the last days, whichever period is open.
 
 Which companies are asked, and in which order, is told by `stock_assistant_pipelines.increment`. Each week the last periods are
 fetched again as a whole, since the source corrects old filings without a word.
@@ -9,20 +10,21 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
-from sqlalchemy import Connection
 
 from stock_assistant_pipelines import calendar, clock
-from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Dataset
-from stock_assistant_pipelines.defs.assets import began, take
-from stock_assistant_pipelines.defs.fill import announce, evaluations, fill, fill_config, incomplete, told
+from stock_assistant_pipelines.defs.assets import NAMED, began, take
+from stock_assistant_pipelines.defs.fill import announce, evaluations, failed, fill, fill_config, told
 from stock_assistant_pipelines.defs.resources import AHEAD, Platform, urgent
+from stock_assistant_pipelines.evening import Evening, Heard
 from stock_assistant_pipelines.increment import Limits
 from stock_assistant_pipelines.ingest import Ingest
+from stock_assistant_pipelines.lateness import kept
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.warehouse.coverage import ORDINARY, UNANSWERED, Coverage, entries
+from stock_assistant_pipelines.warehouse.coverage import UNANSWERED, Coverage
 from stock_assistant_pipelines.warehouse.disclosure import plan_of, stocks_of
-from stock_assistant_pipelines.warehouse.freshness import last_complete
+from stock_assistant_pipelines.warehouse.filing import arrived
+from stock_assistant_pipelines.warehouse.tables import ORDINARY
 
 JOB = "disclosed"
 OP = "land_reports"
@@ -33,22 +35,14 @@ EVENING = "stock_assistant/evening"
 NOTHING_LANDED = "no report has landed yet: start with a backfill"
 
 
-def kept(connection: Connection) -> list[Dataset]:
-    """The datasets by report period of which something has landed, and the plan that they are judged by."""
-    reports = [dataset for dataset in CATALOG.values() if dataset.by_period]
-    complete = last_complete(connection, reports)
-    found = [dataset for dataset in reports if dataset.api in complete]
-    plan = plan_of(found)
-    return [dataset for dataset in reports if dataset in found or dataset.api == plan]
-
-
 @dg.op(name=OP, out={})
 def land_reports(context: dg.OpExecutionContext, platform: dg.ResourceParam[Platform]) -> Iterator[Any]:
-    """Land what is new of the open periods, dataset by dataset, and report each period as its asset would."""
+    """Land what is new of the open periods and the last days, dataset by dataset; report each period as its asset would."""
     evening = context.run.tags.get(EVENING)
     begun = datetime.fromisoformat(evening) if evening else began(context)
     limits = Limits(platform.settings.sync_incremental_missing_limit, platform.settings.sync_failure_max_retries)
     landed: list[tuple[Dataset, Coverage]] = []
+    unanswered: dict[str, str] = {}
     broken: Exception | None = None
     with platform.ingest(context.run.run_id, urgent=urgent(context.run.tags)) as ingest:
         with ingest.engine.connect() as connection:
@@ -60,61 +54,81 @@ def land_reports(context: dg.OpExecutionContext, platform: dg.ResourceParam[Plat
         announce(context, OP, {dataset.api: [period.isoformat() for period in periods] for dataset in datasets})
         for dataset in datasets:
             done: list[Coverage] = []
-            arriving = _arriving(ingest, dataset, periods, None if dataset.api == plan else plan, limits, begun)
+            heard: list[Heard] = []
+            arriving = _arriving(ingest, dataset, periods, None if dataset.api == plan else plan, limits, begun, heard)
             stopped = take(context, dataset, arriving, done)
-            done = yield from _judged(dataset, periods, done, ingest)
+            done = yield from _judged(dataset, periods, done, heard, ingest.evening(begun), ingest)
             yield from told(dataset, done, platform, ingest, begun)
+            yield from _heard(dataset, heard, ingest, begun)
             broken = broken or stopped
             landed += [(dataset, entry) for entry in done]
+            unanswered |= {f"{dataset.api} {each.asked.name}": str(each.error) for each in heard if each.error}
     if broken:
         raise broken
-    if failure := _failure(platform, landed):
+    lost = [each for each in landed if each[1].status in UNANSWERED or each[1].cause not in ORDINARY]
+    if failure := failed(platform, lost, unanswered):
         raise failure
 
 
 def _arriving(
-    ingest: Ingest, dataset: Dataset, periods: Sequence[date], plan: str | None, limits: Limits, begun: datetime
+    ingest: Ingest,
+    dataset: Dataset,
+    periods: Sequence[date],
+    plan: str | None,
+    limits: Limits,
+    begun: datetime,
+    heard: list[Heard],
 ) -> Iterator[Coverage]:
+    """Ask for what was announced on the last days, and then for what is new of the open periods."""
     ingest.prepare_periods(dataset, periods)
+    heard += ingest.evening(begun).hear(dataset)
     yield from ingest.increment(dataset, periods, plan, limits, begun=begun)
 
 
-def _failure(platform: Platform, landed: Sequence[tuple[Dataset, Coverage]]) -> dg.Failure | None:
-    """The end of a run that could not get what it asked for.
+def _judged(
+    dataset: Dataset,
+    periods: Sequence[date],
+    done: list[Coverage],
+    heard: Sequence[Heard],
+    evening: Evening,
+    ingest: Ingest,
+) -> Generator[Any, None, list[Coverage]]:
+    """Evaluate the checks, and return the results as they stand then, with those of periods that got rows by the way."""
+    others = {period for each in heard for period in each.periods} - {*periods}
+    judged = {*periods, *_periods([*done, *evening.shown(dataset, others)])}
+    done = ingest.reviewed(dataset, done)
+    yield from evaluations(dataset, sorted(judged, reverse=True), done, ingest)
+    return [*ingest.reviewed(dataset, done), *evening.shown(dataset, others - {*_periods(done)})]
 
-    What is booked as complete all the same, as of an earlier evening, is told as the run's own failure: the coverage does not
-    know of it.
+
+def _periods(entries: Sequence[Coverage]) -> list[date]:
+    return [date.fromisoformat(entry.partition) for entry in entries]
+
+
+def _heard(dataset: Dataset, heard: Sequence[Heard], ingest: Ingest, begun: datetime) -> Iterator[dg.AssetObservation]:
+    """What the UI is told of the days of announcement: how many rows each had, what is new, of which periods, from whom.
+
+    Of the dataset and not of a partition: a period that has not ended has none yet.
     """
-    kept = [each for each in landed if each[1].status in UNANSWERED or each[1].cause not in ORDINARY]
-    failure = incomplete(kept)
-    unknown = [(dataset, entry) for dataset, entry in kept if _booked_as_settled(platform, dataset, entry)]
-    if failure is None or not unknown:
-        return failure
-    dataset, entry = unknown[0]
-    return dg.Failure(
-        f"{dataset.api} {entry.partition} is complete as of an earlier answer, and was not answered for now: {entry.reason}",
-        metadata={"unanswered": dg.MetadataValue.json({f"{d.api} {e.partition}": e.reason for d, e in unknown})},
-        allow_retries=False,
+    if not heard:
+        return
+    periods = sorted({period for each in heard for period in each.periods}, reverse=True)
+    with ingest.engine.connect() as connection:
+        companies = arrived(connection, dataset, periods, begun)
+    unanswered = {each.asked.name: str(each.error) for each in heard if each.error}
+    yield dg.AssetObservation(
+        dataset.api,
+        metadata={
+            "announced": dg.MetadataValue.json({each.asked.name: each.rows for each in heard if not each.error}),
+            "calls": sum(each.calls for each in heard),
+            "inserted": sum(each.inserted for each in heard),
+            "arrived": dg.MetadataValue.json({str(day): list(codes)[:NAMED] for day, codes in companies.items()}),
+            **({"unanswered": dg.MetadataValue.json(unanswered)} if unanswered else {}),
+        },
     )
 
 
-def _booked_as_settled(platform: Platform, dataset: Dataset, entry: Coverage) -> bool:
-    period = date.fromisoformat(entry.partition)
-    with platform.look() as connection:
-        booked = entries(connection, dataset, [period]).get(period)
-    return bool(booked and booked.settled)
-
-
-def _judged(
-    dataset: Dataset, periods: Sequence[date], done: list[Coverage], ingest: Ingest
-) -> Generator[Any, None, list[Coverage]]:
-    """Evaluate the checks, and return the results as they stand then."""
-    done = ingest.reviewed(dataset, done)
-    yield from evaluations(dataset, periods, done, ingest)
-    return ingest.reviewed(dataset, done)
-
-
-@dg.job(name=JOB, description="What companies have disclosed of the report periods that are open.")
+@dg.job(name=JOB, description="What companies have disclosed of the open report periods, and announced of late.")
 def disclosed() -> None:
     """Land the reports of the day."""
     land_reports()
@@ -129,7 +143,7 @@ def build_schedules(platform: Platform) -> list[dg.ScheduleDefinition]:
         cron_schedule=f"{clock.FILINGS.minute} {clock.FILINGS.hour} * * *",
         execution_timezone="Asia/Shanghai",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Asks for the reports that were disclosed, of every period that is open; on every day of the week.",
+        description="Asks for the reports that were disclosed, and what was announced on the last days; each day of the week.",
     )
     def reports(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         today = context.scheduled_execution_time.astimezone(SHANGHAI).date()

@@ -6,6 +6,7 @@ The day of a report period is its last one.
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
@@ -19,10 +20,12 @@ from stock_assistant_pipelines.defs.assets import EVER, arrivals, began, partiti
 from stock_assistant_pipelines.defs.partitions import days
 from stock_assistant_pipelines.defs.resources import Platform, urgent
 from stock_assistant_pipelines.ingest import Ingest
-from stock_assistant_pipelines.warehouse.coverage import Coverage
+from stock_assistant_pipelines.warehouse.coverage import Coverage, entries
 
 JOB = "fill"
 OP = "land_days"
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Filling(dg.Config):
@@ -78,7 +81,7 @@ def land_days(context: dg.OpExecutionContext, config: Filling, platform: dg.Reso
             if stopped:
                 raise stopped
             landed += [(dataset, entry) for entry in done]
-    if failure := incomplete(landed):
+    if failure := failed(platform, landed):
         raise failure
 
 
@@ -144,6 +147,38 @@ def incomplete(landed: Sequence[tuple[Dataset, Coverage]]) -> dg.Failure | None:
         metadata={"incomplete": dg.MetadataValue.json({name: entry.reason for name, entry in open_ends.items()})},
         allow_retries=False,
     )
+
+
+def failed(
+    platform: Platform, landed: Sequence[tuple[Dataset, Coverage]], unanswered: Mapping[str, str] = NOTHING
+) -> dg.Failure | None:
+    """The end of a run that left something incomplete, or could not get what it asked for.
+
+    What the coverage does not know is told as the run's own failure: report periods that are booked as complete all the
+    same, as of an earlier answer, and whatever else nobody answered for. A trading day is asked for again the next
+    evening, a report period perhaps not for a week.
+    """
+    kept = [entry for dataset, entry in landed if dataset.by_period and _booked_as_settled(platform, dataset, entry)]
+    since = "it is complete as of an earlier answer, and was not answered for now"
+    unknown = {f"{entry.dataset} {entry.partition}": f"{since}: {entry.reason}" for entry in kept} | {**unanswered}
+    if not unknown:
+        return incomplete(landed)
+    first, reason = next(iter(unknown.items()))
+    return dg.Failure(
+        f"{len(unknown)} were not answered for; the first: {first}: {reason}",
+        metadata={"unanswered": dg.MetadataValue.json(unknown)},
+        allow_retries=False,
+    )
+
+
+def _booked_as_settled(platform: Platform, dataset: Dataset, entry: Coverage) -> bool:
+    """Whether a partition that was not answered for is booked as complete."""
+    if entry.settled:
+        return False
+    day = date.fromisoformat(entry.partition)
+    with platform.look() as connection:
+        booked = entries(connection, dataset, [day]).get(day)
+    return bool(booked and booked.settled)
 
 
 @dg.job(name=JOB, description="Exactly these days of these datasets, in one run.")

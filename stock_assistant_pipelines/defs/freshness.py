@@ -1,4 +1,4 @@
-"""The check `fresh`: whether the newest trading day that is due is complete, whatever else has landed lately.
+"""The check `fresh`: whether the newest trading day that is due is complete, or the last evening of reports was answered.
 
 It is evaluated at the end of each run that lands rows, and by a sensor, without a run: it goes red when nothing runs at all.
 """
@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 import dagster as dg
 from sqlalchemy import Connection
 
-from stock_assistant_pipelines import calendar
+from stock_assistant_pipelines import calendar, lateness
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Dataset
 from stock_assistant_pipelines.defs.resources import Platform
-from stock_assistant_pipelines.warehouse.freshness import Age, Freshness, tell
+from stock_assistant_pipelines.warehouse.freshness import Age, Freshness
 
 FRESH = "fresh"
 
@@ -38,16 +38,20 @@ class Verdict:
 
 
 def specs(dataset: Dataset) -> list[dg.AssetCheckSpec]:
-    """The check, of a dataset with trading days. It blocks nothing: what has landed is as good as before."""
+    """The check, of a dataset with a time axis. It blocks nothing: what has landed is as good as before."""
     described = "The newest trading day that should be whole by now is complete."
-    return [dg.AssetCheckSpec(FRESH, asset=dataset.api, description=described)] if dataset.partitioned else []
+    if dataset.by_period:
+        described = (
+            "The last evening that should be over was answered, and no company is missing that disclosed before."
+        )
+    return [dg.AssetCheckSpec(FRESH, asset=dataset.api, description=described)] if dataset.dated else []
 
 
 def evaluate(connection: Connection, dataset: Dataset) -> Iterator[dg.AssetCheckResult]:
     """Evaluate the check at the end of a run."""
-    if dataset.partitioned:
+    if dataset.dated:
         now = calendar.now()
-        found = verdict(dataset, tell(connection, [dataset], now)[dataset.api], now)
+        found = verdict(dataset, lateness.tell(connection, [dataset], now)[dataset.api], now)
         yield dg.AssetCheckResult(
             check_name=FRESH,
             passed=found.passed,
@@ -59,24 +63,27 @@ def evaluate(connection: Connection, dataset: Dataset) -> Iterator[dg.AssetCheck
 
 def verdict(dataset: Dataset, found: Freshness, now: datetime) -> Verdict:
     """Say in a sentence how new a dataset is, and how bad that is."""
-    shown = {"due": found.due, "status": found.status, "last_complete": found.last_complete, "behind": found.behind}
+    names = ("due", "status", "last_complete", "behind", "missing")
+    shown = {name: getattr(found, name) for name in names}
     metadata: dict[str, str | int] = {"freshness": found.age.value}
     metadata |= {name: told if isinstance(told, int) else str(told) for name, told in shown.items() if told is not None}
     severity = dg.AssetCheckSeverity.WARN
     if found.age is Age.STALE and found.due:
-        by = dataset.due_at(found.due)
+        by = dataset.due_at(found.due) if dataset.partitioned else lateness.due_at(found.due)
         severity = severity if by and now < by + GRACE else dg.AssetCheckSeverity.ERROR
     return Verdict(found.age is Age.FRESH, severity, _sentence(dataset, found), metadata)
 
 
 def _sentence(dataset: Dataset, found: Freshness) -> str:
+    if found.said:
+        return found.said
     match found.age:
         case Age.FRESH:
             return f"{found.due} is due, and complete" if found.due else "no day is due yet"
         case Age.UNKNOWN:
             return f"{dataset.calendar} does not reach today: nobody can tell which day is due"
         case Age.UNUSED:
-            return "no trading day was ever complete"
+            return "nothing was ever complete"
     by = f" by {dataset.due:%H:%M}" if dataset.due else ""
     state = f"is {found.status}" if found.status else "was never asked for"
     return (
@@ -87,7 +94,7 @@ def _sentence(dataset: Dataset, found: Freshness) -> str:
 
 def build_sensor(platform: Platform, now: Callable[[], datetime] = calendar.now) -> dg.SensorDefinition:
     """Judge the datasets by the clock, and say it when the verdict is another one. What nobody landed is not judged."""
-    judged = [dataset for dataset in CATALOG.values() if dataset.partitioned]
+    judged = [dataset for dataset in CATALOG.values() if dataset.dated]
 
     @dg.sensor(
         name="freshness",
@@ -98,7 +105,7 @@ def build_sensor(platform: Platform, now: Callable[[], datetime] = calendar.now)
     def freshness(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         moment = now()
         with platform.look() as connection:
-            told = tell(connection, judged, moment)
+            told = lateness.tell(connection, judged, moment)
         used = [dataset for dataset in judged if told[dataset.api].age is not Age.UNUSED]
         verdicts = {dataset.api: verdict(dataset, told[dataset.api], moment) for dataset in used}
         news = {name: said for name, said in verdicts.items() if said.said != _last_said(context.instance, name)}

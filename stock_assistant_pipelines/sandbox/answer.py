@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from stock_assistant_pipelines.sandbox.query import END
+from stock_assistant_pipelines.protocol.query import END
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
-    from stock_assistant_pipelines.sandbox.query import Query
+    from stock_assistant_pipelines.protocol.query import Query
     from stock_assistant_pipelines.sandbox.table import Source
 
 ROW_FAULTS = frozenset({"half", "yesterday", "stale", "empty", "drop_field"})

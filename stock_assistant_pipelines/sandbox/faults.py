@@ -10,12 +10,12 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from stock_assistant_pipelines.sandbox.interfaces import HOMES, INTERFACES
+from stock_assistant_pipelines.protocol.interfaces import HOMES, INTERFACES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from stock_assistant_pipelines.sandbox.query import Query
+    from stock_assistant_pipelines.protocol.query import Query
 
 KINDS = {
     "http_502": "HTTP 502 from the gateway, no JSON",

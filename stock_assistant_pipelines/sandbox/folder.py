@@ -18,8 +18,8 @@ import orjson
 import pandas as pd
 
 from stock_assistant_pipelines.catalog.dataset import Type
-from stock_assistant_pipelines.sandbox.interfaces import home
-from stock_assistant_pipelines.sandbox.query import CODE, day_columns
+from stock_assistant_pipelines.protocol.interfaces import home
+from stock_assistant_pipelines.protocol.query import CODE, day_columns
 from stock_assistant_pipelines.sandbox.table import Table, texts
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
-    from stock_assistant_pipelines.sandbox.query import Query
+    from stock_assistant_pipelines.protocol.query import Query
 
 DATE_IN_NAME = re.compile(r"(?<!\d)((?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:\d{2})?)(?!\d)")
 JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")

@@ -7,7 +7,7 @@ from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.catalog.tiers import tier
-from stock_assistant_pipelines.sandbox.errors import BAD_TOKEN, PERMISSION, THROTTLE, Refusal
+from stock_assistant_pipelines.protocol.refusals import BAD_TOKEN, PERMISSION, THROTTLE, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

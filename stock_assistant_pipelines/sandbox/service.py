@@ -14,12 +14,12 @@ import orjson
 from anyio.to_thread import run_sync
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
+from stock_assistant_pipelines.protocol.interfaces import INTERFACES
+from stock_assistant_pipelines.protocol.query import parse, parse_fields
+from stock_assistant_pipelines.protocol.refusals import BAD_TOKEN, PARAMETERS, PERMISSION, THROTTLE, UNKNOWN, Refusal
 from stock_assistant_pipelines.sandbox.answer import ROW_FAULTS, Answers, Page, Question
 from stock_assistant_pipelines.sandbox.clock import Clock
-from stock_assistant_pipelines.sandbox.errors import BAD_TOKEN, PARAMETERS, PERMISSION, THROTTLE, UNKNOWN, Refusal
 from stock_assistant_pipelines.sandbox.faults import Fault, Faults
-from stock_assistant_pipelines.sandbox.interfaces import INTERFACES
-from stock_assistant_pipelines.sandbox.query import parse, parse_fields
 from stock_assistant_pipelines.sandbox.quota import Quota, calls_per_minute
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
-    from stock_assistant_pipelines.sandbox.query import Query
+    from stock_assistant_pipelines.protocol.query import Query
 
 
 class Table:

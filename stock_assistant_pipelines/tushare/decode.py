@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
 
+FEW = 0.01
+"""The share of an answer's rows, one at least, that may lack a part of their key. More of them are a change at the source."""
+
+NAMED = 3
+
 Row = tuple[Any, ...]
 """Values in the order of `Dataset.columns`: text, `YYYYMMDD`, float, int or None."""
 
@@ -111,6 +116,30 @@ def require_keys(dataset: Dataset, rows: Sequence[Row]) -> None:
         at = dataset.fields.index(name)
         if not dataset.by_name[name].optional and any(row[at] is None for row in rows):
             raise SchemaDrift(dataset.api, f"a row lacks {name}, which is part of its key")
+
+
+def with_keys(dataset: Dataset, rows: list[Row]) -> tuple[list[Row], str | None]:
+    """Leave out the few rows that lack a part of their key, and say which; None when there is none.
+
+    Raises `SchemaDrift` when they are more than a few, or all.
+    """
+    columns = [(name, dataset.fields.index(name)) for name in dataset.key if not dataset.by_name[name].optional]
+    absent = [name for name, at in columns if any(row[at] is None for row in rows)]
+    if not absent:
+        return rows, None
+    sound = [row for row in rows if all(row[at] is not None for _, at in columns)]
+    broken = [row for row in rows if any(row[at] is None for _, at in columns)]
+    if not sound or len(broken) > max(1, FEW * len(rows)):
+        require_keys(dataset, rows)
+    shown = [_named(dataset, row) for row in broken[:NAMED]]
+    what = f"{len(broken)} rows were" if len(broken) > 1 else "one row was"
+    return sound, f"{what} left out for lack of {', '.join(absent)}, a part of the key: {', '.join(shown)}"
+
+
+def _named(dataset: Dataset, row: Row) -> str:
+    """Whose row it is, and of which period, as far as it says."""
+    code, day = (row[dataset.fields.index(name)] for name in (dataset.key[0], dataset.grain.value))
+    return f"{code or 'nobody'} {parse_day(day) if day else 'without a period'}"
 
 
 def unique(dataset: Dataset, rows: Sequence[Row]) -> Rows:

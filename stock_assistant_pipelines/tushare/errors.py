@@ -92,6 +92,10 @@ class BadParameters(TushareError):
     """Tushare refused the call's parameters, or gave a reason that is not known here; or they are no JSON."""
 
 
+class CallRefused(TushareError):
+    """Many stocks in a row were refused with the same words: it is the call that is wrong, whichever stock it is about."""
+
+
 class QuotaUnavailable(TushareError):
     """The quota is kept in PostgreSQL, and PostgreSQL does not answer: without leave no call is made."""
 
@@ -131,6 +135,9 @@ class Throttled(TushareError):
 
 HOPELESS = (BadToken, PermissionDenied, IpLimit, Throttled)
 """After one of these, no further call of the dataset is made: the answer would be the same."""
+
+UNUSABLE = (MalformedAnswer, SchemaDrift, WrongDay, ConflictingRows, Truncated)
+"""Errors of one answer: another call may well bring a good one."""
 
 THROTTLE = re.compile(r"最多访问|频率超限")
 SPAN = re.compile(r"每(分钟|小时|天)最多访问|次/(分钟|小时|天)")

@@ -48,6 +48,19 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """What one call tells of a day: all that the market announced on it, by one of the days that rows bear."""
+
+    column: str
+    day: date
+
+    @property
+    def name(self) -> str:
+        """By which it is booked."""
+        return f"{self.column}={self.day}"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What is asked of the whole market, period by period, and what of single stocks."""
 
@@ -89,6 +102,11 @@ def whole_parts(dataset: Dataset, period: date) -> tuple[Part, ...]:
     return _variants(dataset, period, period)
 
 
+def restated_parts(dataset: Dataset, period: date) -> tuple[Part, ...]:
+    """The parts of a period of the whole market that companies tell with the report of the year after."""
+    return tuple(part for part in whole_parts(dataset, period) if part.variant in calls_of(dataset).restated)
+
+
 def _variants(dataset: Dataset, first: date | None = None, last: date | None = None) -> tuple[Part, ...]:
     return tuple(part_of(dataset, at, first, last) for at in range(len(calls_of(dataset).variants)))
 
@@ -104,6 +122,11 @@ def whole_call(dataset: Dataset, part: Part) -> Call:
     assert calls.period is not None
     assert part.first is not None
     return Call(calls.whole or dataset.api, ((calls.period, compact(part.first)), *part.params), (part.first,))
+
+
+def announced_call(dataset: Dataset, asked: Announced) -> Call:
+    """The call for what the whole market announced on a day."""
+    return Call(dataset.api, ((asked.column, compact(asked.day)),))
 
 
 def rows_of(dataset: Dataset) -> tuple[float, ...]:

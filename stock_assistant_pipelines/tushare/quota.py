@@ -328,4 +328,5 @@ def _statement(name: str) -> bytes:
 def usage(conninfo: str, account: str | None = None) -> list[Usage]:
     """How it stands with each interface that was asked, of one account or of all."""
     with _connect(conninfo) as connection:
-        return [Usage(**row) for row in connection.execute(_statement("usage"), {"account": account})]
+        rows = [Usage(**row) for row in connection.execute(_statement("usage"))]
+    return [row for row in rows if account in {None, row.account}]

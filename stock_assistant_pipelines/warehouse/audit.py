@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
+    from stock_assistant_pipelines.warehouse.coverage import Coverage
     from stock_assistant_pipelines.warehouse.holes import Hole
 
 
@@ -43,10 +44,16 @@ def _book(engine: Engine, dataset: Dataset, day: date, at: datetime) -> None:
         if before is None or before.status not in coverage.JUDGED or before.doubted:
             return
         after = coverage.assess(connection, dataset, day, before, at=at)
-        if after.settled and after.landed < before.landed:
+        if dataset.by_period:
+            after = coverage.remember(before, after)
+        elif after.settled and after.landed < before.landed:
             after = replace(after, status=Status.PARTIAL, cause="doubted", complete_at=None, reason=holes.GONE)
-        if (after.status, after.landed, after.missing_keys) == (before.status, before.landed, before.missing_keys):
+        if _found(after) == _found(before):
             return
         coverage.book(connection, [after])
         if before.status in SETTLED or after.status in SETTLED:
             coverage.reassess_dependents(connection, dataset, day, before.landed_at)
+
+
+def _found(entry: Coverage) -> tuple[object, ...]:
+    return entry.status, entry.landed, entry.missing_keys, entry.doubted

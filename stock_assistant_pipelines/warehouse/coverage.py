@@ -12,10 +12,10 @@ from sqlalchemy.dialects.postgresql import insert
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Answered, Disclosed, Followed, NeverFewer, Unexplained
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.warehouse import disclosure, expectation
-from stock_assistant_pipelines.warehouse.holes import GONE
+from stock_assistant_pipelines.warehouse import asked, disclosure, expectation
+from stock_assistant_pipelines.warehouse.holes import GONE_UNTOLD
 from stock_assistant_pipelines.warehouse.landing import hold, lock, partition_key
-from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, SETTLED, Status
+from stock_assistant_pipelines.warehouse.tables import BROKEN, COVERAGE, DOUBTS, METADATA, SETTLED, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,18 +27,6 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.warehouse.expectation import Finding
 
 NAMES_SHOWN = 3
-
-BROKEN = "broken"
-"""The cause of a partition whose rows break a rule or a law that blocks."""
-
-DOUBTS = frozenset({"doubted", "repeated", BROKEN})
-"""The causes by which the rows themselves are not believed."""
-
-INCOMPLETE = frozenset({Status.PARTIAL, Status.LATE, Status.EMPTY})
-"""What an answer was judged to be, and the source may complete within a few days."""
-
-ORDINARY = frozenset({None, *INCOMPLETE, *DOUBTS})
-"""The causes that say no more than that something is missing, or not believed."""
 
 MAY_BE_EMPTY = (Unexplained, Followed, Disclosed, Answered)
 """What can be complete without a row."""
@@ -124,12 +112,13 @@ def assess(
     if whole and day and (doubt := disclosure.doubtful(connection, dataset, day, today)):
         # Who is missing nobody knows: it is judged again when the plan is there.
         status, reason, finding = Status.PARTIAL, doubt, replace(finding, missing=None)
+    left_out = asked.left_out(connection, dataset, day) if dataset.by_period and day else None
     late = entry.status is Status.LATE and status in {Status.PARTIAL, Status.EMPTY}
     return replace(
         entry,
         status=Status.LATE if late else status,
         cause=None if status in SETTLED else status.value,
-        reason=reason,
+        reason="; ".join(filter(None, (reason, left_out))) or None,
         expected=finding.expected,
         landed=finding.landed,
         missing=None if finding.missing is None else len(finding.missing),
@@ -137,11 +126,14 @@ def assess(
     )
 
 
-def remember(before: Coverage, after: Coverage) -> Coverage:
-    """Doubt a report period that holds fewer versions than before: it keeps the higher count until a whole answer came."""
+def remember(before: Coverage, after: Coverage, reason: str = GONE_UNTOLD) -> Coverage:
+    """Doubt a report period that holds fewer versions than before: it keeps the higher count until a whole answer came.
+
+    That settles only what a check has told (`GONE`), as it does when a run of the dataset itself finds it.
+    """
     if after.landed >= before.landed:
         return after
-    gone = replace(after, status=Status.PARTIAL, cause="doubted", reason=GONE, complete_at=None)
+    gone = replace(after, status=Status.PARTIAL, cause="doubted", reason=reason, complete_at=None)
     return replace(gone, landed=before.landed)
 
 

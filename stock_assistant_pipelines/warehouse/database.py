@@ -14,13 +14,15 @@ from psycopg import sql
 from sqlalchemy import create_engine
 from sqlalchemy.exc import ProgrammingError
 
-from stock_assistant_pipelines.warehouse import embedded
+from stock_assistant_pipelines.settings import API_ROLE
+from stock_assistant_pipelines.warehouse import embedded, roles
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 from stock_assistant_pipelines.warehouse.revision import HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pydantic import SecretStr
     from sqlalchemy.engine import URL, Engine
 
     from stock_assistant_pipelines.settings import Settings
@@ -34,6 +36,15 @@ class Database:
 
     url: URL
     """Without a driver."""
+    api_password: SecretStr | None = None
+    """The password of the API's role."""
+    embedded: bool = False
+    """Whether it is on the embedded server, where a role needs no password."""
+
+    @property
+    def api_url(self) -> URL:
+        """The same database as the API's role sees it, on the embedded server."""
+        return self.url.set(username=API_ROLE)
 
     @property
     def dagster_url(self) -> str:
@@ -61,9 +72,11 @@ class Database:
                     _create_database(connection, str(name))
 
     def prepare(self) -> None:
-        """Create both databases where they do not exist, and run the migrations of the tables."""
+        """Create both databases where they do not exist, run the migrations of the tables, let the API's role read them."""
         self.create()
         self.upgrade()
+        with psycopg.connect(conninfo(self.url)) as connection:
+            roles.let_read(connection, self.api_password, make=self.embedded or self.api_password is not None)
 
     def drop(self) -> None:
         """Drop both databases."""
@@ -118,9 +131,9 @@ def available(settings: Settings) -> Iterator[Database]:
     """Name the configured database; without one, run the embedded server for as long as the block lasts."""
     url = settings.server_url
     if url is not None:
-        yield Database(url)
+        yield Database(url, settings.api_database_password)
         return
     with embedded.running(settings.data_dir / "postgres") as server:
-        database = Database(server.set(database=settings.database_name))
+        database = Database(server.set(database=settings.database_name), embedded=True)
         database.create()
         yield database

@@ -14,9 +14,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.warehouse.coverage import entries
-from stock_assistant_pipelines.warehouse.functions import sql
 from stock_assistant_pipelines.warehouse.landing import hold, partition_key
 from stock_assistant_pipelines.warehouse.provenance import complete_days
+from stock_assistant_pipelines.warehouse.statement import sql
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, Status
 
 if TYPE_CHECKING:

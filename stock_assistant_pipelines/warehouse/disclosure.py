@@ -13,7 +13,7 @@ from sqlalchemy import Date, and_, bindparam, case, exists, func, or_, select
 
 from stock_assistant_pipelines.catalog.dataset import Companies, Disclosed, PerPeriod
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.warehouse.asked import EVERYBODY
+from stock_assistant_pipelines.warehouse.asked import EVERYBODY, tells
 from stock_assistant_pipelines.warehouse.tables import ASKED, CODE, COVERAGE, METADATA, Status
 
 if TYPE_CHECKING:
@@ -111,6 +111,27 @@ def unanswered(connection: Connection, dataset: Dataset, period: date) -> tuple[
     return tuple(sorted(connection.execute(lacking, {"day": period}).scalars()))
 
 
+def newcomers(connection: Connection, dataset: Dataset, period: date, *, everybody: bool) -> tuple[str, ...]:
+    """The stocks that were listed after a period, within the reach of a prospectus: those not answered for, or `everybody`.
+
+    Nobody expects a row of them: what their prospectus tells of the period is there when they were asked.
+    """
+    stock = METADATA.tables[stocks_of(dataset)]
+    later = select(stock.c[CODE]).where(stock.c.list_date > DAY)
+    keys = select(relevant(dataset).subquery("relevant").c.key)
+    code = keys.selected_columns[0]
+    query = keys.where(code.in_(later))
+    query = query if everybody else query.where(_unanswered(dataset, code, period))
+    return tuple(sorted(connection.execute(query, {"day": period}).scalars()))
+
+
+def listed_since(connection: Connection, stocks: str, since: date, today: date) -> list[tuple[str, date]]:
+    """The stocks that were listed between two days, and when."""
+    stock = METADATA.tables[stocks]
+    query = select(stock.c[CODE], stock.c.list_date).where(stock.c.list_date.between(since, today))
+    return [(code, day) for code, day in connection.execute(query.order_by(stock.c.list_date, stock.c[CODE]))]
+
+
 def companies(connection: Connection, dataset: Dataset, period: date, today: date) -> list[str]:
     """The companies that may have rows of a period: those that have disclosed it; where nothing tells, all that were there."""
     who = _expected(connection, dataset, period, today)
@@ -185,9 +206,25 @@ def planned(
     Of each code, day of disclosure, and planned day. The first to disclose come first, and then those that have not. Who was
     listed after the period, or is gone since, has reported it all the same, and is expected (`disclosed`).
     """
+    reports = _planned(plan, stocks, today)
+    query = reports.order_by(reports.selected_columns.actual.nulls_last(), reports.selected_columns[CODE])
+    return [(code, actual, pre) for code, actual, pre in connection.execute(query, {"day": period})]
+
+
+def last_disclosed(connection: Connection, plan: str, stocks: str, period: date, today: date) -> list[date | None]:
+    """The day on which the last of these companies has disclosed a period, and None while one has not; nothing without any."""
+    reports = _planned(plan, stocks, today).subquery("reports")
+    query = select(func.max(reports.c.actual), func.bool_or(reports.c.actual.is_(None)))
+    last, lacking = connection.execute(query, {"day": period}).one()
+    return [day for day, there in ((last, last is not None), (None, bool(lacking))) if there]
+
+
+def _planned(plan: str, stocks: str, today: date) -> Select[Any]:
     stock, table = METADATA.tables[stocks], METADATA.tables[plan]
-    query = (
-        select(stock.c[CODE], func.min(table.c.actual_date), func.max(table.c.pre_date))
+    return (
+        select(
+            stock.c[CODE], func.min(table.c.actual_date).label("actual"), func.max(table.c.pre_date).label("planned")
+        )
         .select_from(
             stock.outerjoin(
                 table, and_(table.c[CODE] == stock.c[CODE], table.c.end_date == DAY, table.c.replaced_at.is_(None))
@@ -200,9 +237,7 @@ def planned(
             )
         )
         .group_by(stock.c[CODE])
-        .order_by(func.min(table.c.actual_date).nulls_last(), stock.c[CODE])
     )
-    return [(code, actual, pre) for code, actual, pre in connection.execute(query, {"day": period})]
 
 
 def stocks_of(dataset: Dataset) -> str:
@@ -221,15 +256,6 @@ def _row(dataset: Dataset, code: ColumnElement[str]) -> ColumnElement[bool]:
     return code.in_(select(table.c[CODE]).where(table.c[dataset.grain.value] == DAY))
 
 
-def _tells(dataset: Dataset) -> ColumnElement[bool]:
-    """Whether what was asked for tells of the period."""
-    return and_(
-        ASKED.c.dataset == dataset.api,
-        or_(ASKED.c.first_period.is_(None), ASKED.c.first_period <= DAY),
-        or_(ASKED.c.last_period.is_(None), ASKED.c.last_period >= DAY),
-    )
-
-
 def _answered(dataset: Dataset, period: date) -> Subquery:
     """Who was answered for since the period ended, in all variants, and since when; the whole market is `*`."""
     assert isinstance(dataset.calls, PerPeriod)
@@ -237,7 +263,7 @@ def _answered(dataset: Dataset, period: date) -> Subquery:
     since = ASKED.c.asked_at >= ended(period)
     return (
         select(ASKED.c.ts_code.label("key"), func.min(ASKED.c.asked_at).label("since"))
-        .where(_tells(dataset), ASKED.c.status == Status.COMPLETE, since)
+        .where(tells(dataset, DAY), ASKED.c.status == Status.COMPLETE, since)
         .group_by(ASKED.c.ts_code)
         .having(func.count(ASKED.c.variant.distinct()) == variants)
         .subquery()
@@ -258,7 +284,7 @@ def _refused(dataset: Dataset, code: ColumnElement[str], period: date) -> Column
     answered = _answered(dataset, period)
     whole = select(func.max(answered.c.since)).where(answered.c.key == EVERYBODY).scalar_subquery()
     failed = select(ASKED.c.ts_code).where(
-        _tells(dataset),
+        tells(dataset, DAY),
         ASKED.c.status != Status.COMPLETE,
         ASKED.c.ts_code != EVERYBODY,
         case((whole.is_(None), True), else_=ASKED.c.asked_at > whole),

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
+from stock_assistant_pipelines.tushare.periods import Announced, calls_of
 from stock_assistant_pipelines.warehouse import asked, coverage, versions
 from stock_assistant_pipelines.warehouse.asked import EVERYBODY, Asked
 from stock_assistant_pipelines.warehouse.coverage import Coverage
-from stock_assistant_pipelines.warehouse.holes import GONE
+from stock_assistant_pipelines.warehouse.holes import GONE, GONE_UNTOLD, LOSSES
 from stock_assistant_pipelines.warehouse.landing import lock, partition_key, stage
 from stock_assistant_pipelines.warehouse.partition import guard
 from stock_assistant_pipelines.warehouse.tables import CODE, COVERAGE, METADATA, Status
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.tushare.decode import Row
     from stock_assistant_pipelines.tushare.periods import Part
 
+
+NOTHING: Mapping[Any, str] = MappingProxyType({})
 
 FEWER = 0.9
 """The share of the rows that were told before which a whole answer has at least."""
@@ -51,6 +55,8 @@ class Work:
     calls: int = 0
     whole: bool = False
     """Whether all that may have rows were asked, and answered for."""
+    under_way: bool = False
+    """Whether more is to come in this run: its checks look at what is booked at the end."""
     status: Status | None = None
     """What a period is that is not complete because of an error; None without one."""
     cause: str | None = None
@@ -58,12 +64,17 @@ class Work:
 
 
 def land_period(
-    engine: Engine, dataset: Dataset, period: date, told: Mapping[Part, Sequence[Row]], work: Work
+    engine: Engine,
+    dataset: Dataset,
+    period: date,
+    told: Mapping[Part, Sequence[Row]],
+    work: Work,
+    left_out: Mapping[Part, str] = NOTHING,
 ) -> Coverage:
     """Land what the whole market told of a period, by its variants, and book the period.
 
     A variant that tells clearly fewer rows than before was cut short: what it tells lands, and the period is doubted until
-    one tells as many.
+    one tells as many. `left_out` says which rows no table could hold.
     """
     with engine.begin() as connection:
         guard(connection, work.source or "")
@@ -71,14 +82,39 @@ def land_period(
         versions.append(connection, dataset, at=work.at, run_id=work.run_id)
         before = asked.rows_told(connection, dataset, EVERYBODY)
         most = {part: max(len(rows), before.get(part.name, 0)) for part, rows in told.items()}
-        asked.book(connection, [answered(dataset, EVERYBODY, part, most[part], work) for part in told])
-        short = [part for part, rows in told.items() if len(rows) < min(FEWER * most[part], most[part] - A_FEW)]
-        entry = _judge(connection, dataset, period, replace(work, whole=not short))
+        asked.book(
+            connection, [answered(dataset, EVERYBODY, part, most[part], work, left_out.get(part)) for part in told]
+        )
+        short = [part for part, rows in told.items() if cut_short(len(rows), most[part])]
+        whole = not short and len(told) == len(calls_of(dataset).variants)
+        entry = _judge(connection, dataset, period, replace(work, whole=whole))
         if short and entry.settled:
             reason = f"the answer for {short[0].name} has {len(told[short[0]])} rows, and had {most[short[0]]} before"
             entry = replace(entry, status=Status.PARTIAL, cause="doubted", reason=reason, complete_at=None)
             coverage.book(connection, [entry])
         return entry
+
+
+def cut_short(rows: int, before: int) -> bool:
+    """Whether an answer tells clearly fewer rows than the one before: the source rarely takes back any."""
+    return rows < min(FEWER * before, before - A_FEW)
+
+
+def land_announced(
+    engine: Engine, dataset: Dataset, column: str, rows: Sequence[Row], booked: Asked, work: Work
+) -> Appended:
+    """Land what the market announced on a day, under whichever periods the rows name, and book the call.
+
+    Nobody's coverage is judged: such an answer is whole for no period.
+    """
+    with engine.begin() as connection:
+        appended = Appended()
+        if rows:
+            guard(connection, work.source or "")
+            stage(connection, dataset, rows)
+            appended = versions.append(connection, dataset, at=work.at, run_id=work.run_id, by=column)
+        asked.book(connection, [booked])
+        return appended
 
 
 def land_stock(engine: Engine, dataset: Dataset, rows: Sequence[Row], booked: Sequence[Asked], work: Work) -> Appended:
@@ -93,38 +129,44 @@ def land_stock(engine: Engine, dataset: Dataset, rows: Sequence[Row], booked: Se
         return appended
 
 
-def answered(dataset: Dataset, code: str, part: Part, rows: int, work: Work) -> Asked:
-    """What is booked of a part that was answered."""
+def answered(
+    dataset: Dataset, code: str, part: Part | Announced, rows: int, work: Work, left_out: str | None = None
+) -> Asked:
+    """What is booked of a part, or of a day of announcement, that was answered."""
     return Asked(
         dataset.api,
         code,
         part.name,
         work.at,
         Status.COMPLETE,
-        variant=part.variant,
-        first_period=part.first,
-        last_period=part.last,
         rows=rows,
+        reason=left_out,
         run_id=work.run_id,
+        **_span(part),
     )
 
 
-def refused(dataset: Dataset, code: str, part: Part, work: Work) -> Asked:
-    """What is booked of a part that was not answered: a try in vain."""
+def refused(dataset: Dataset, code: str, part: Part | Announced, work: Work) -> Asked:
+    """What is booked of a part, or of a day of announcement, that was not answered: a try in vain."""
     return Asked(
         dataset.api,
         code,
         part.name,
         work.at,
         work.status or Status.FAILED,
-        variant=part.variant,
-        first_period=part.first,
-        last_period=part.last,
         cause=work.cause,
         reason=work.reason,
         attempts=1,
         run_id=work.run_id,
+        **_span(part),
     )
+
+
+def _span(part: Part | Announced) -> dict[str, Any]:
+    """Which variant of which periods was asked for; of a day of announcement, of any."""
+    if isinstance(part, Announced):
+        return {}
+    return {"variant": part.variant, "first_period": part.first, "last_period": part.last}
 
 
 def judge(engine: Engine, dataset: Dataset, period: date, work: Work) -> Coverage:
@@ -157,7 +199,7 @@ def waiting(engine: Engine, dataset: Dataset, codes: Collection[str]) -> set[dat
 def _judge(connection: Connection, dataset: Dataset, period: date, work: Work) -> Coverage:
     lock(connection, dataset, period)
     before = coverage.entries(connection, dataset, [period]).get(period)
-    written = _written(connection, dataset, period, work.began)
+    new = written(connection, dataset, period, work.began)
     entry = Coverage(
         dataset.api,
         partition_key(period),
@@ -167,15 +209,16 @@ def _judge(connection: Connection, dataset: Dataset, period: date, work: Work) -
         source=work.source or (before.source if before else None),
         revision=_revision(connection, dataset, period),
         calls=work.calls,
-        inserted=written[0],
-        updated=written[1],
+        inserted=new[0],
+        updated=new[1],
         run_id=work.run_id,
     )
     entry = coverage.assess(connection, dataset, period, entry)
     confirmed = work.whole and before and before.reason == GONE
     if before and not confirmed and entry.landed < before.landed:
-        entry = coverage.remember(before, entry)
-    elif before and before.cause == "doubted" and before.reason != GONE and entry.settled and not work.whole:
+        untold = work.under_way and before.reason != GONE
+        entry = coverage.remember(before, entry, GONE_UNTOLD if untold else GONE)
+    elif before and _doubted_for_more(before) and entry.settled and not work.whole:
         entry = replace(entry, status=Status.PARTIAL, cause=before.cause, reason=before.reason)
     elif work.status and not entry.settled:
         status = entry.status if entry.landed else work.status
@@ -187,6 +230,11 @@ def _judge(connection: Connection, dataset: Dataset, period: date, work: Work) -
     return entry
 
 
+def _doubted_for_more(before: Coverage) -> bool:
+    """Whether a period is doubted for something else than rows that are gone: they may have come back."""
+    return before.cause == "doubted" and before.reason not in LOSSES
+
+
 def _attempts(before: Coverage | None, work: Work) -> int:
     """How often a period was tried, this run included: it is judged several times in one."""
     if before is None:
@@ -194,7 +242,7 @@ def _attempts(before: Coverage | None, work: Work) -> int:
     return before.attempts if before.landed_at >= work.began else before.attempts + 1
 
 
-def _written(connection: Connection, dataset: Dataset, period: date, since: datetime) -> tuple[int, int]:
+def written(connection: Connection, dataset: Dataset, period: date, since: datetime) -> tuple[int, int]:
     """How many versions of a period were added since, and how many were replaced."""
     table = METADATA.tables[dataset.api]
     added = func.count().filter(table.c.ingested_at >= since)

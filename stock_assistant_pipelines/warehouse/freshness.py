@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, case, select, text, tuple_
@@ -16,6 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from stock_assistant_pipelines.calendar import Calendar
 from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.warehouse.statement import sql
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, SETTLED, SNAPSHOT, Status
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Age(StrEnum):
     """How new a dataset is."""
 
     FRESH = "fresh"
-    """The newest day that is due is complete."""
+    """The newest day that is due is complete; of report periods the evening that is due (`lateness`)."""
     STALE = "stale"
     """It is not."""
     UNKNOWN = "unknown"
@@ -72,6 +72,10 @@ class Freshness:
     """The trading days up to the one that is due which come after the last complete one."""
     source: str | None = None
     """Who told the last complete day, where that was asked for."""
+    missing: int | None = None
+    """Of report periods: the companies whose rows should be there for some evenings, and are not."""
+    said: str | None = None
+    """Of report periods: all this in a sentence."""
 
 
 def judge(dataset: Dataset, booked: Mapping[date, Booked], calendar: Calendar, now: datetime) -> Freshness:
@@ -122,9 +126,7 @@ class Newest:
     source: str | None
 
 
-LAST_COMPLETE = text(
-    Path(__file__).with_name("sql").joinpath("last_complete.sql").read_text(encoding="utf-8")
-).bindparams(bindparam("datasets", type_=ARRAY(Text)))
+LAST_COMPLETE = text(sql("last_complete")).bindparams(bindparam("datasets", type_=ARRAY(Text)))
 
 
 def last_complete(connection: Connection, datasets: Sequence[Dataset]) -> dict[str, Newest]:

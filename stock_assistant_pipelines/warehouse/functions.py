@@ -5,18 +5,31 @@ Where each of several tables has one, the file is a pattern, and names are all t
 
 from __future__ import annotations
 
-from importlib.resources import files
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
+from stock_assistant_pipelines.warehouse.statement import sql
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import LiteralString
 
 
-def sql(name: str) -> str:
-    """The statement that creates or replaces a function, from `warehouse/sql/NAME.sql`."""
-    return files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+@dataclass(frozen=True, slots=True)
+class _When:
+    """Whose word is taken for when something was known."""
+
+    name: str
+    """How functions that go by it end."""
+    parameter: LiteralString
+    kind: LiteralString
+    told: str
+
+
+AS_OF = _When("as_of", "p_day", "date", "as they were known at the end of a day in Shanghai")
+AS_READ = _When("as_read", "p_moment", "timestamptz", "as this database held them at a moment, by when they were read")
 
 
 def _filled(pattern: str, **parts: Composable) -> str:
@@ -49,18 +62,22 @@ def statement_as_read(api: str, prefer: Sequence[str]) -> str:
 
 def quarter_as_of(api: str, flows: Sequence[str]) -> str:
     """The statement for `API_quarter_as_of`, of the columns that count from the start of the year."""
-    return _derived(
-        "quarter_as_of", api, flows, "case when extract(quarter from ytd.end_date) = 1 then {0} else {0} - {1} end",
-        "ytd", "before",
-    )  # fmt: skip
+    return _quarter(api, flows, AS_OF)
+
+
+def quarter_as_read(api: str, flows: Sequence[str]) -> str:
+    """The statement for `API_quarter_as_read`, of the columns that count from the start of the year."""
+    return _quarter(api, flows, AS_READ)
 
 
 def ttm_as_of(api: str, flows: Sequence[str]) -> str:
     """The statement for `API_ttm_as_of`, of the columns that count from the start of the year."""
-    return _derived(
-        "ttm_as_of", api, flows, "case when extract(quarter from ytd.end_date) = 4 then {0} else {0} + {1} - {2} end",
-        "ytd", "annual", "ago",
-    )  # fmt: skip
+    return _ttm(api, flows, AS_OF)
+
+
+def ttm_as_read(api: str, flows: Sequence[str]) -> str:
+    """The statement for `API_ttm_as_read`, of the columns that count from the start of the year."""
+    return _ttm(api, flows, AS_READ)
 
 
 def quarantine(apis: Sequence[str]) -> str:
@@ -83,13 +100,26 @@ def _highest(prefer: Sequence[str]) -> Composable:
     return SQL("").join(SQL("{} desc nulls last, ").format(Identifier("version", name)) for name in prefer)
 
 
-def _derived(pattern: str, api: str, flows: Sequence[str], figure: str, *sources: str) -> str:
+def _quarter(api: str, flows: Sequence[str], when: _When) -> str:
+    figure = "case when extract(quarter from ytd.end_date) = 1 then {0} else {0} - {1} end"
+    return _derived("quarter", "Figures of single quarters", api, flows, when, figure, "ytd", "before")
+
+
+def _ttm(api: str, flows: Sequence[str], when: _When) -> str:
+    figure = "case when extract(quarter from ytd.end_date) = 4 then {0} else {0} + {1} - {2} end"
+    return _derived("ttm", "Figures of the trailing twelve months", api, flows, when, figure, "ytd", "annual", "ago")
+
+
+def _derived(pattern: str, told: str, api: str, flows: Sequence[str], when: _When, figure: str, *sources: str) -> str:
     """A statement that derives every flow from the same one in several reports."""
     figures = [SQL(figure).format(*(Identifier(source, name) for source in sources)) for name in flows]
     return _filled(
         pattern,
-        function=Identifier(f"{api}_{pattern}"),
-        as_of=Identifier(f"{api}_as_of"),
+        function=Identifier(f"{api}_{pattern}_{when.name}"),
+        at=SQL(when.parameter),
+        kind=SQL(when.kind),
+        source=Identifier(f"{api}_{when.name}"),
         columns=SQL(", ").join(SQL("{} numeric").format(Identifier(name)) for name in flows),
         figures=SQL(",\n    ").join(figures),
+        comment=Literal(f"{told}, {when.told}"),
     )

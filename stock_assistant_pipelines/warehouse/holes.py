@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.catalog.dataset import Dataset
 
 GONE = "rows are gone that were there"
+GONE_UNTOLD = "rows are gone that were there, which no check has told yet"
+"""Found while something else landed, or by an audit: the next run of the dataset has to tell it before it can be settled."""
+LOSSES = frozenset({GONE, GONE_UNTOLD})
+"""The reasons by which a report period is doubted that holds fewer versions than before."""
+
 NOT_ASKED = "was never asked for"
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED, Listed, Severity
-from stock_assistant_pipelines.warehouse.functions import sql
+from stock_assistant_pipelines.warehouse.statement import sql
 from stock_assistant_pipelines.warehouse.tables import METADATA
 
 if TYPE_CHECKING:

@@ -13,8 +13,10 @@ from sqlalchemy import (
     Integer,
     Numeric,
     String,
+    Text,
     and_,
     bindparam,
+    case,
     cast,
     func,
     literal,
@@ -22,15 +24,18 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    true,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, array
+from sqlalchemy.dialects.postgresql import ARRAY, array, distinct_on
 
 from stock_assistant_pipelines.catalog.dataset import Disclosed, Severity, Type
-from stock_assistant_pipelines.warehouse.holes import GONE
+from stock_assistant_pipelines.warehouse.holes import LOSSES
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA
 
 if TYPE_CHECKING:
-    from sqlalchemy import CTE, ColumnElement, Select, Table
+    from collections.abc import Iterable
+
+    from sqlalchemy import CTE, ColumnElement, Select, Subquery, Table
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
 
@@ -51,7 +56,8 @@ class RowCheck:
 def of(dataset: Dataset) -> list[RowCheck]:
     """The checks that look at rows: unique keys, days on which the market was open, and the dataset's own rules.
 
-    Of versions: that none is there twice, and none is gone; of what everybody files, that its columns are filled as usual.
+    Of versions: that none is there twice, and none is gone; of what everybody files, that its columns are filled as usual, and
+    that of figures of the year so far those that only grow do.
     """
     table = METADATA.tables[dataset.api]
     key = [table.c[name] for name in dataset.key]
@@ -59,6 +65,8 @@ def of(dataset: Dataset) -> list[RowCheck]:
     checks = [_versions(dataset, table), _gone(dataset)] if dataset.versions else [_keys(dataset, table)]
     if isinstance(dataset.expected, Disclosed):
         checks.append(_nulls(dataset, table))
+    if dataset.grows:
+        checks.append(_year_to_date(dataset, table))
     if dataset.calendar:
         calendar = METADATA.tables[dataset.calendar]
         closed = select(calendar.c.cal_date).where(calendar.c.is_open == 0)
@@ -87,7 +95,7 @@ def _gone(dataset: Dataset) -> RowCheck:
     """The periods that hold fewer versions than were booked: they are not believed, and were booked so."""
     period = cast(COVERAGE.c.partition, Date)
     fewer = select(period.label(dataset.grain.value), COVERAGE.c.landed).where(
-        COVERAGE.c.dataset == dataset.api, COVERAGE.c.reason == GONE, period == func.any(_DAYS)
+        COVERAGE.c.dataset == dataset.api, COVERAGE.c.reason.in_(LOSSES), period == func.any(_DAYS)
     )
     return RowCheck("C14", "versions", "A report period never holds fewer versions than before.", Severity.BLOCK, fewer)
 
@@ -136,6 +144,74 @@ def _filled(dataset: Dataset, table: Table) -> CTE:
         func.unnest(counts.c.counts).label("filled"),
     ).cte("filled")
 
+
+def _year_to_date(dataset: Dataset, table: Table) -> RowCheck:
+    """The figures of the year so far that fell since the last report of the year, and cannot: one of the two is wrong, or they
+    are not told on one basis. Judged of a report that has landed, and of the one after it.
+    """
+    told = _since_last_report(dataset, table)
+    now, before = told.c.now, told.c.before
+    fallen = (
+        select(told.c.end_date, told.c.ts_code, told.c.report_type, told.c.column, now, told.c.since, before)
+        .where(or_(told.c.end_date == func.any(_DAYS), told.c.since == func.any(_DAYS)))
+        .where(told.c.column == func.any(told.c.growing), before - now > func.greatest(TICK, FALL * func.abs(before)))
+    )
+    told_as = f"No figure of the year so far that only grows is {FALL:.0%} lower than in the report before."
+    return RowCheck(None, "year_to_date", told_as, Severity.WARN, fallen)
+
+
+def _since_last_report(dataset: Dataset, table: Table) -> Subquery:
+    """The growing figures of each report that stands in the years of the run, and what the one before it in its year told."""
+    latest = _standing_in_years(dataset, table)
+    of_year = [latest.c.ts_code, latest.c.report_type, func.date_trunc("year", latest.c.end_date)]
+
+    def before(column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.lag(column).over(partition_by=of_year, order_by=latest.c.end_date)
+
+    kinds = [(latest.c.comp_type == kind, _texts(names)) for kind, names in dataset.grows.items()]
+    figures = [latest.c[name] for name in dataset.growing]
+    return select(
+        *(latest.c[name] for name in dataset.key),
+        before(latest.c.end_date).label("since"),
+        case(*kinds, else_=_texts(())).label("growing"),
+        func.unnest(_texts(dataset.growing)).label("column"),
+        func.unnest(array(figures)).label("now"),
+        func.unnest(array([before(figure) for figure in figures])).label("before"),
+    ).subquery("told")
+
+
+def _standing_in_years(dataset: Dataset, table: Table) -> Subquery:
+    """Of each key the version that stands, of all report periods of the years of the run."""
+    assert dataset.versions
+    days = func.unnest(_DAYS).table_valued("day").render_derived()
+    quarters = func.generate_series(1, 4).table_valued("number").render_derived()
+    start = func.date_trunc("year", days.c.day)
+    end = start + quarters.c.number * func.make_interval(0, 3) - func.make_interval(0, 0, 0, 1)
+    ends = select(cast(end, Date)).select_from(days.join(quarters, true())).scalar_subquery()
+    key = [table.c[name] for name in dataset.key]
+    best = [table.c.known_at, *(table.c[name] for name in dataset.versions.prefer), table.c.ingested_at, table.c.filled]
+    return (
+        select(*key, table.c.comp_type, *(table.c[name] for name in dataset.growing))
+        .ext(distinct_on(*key))
+        .where(
+            table.c.end_date == func.any(func.array(ends)),
+            table.c.replaced_at.is_(None),
+            table.c.flaw.is_(None),
+        )
+        .order_by(*key, *(column.desc().nulls_last() for column in best), table.c.digest)
+        .subquery("latest")
+    )
+
+
+def _texts(names: Iterable[str]) -> ColumnElement[Any]:
+    return cast(array([literal(name, String) for name in names]), ARRAY(Text))
+
+
+FALL = 0.01
+"""By which share of what was told before a figure may fall that only grows: reports round, and little things are corrected."""
+
+TICK = 10_000
+"""CNY that it may fall in any case: some companies report in units of it."""
 
 FEW = 30
 """Fewer reports tell nothing of what is usual."""

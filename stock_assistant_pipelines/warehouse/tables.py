@@ -22,6 +22,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Numeric,
     PrimaryKeyConstraint,
@@ -83,9 +84,21 @@ class Status(StrEnum):
 SETTLED = frozenset({Status.COMPLETE, Status.CLOSED})
 """The statuses after which nothing is left to do."""
 
+BROKEN = "broken"
+"""The cause of a partition whose rows break a rule or a law that blocks."""
+
+DOUBTS = frozenset({"doubted", "repeated", BROKEN})
+"""The causes by which the rows themselves are not believed."""
+
+INCOMPLETE = frozenset({Status.PARTIAL, Status.LATE, Status.EMPTY})
+"""What an answer was judged to be, and the source may complete within a few days."""
+
+ORDINARY = frozenset({None, *INCOMPLETE, *DOUBTS})
+"""The causes that say no more than that something is missing, or not believed."""
+
 
 def build(datasets: Iterable[Dataset]) -> MetaData:
-    """Build the tables of these datasets, the derived ones, and ours: what landed, what was asked, the quota, the alerts."""
+    """Build the tables of these datasets, the derived ones, and ours: what landed, what was asked, quota, alerts, keys."""
     metadata = MetaData(naming_convention=NAMING)
     for dataset in datasets:
         dataset_table(dataset, metadata)
@@ -94,8 +107,10 @@ def build(datasets: Iterable[Dataset]) -> MetaData:
     _coverage(metadata)
     _asked(metadata)
     _superseded(metadata)
+    _data_version(metadata)
     _quota(metadata)
     _alerts(metadata)
+    _keys(metadata)
     return metadata
 
 
@@ -244,6 +259,18 @@ def _superseded(metadata: MetaData) -> None:
     )
 
 
+def _data_version(metadata: MetaData) -> None:
+    Table(
+        "data_version",
+        metadata,
+        Column("id", BigInteger, autoincrement=True, primary_key=True),
+        Column("dataset", Text, nullable=False, comment="What was changed; 'everything': whatever is served"),
+        Column("version", BigInteger, nullable=False, comment="Transactions that took this counter"),
+        comment="One row per dataset and transactions at once: counters, whose sum moves with every change of what is served",
+        postgresql_with={"fillfactor": 50},
+    )
+
+
 def _quota(metadata: MetaData) -> None:
     Table(
         "quota",
@@ -314,9 +341,35 @@ def _alerts(metadata: MetaData) -> None:
     )
 
 
+def _keys(metadata: MetaData) -> None:
+    key = Table(
+        "api_key",
+        metadata,
+        Column("id", BigInteger, autoincrement=True, primary_key=True),
+        Column("name", Text, nullable=False, comment="Who has it; the API's log says it"),
+        Column("hash", LargeBinary, nullable=False, comment="SHA-256 of the key, which is shown once and kept nowhere"),
+        Column("hint", Text, nullable=False, comment="How it begins, by which its holder knows it again"),
+        Column("per_minute", Integer, comment="Requests per minute; null: as many as are set for all; 0: no limit"),
+        Column("created_at", DateTime(timezone=True), nullable=False),
+        Column("expires_at", DateTime(timezone=True), comment="From when on it is refused; null: never"),
+        Column("revoked_at", DateTime(timezone=True), comment="Since when it is refused; null: it is not"),
+        UniqueConstraint("hash"),
+        comment="One row per key of the API that was ever made",
+    )
+    Index("api_key_in_use", key.c.name, unique=True, postgresql_where=key.c.revoked_at.is_(None))
+
+
 METADATA = build(CATALOG.values())
 """The tables of the whole catalog."""
 
+VERSIONED = (*CATALOG, *DERIVED)
+"""What has a data version: the datasets, and what is derived from them."""
+
+EVERYTHING = "everything"
+"""The name under which a change is counted of which nobody can say whom it concerns."""
+
+API_KEY = METADATA.tables["api_key"]
 ASKED = METADATA.tables["asked"]
 COVERAGE = METADATA.tables["coverage"]
+DATA_VERSION = METADATA.tables["data_version"]
 SUPERSEDED = METADATA.tables["superseded"]

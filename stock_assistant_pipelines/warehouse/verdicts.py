@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Severity
 from stock_assistant_pipelines.warehouse import coverage, laws, rules
-from stock_assistant_pipelines.warehouse.functions import sql
+from stock_assistant_pipelines.warehouse.statement import sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -61,16 +61,19 @@ class Appended:
     """Rows of companies and periods of which a newer answer has changed something already: they are left out."""
 
 
-def append(connection: Connection, dataset: Dataset, *, at: datetime, run_id: str | None) -> Appended:
+def append(
+    connection: Connection, dataset: Dataset, *, at: datetime, run_id: str | None, by: str | None = None
+) -> Appended:
     """Add the staged answer to the versions, in one statement.
 
-    It is whole for every company, period and variant of which it tells something, and says nothing of others. Where an answer
-    that was given after `at` has changed something, this one is outdated. It holds the dataset until the end of the
+    It is whole for every company, period and variant of which it tells something, and says nothing of others; one that was
+    asked for `by` a day that rows bear is whole for those that bear it, and says nothing of the company's others. Where an
+    answer that was given after `at` has changed something, this one is outdated. It holds the dataset until the end of the
     transaction, so whoever takes locks of periods too takes this one first.
     """
     lock(connection, dataset)
     today = at.astimezone(SHANGHAI).date()
-    row = connection.execute(_statement(dataset), {"at": at, "today": today, "run": run_id}).one()
+    row = connection.execute(_statement(dataset, by), {"at": at, "today": today, "run": run_id}).one()
     return Appended(
         inserted=row.inserted,
         replaced=row.replaced,
@@ -86,7 +89,7 @@ def lock(connection: Connection, dataset: Dataset) -> None:
 
 
 @lru_cache(maxsize=64)
-def _statement(dataset: Dataset) -> Select[int, int, int, int, int]:
+def _statement(dataset: Dataset, by: str | None) -> Select[int, int, int, int, int]:
     """Build the statement from the declaration, once.
 
     `told` is the answer, one row per version; `standing` are the versions of its stocks and periods that are not replaced,
@@ -94,7 +97,7 @@ def _statement(dataset: Dataset) -> Select[int, int, int, int, int]:
     """
     table = METADATA.tables[dataset.api]
     stage = stage_table(dataset)
-    whole = _whole(dataset)
+    whole = _whole(dataset, by)
     answer = _told(dataset, stage)
     newer = (
         select(*(table.c[name] for name in whole))
@@ -112,8 +115,8 @@ def _statement(dataset: Dataset) -> Select[int, int, int, int, int]:
         .where(~select(1).where(_same(standing, told, "digest"), ~_healed(standing, told)).exists())
         .cte("new")
     )
-    gone = _gone(dataset, told, standing)
-    change = _change(dataset, new, gone)
+    gone = _gone(whole, told, standing)
+    change = _change(dataset, whole, new, gone)
     names = [*dataset.fields, "known_at", "flaw", "digest", "filled"]
     adding = insert(table).from_select(
         [*names, "ingested_at", "run_id"], select(*(new.c[name] for name in names), _at(), bindparam("run"))
@@ -148,9 +151,9 @@ def _statement(dataset: Dataset) -> Select[int, int, int, int, int]:
     )
 
 
-def _whole(dataset: Dataset) -> tuple[str, ...]:
-    """What an answer is whole for: a company's period, and the parameter by which its calls differ."""
-    return (CODE, dataset.grain.value, *(name for name in dataset.fills if name in dataset.key))
+def _whole(dataset: Dataset, by: str | None) -> tuple[str, ...]:
+    """What an answer is whole for: a company's period, the parameter by which its calls differ, and the day it is asked by."""
+    return (CODE, dataset.grain.value, *(name for name in dataset.fills if name in dataset.key), *((by,) if by else ()))
 
 
 def _same(one: FromClause, other: FromClause, *names: str) -> ColumnElement[bool]:
@@ -162,12 +165,11 @@ def _healed(standing: FromClause, told: FromClause) -> ColumnElement[bool]:
     return and_(standing.c.flaw.is_not(None), standing.c.flaw.is_distinct_from(told.c.flaw))
 
 
-def _gone(dataset: Dataset, told: CTE, standing: CTE) -> CTE:
+def _gone(whole: tuple[str, ...], told: CTE, standing: CTE) -> CTE:
     """The versions that are not told any more, or judged otherwise.
 
     What is quarantined takes the place of nothing: a sound version stays beside one that came later, until that is believed.
     """
-    whole = _whole(dataset)
     again = told.alias("again")
     doubted = (
         select(*(told.c[name] for name in whole), standing.c.ingested_at)
@@ -186,19 +188,18 @@ def _gone(dataset: Dataset, told: CTE, standing: CTE) -> CTE:
     return union_all(select(standing).where(*instead), select(standing).where(judged)).cte("gone")
 
 
-def _change(dataset: Dataset, new: CTE, gone: CTE) -> CTE:
+def _change(dataset: Dataset, whole: tuple[str, ...], new: CTE, gone: CTE) -> CTE:
     """Until when what is gone was known: until the first that came instead was.
 
     Of one row in the place of another the earlier days keep the one that was read then, if the other claims to be as old. Of
     several rows nobody can say which came in the place of which, and both would count.
     """
-    whole = _whole(dataset)
     names = [gone.c[name] for name in whole]
     leaving = select(*names, func.max(gone.c.known_at).label("last")).group_by(*names).subquery("leaving")
     names = [new.c[name] for name in whole]
     coming = select(*names, func.min(new.c.known_at).label("first")).group_by(*names).subquery("coming")
     first: ColumnElement[Any] = coming.c.first
-    if set(whole) == {*dataset.key}:
+    if {*dataset.key} <= {*whole}:
         first = case((leaving.c.last >= first, func.greatest(first, _at())), else_=first)
     return (
         select(*(leaving.c[name] for name in whole), func.coalesce(first, _at()).label("until"))

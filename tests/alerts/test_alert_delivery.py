@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from booked import OLD, TODAY, WINDOW, Book, at
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 
 from stock_assistant_pipelines.alerts import outbox
 from stock_assistant_pipelines.alerts.causes import Crash
@@ -438,6 +438,40 @@ def test_reports_of_an_open_period_are_waited_for_some_evenings(book: Book, tell
     (message,) = robots.texts("first")
     assert "1 期 period" in message
     assert "income: 2025-12-31" in message
+
+
+def test_an_evening_without_an_answer_is_told_once_for_all_reports(book: Book, tell: Tell, robots: Robots) -> None:
+    for name in ("income", "forecast"):
+        book.put(name, date(2025, 3, 31), Status.COMPLETE)
+    tell(at(10))
+    (message,) = robots.texts("first")
+    assert "当晚财报无应答" in message
+    assert "income: 4 期 periods, 2025-03-31 … 2025-12-31" in message
+    assert "forecast: 4 期 periods" in message
+    assert "in the evening of 2026-03-03" in message
+
+
+def test_an_error_that_keeps_reports_away_is_not_told_as_an_evening_too(book: Book, tell: Tell, engine: Engine) -> None:
+    book.put("dividend", date(2024, 12, 31), Status.COMPLETE)
+    book.put("dividend", date(2025, 12, 31), Status.FAILED, "TransportError")
+    tell(at(10))
+    assert opened(engine).keys() == {"failed:unanswered"}
+
+
+def test_a_report_that_should_be_there_for_some_evenings_is_late_and_not_given_up(
+    book: Book, tell: Tell, engine: Engine
+) -> None:
+    code, period = "600519.SH", date(2025, 12, 31)
+    rows = {"ts_code": code, "end_date": period, "ann_date": period, "actual_date": date(2026, 3, 1)}
+    ours = {"digest": "", "filled": 1, "ingested_at": at(1)}
+    with engine.begin() as connection:
+        connection.execute(insert(METADATA.tables["disclosure_date"]), {**rows, **ours})
+    book.put("income", date(2025, 9, 30), Status.COMPLETE)
+    book.put("income", period, Status.PARTIAL, "partial", missing=1, missing_keys=(code,), attempts=9, landed_at=at(1))
+    tell(at(6))
+    assert "late:income" in opened(engine)
+    assert "600519.SH of 2025-12-31" in opened(engine)["late:income"].body
+    assert "partial:income" not in opened(engine)
 
 
 def test_reports_of_an_old_period_are_told_of_at_once(book: Book, tell: Tell, robots: Robots) -> None:

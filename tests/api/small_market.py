@@ -14,6 +14,7 @@ from psycopg import sql
 from sqlalchemy import create_engine
 
 from api.app import create_app
+from api.server import configured
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.settings import Settings
 from stock_assistant_pipelines.warehouse import tables
@@ -73,7 +74,9 @@ def make_database(server: URL, name: str) -> str:
     """Create a database with all tables, empty, on the tests' own server."""
     url = server.set(database=name)
     with psycopg.connect(conninfo(server), autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template").format(sql.Identifier(name)))
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE template STRATEGY file_copy").format(sql.Identifier(name))
+        )
     return conninfo(url)
 
 
@@ -142,15 +145,24 @@ def covered(dataset: str, partition: str, status: str = "complete", *, landed: i
 
 
 def application(url: str, **values: Any) -> FastAPI:
-    """The API over this database."""
-    return create_app(Settings(_env_file=None, database_url=url, **values))
+    """The API over this database, open to the tests and without a limit, unless told otherwise."""
+    return create_app(
+        Settings(
+            **{
+                "_env_file": None,
+                "database_url": url,
+                "api_open_on_loopback": True,
+                "api_calls_per_minute": 0,
+                **values,
+            }
+        )
+    )
 
 
 @contextmanager
 def served(app: FastAPI) -> Iterator[httpx2.Client]:
     """Serve an application over HTTP on loopback."""
-    config = uvicorn.Config(app, port=0, log_level="warning")
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(configured(app, port=0, logged=None))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from small_market import BARS, FACTORS
+from small_market import BARS, FACTORS, connected
+
+from stock_assistant_pipelines.warehouse.tables import METADATA
 
 if TYPE_CHECKING:
     import httpx2
@@ -49,18 +52,28 @@ def test_qfq_divides_by_the_newest_factor_outside_of_the_range_too(client: httpx
 
 
 def test_qfq_as_of_a_day_divides_by_the_newest_factor_of_that_day(client: httpx2.Client) -> None:
-    asked = {"adjust": "qfq", "start": "2024-01-03", "end": "2024-01-04", "adjust_as_of": "20240103"}
+    asked = {"adjust": "qfq", "start": "2024-01-03", "adjust_as_of": "20240103"}
     answer = exact(client.get("/api/v1/stocks/600519.SH/daily", params=asked))
-    later = (Decimal("1669.0") * Decimal("7.9173") / Decimal("7.7")).quantize(Decimal("0.0001"))
-    assert column(answer, "close") == [Decimal("1694.0000"), later]
+    assert column(answer, "close") == [Decimal("1694.0000")]
     assert (answer["meta"]["adjust_as_of"], answer["meta"]["adjust_factor"]) == ("2024-01-03", "7.7")
 
 
-def test_prices_adjusted_to_a_day_on_which_no_factor_was_known_are_null(client: httpx2.Client) -> None:
-    asked = {"adjust": "qfq", "end": "2024-01-03", "adjust_as_of": "20240101"}
+@pytest.mark.parametrize("end", [{}, {"end": "2024-01-08"}])
+def test_as_of_a_day_there_is_no_bar_of_a_later_one(client: httpx2.Client, end: dict[str, str]) -> None:
+    asked = {"adjust": "qfq", "start": "2024-01-02", "adjust_as_of": "20240103", **end}
     answer = exact(client.get("/api/v1/stocks/600519.SH/daily", params=asked))
-    assert column(answer, "close") == [None, None]
-    assert (answer["meta"]["adjust_as_of"], answer["meta"]["days_without_factor"]) == (None, 2)
+    assert column(answer, "trade_date") == ["20240102", "20240103"]
+    assert answer["meta"]["complete"], "what had not come by then is not waited for"
+
+
+def test_prices_adjusted_to_a_day_on_which_no_factor_was_known_are_null(client: httpx2.Client, market: str) -> None:
+    bar = {"ts_code": "000003.SZ", "trade_date": date(2024, 1, 8), "close": 3}
+    with connected(market) as engine, engine.begin() as connection:
+        connection.execute(METADATA.tables["daily"].insert(), bar)
+    asked = {"adjust": "qfq", "adjust_as_of": "20240108"}
+    answer = exact(client.get("/api/v1/stocks/000003.SZ/daily", params=asked))
+    assert column(answer, "close") == [None]
+    assert (answer["meta"]["adjust_as_of"], answer["meta"]["days_without_factor"]) == (None, 1)
 
 
 def test_a_day_without_a_factor_has_null_prices_and_is_counted(client: httpx2.Client) -> None:

@@ -80,6 +80,20 @@ def test_a_dataset_that_nobody_landed_is_waited_for_by_nobody(client: httpx2.Cli
     assert told["stk_limit"] == "unused"
 
 
+def test_reports_are_judged_by_the_evening_that_should_be_over(reports: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    at(monkeypatch, 2024, 1, 8, 6, 0)
+    with served(application(reports)) as client:
+        answer = client.get(HEALTH).json()
+        shown = client.get("/api/v1/datasets/income").json()["freshness"]
+    told = {one["dataset"]: one for one in answer["freshness"]}
+    income = told["income"]
+    assert (income["status"], income["due"], income["due_status"]) == ("stale", "2024-01-07", None)
+    assert (income["last_complete"], income["behind"], income["missing"]) == ("2023-12-31", 7, 0)
+    assert (told["forecast"]["status"], told["daily"]["missing"]) == ("unused", None)
+    assert answer["status"] == "degraded"
+    assert shown == income
+
+
 def test_an_installation_that_holds_nothing_is_degraded(postgres: URL) -> None:
     with served(application(make_database(postgres, "holds_nothing"))) as client:
         answer = client.get(HEALTH).json()

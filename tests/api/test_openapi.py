@@ -12,6 +12,8 @@ from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.generation import GenerationMode
 from small_market import application, served
 
+from stock_assistant_pipelines.catalog import CATALOG
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -22,7 +24,7 @@ PLAIN = ("/health", "/health/live", "/health/ready", "/datasets", "/datasets/{da
 ASKING = (
     "/datasets/{dataset}/coverage",
     "/datasets/{dataset}/holes",
-    "/datasets/{dataset}/rows",
+    *(f"/datasets/{name}/rows" for name in ("daily", "stock_basic", "income")),
     "/stocks",
     "/stocks/{ts_code}",
     "/stocks/{ts_code}/daily",
@@ -36,6 +38,10 @@ ASKING = (
     "/calendar",
 )
 """Routes that take query parameters, of which some values are wrong."""
+POSTED = ("/tushare", "/tushare/{api_name}")
+"""Routes of Tushare's protocol, which `test_tushare_calls` asks."""
+LIKE_THEM = tuple(f"/datasets/{name}/rows" for name in CATALOG if f"/datasets/{name}/rows" not in ASKING)
+"""Routes that are made as those are."""
 KNOWN = {
     "dataset": ["daily", "stock_basic", "income"],
     "ts_code": ["600519.SH", "000003.SZ"],
@@ -46,13 +52,16 @@ KNOWN = {
     "periods": ["1", "2", "20231231", "20221231..20231231", "20231231..", "0"],
     "as_of": ["20240430", "2024-09-30", "20230101"],
     "adjust_as_of": ["20240103", "2024-06-19"],
-    "fields": ["ts_code,end_date,known_at", "revenue"],
+    "fields": ["ts_code,end_date,known_at", "revenue", "ts_code"],
+    "format": ["json", "rows", "columns", "csv", "parquet", "arrow"],
 }
 """Values that mean something to the small market, since a text made up from a pattern hardly ever does."""
 
 load_all_checks()
 # A day that its pattern allows need not exist, and a range can end before it begins: 422, in words.
 CHECKED = [check for check in CHECKS.get_all() if check.__name__ != "positive_data_acceptance"]
+# What is too long is refused before anybody looks at what it asks for; this check does not know those statuses.
+UNTRIED = [check for check in CHECKED if check.__name__ != "negative_data_rejection"]
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +76,8 @@ def openapi(app: FastAPI) -> Iterator[Any]:
 
 
 def test_every_route_is_asked(app: FastAPI) -> None:
-    assert sorted(app.openapi()["paths"]) == sorted(f"/api/v1{path}" for path in PLAIN + ASKING)
+    paths = [*POSTED, *(f"/api/v1{path}" for path in PLAIN + ASKING + LIKE_THEM)]
+    assert sorted(app.openapi()["paths"]) == sorted(paths)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +88,7 @@ def test_every_answer_is_documented(openapi: Any, mode: GenerationMode, path: st
     operation = openapi[f"/api/v1{path}"]["GET"]
 
     @settings(
-        max_examples=60,
+        max_examples=25,
         deadline=None,
         derandomize=True,
         suppress_health_check=list(HealthCheck),
@@ -89,6 +99,7 @@ def test_every_answer_is_documented(openapi: Any, mode: GenerationMode, path: st
         for given_values in (case.path_parameters, case.query):
             for name in KNOWN.keys() & given_values.keys() if mode is GenerationMode.POSITIVE else ():
                 given_values[name] = data.draw(st.sampled_from([*KNOWN[name], given_values[name]]))
-        case.call_and_validate(checks=CHECKED)
+        response = case.call()
+        case.validate_response(response, checks=UNTRIED if response.status_code in {414, 431} else CHECKED)
 
     answered()

@@ -34,7 +34,12 @@ ASKED = [
     "statements/income?period=20231231&restated=true",
     "statements/income?period=20240331&basis=ttm",
 ]
-READ = [f"stocks/{MAOTAI}/statements/income?known=read", f"stocks/{MAOTAI}/statements/income?known=read&versions=all"]
+READ = [
+    f"stocks/{MAOTAI}/statements/income?known=read",
+    f"stocks/{MAOTAI}/statements/income?known=read&versions=all",
+    f"stocks/{MAOTAI}/statements/income?known=read&basis=quarter",
+    "statements/income?period=20240331&known=read&basis=ttm",
+]
 READ_BY = date(2024, 7, 1)
 FIGURE = st.integers(1, 99)
 

@@ -31,7 +31,7 @@ def test_each_kind_is_documented_with_its_status(kind: problems.Kind) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/api/v1", "/api/v1/", "/api/v1/stocks/", "/api/v2/stocks", "/static-offline-docs/x"]
+    "path", ["/nothing", "/api/v1", "/api/v1/", "/api/v1/stocks/", "/api/v2/stocks", "/static-offline-docs/x"]
 )
 def test_an_unknown_path_is_a_problem(client: httpx2.Client, path: str) -> None:
     response = client.get(path)
@@ -95,7 +95,7 @@ def test_a_mistake_in_a_query_is_not_taken_for_a_problem_of_the_database() -> No
 
 def client_of(app: Any) -> httpx2.AsyncClient:
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
-    return httpx2.AsyncClient(transport=transport, base_url="http://api")
+    return httpx2.AsyncClient(transport=transport, base_url="http://localhost")
 
 
 def ask(url: str, path: str) -> httpx2.Response:

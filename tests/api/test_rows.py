@@ -28,17 +28,37 @@ def test_every_dataset_serves_the_rows_of_a_partition(client: httpx2.Client, nam
 def test_the_rows_of_a_day_are_those_of_the_market_day(client: httpx2.Client) -> None:
     rows = client.get(ROWS.format("daily"), params={"trade_date": "20240103"}).json()
     assert rows["items"] == client.get("/api/v1/daily", params={"trade_date": "20240103"}).json()["items"]
-    assert not rows["meta"]["more"]
+    assert rows["meta"]["next_cursor"] is None
 
 
-def test_pages_hold_all_rows_once(client: httpx2.Client) -> None:
-    whole = client.get(ROWS.format("stock_basic")).json()["items"]
-    pages = [
-        client.get(ROWS.format("stock_basic"), params={"limit": 1, "offset": offset}).json()
-        for offset in range(len(whole))
-    ]
-    assert [item for page in pages for item in page["items"]] == whole
-    assert [page["meta"]["more"] for page in pages] == [True] * (len(whole) - 1) + [False]
+def test_rows_are_chosen_by_codes_and_days(client: httpx2.Client) -> None:
+    asked = {"ts_code": "000001.SZ,600519.SH", "start": "20240103", "end": "2024-01-04", "fields": "trade_date,ts_code"}
+    answer = client.get(ROWS.format("daily"), params=asked).json()
+    assert answer["fields"] == ["trade_date", "ts_code"]
+    assert answer["items"] == [["20240103", "000001.SZ"], ["20240103", "600519.SH"], ["20240104", "600519.SH"]]
+    assert answer["meta"]["partitions"]["daily"] == {"complete": 1, "partial": 1, "not_landed": 0}
+    assert answer["meta"]["units"] == {}
+
+
+def test_rows_come_by_day_and_where_codes_are_named_by_code(client: httpx2.Client) -> None:
+    answer = client.get(ROWS.format("daily"), params={"fields": "trade_date,ts_code"}).json()
+    assert answer["items"] == sorted(answer["items"])
+    named = client.get(
+        ROWS.format("daily"), params={"fields": "ts_code,trade_date", "ts_code": "600519.SH,000001.SZ", "order": "desc"}
+    ).json()
+    assert named["items"] == sorted(named["items"], reverse=True)
+    assert len(named["items"]) == len(answer["items"])
+
+
+def test_a_snapshot_with_a_day_in_its_key_has_a_range(client: httpx2.Client) -> None:
+    days = client.get(
+        ROWS.format("trade_cal"), params={"start": "20240101", "end": "20240103", "fields": "cal_date"}
+    ).json()
+    assert days["items"] == [["20240101"], ["20240102"], ["20240103"]]
+    names = client.get(
+        ROWS.format("namechange"), params={"ts_code": "000003.SZ", "start": "20000101", "fields": "name"}
+    )
+    assert names.json()["items"] == [["PT金田A"]]
 
 
 def test_the_rows_of_a_report_period_are_all_of_its_versions(client: httpx2.Client, reports: str) -> None:
@@ -52,24 +72,35 @@ def test_the_rows_of_a_report_period_are_all_of_its_versions(client: httpx2.Clie
     assert answer["meta"]["complete"]
 
 
+def test_versions_of_a_stock_over_its_periods(client: httpx2.Client, reports: str) -> None:
+    asked = {"ts_code": "600519.SH", "report_type": "1", "fields": "end_date,revenue", "order": "desc", "limit": 3}
+    answer = client.get(ROWS.format("income"), params=asked).json()
+    assert answer["items"] == [["20240331", 465], ["20231231", 1505], ["20231231", 1500]]
+
+
 @pytest.mark.parametrize(
     ("name", "parameters", "words"),
     [
-        ("daily", {}, "name a trading day"),
-        (
-            "daily",
-            {"trade_date": "20240103", "period": "20231231"},
-            "name a trading day: ?trade_date=20240102, and nothing else",
-        ),
-        ("income", {}, "name a report period"),
-        ("income", {"trade_date": "20240103"}, "name a report period"),
-        ("stock_basic", {"trade_date": "20240103"}, "leave trade_date and period out"),
-        ("stock_basic", {"period": "20231231"}, "leave trade_date and period out"),
+        ("daily", {"period": "20231231"}, "'period' is no parameter of this route, which takes"),
+        ("daily", {"offset": "1"}, "trade_date, ts_code"),
+        ("income", {"trade_date": "20240103"}, "period, ts_code, report_type"),
+        ("income", {"end_date": "20231231"}, "no parameter"),
+        ("stock_basic", {"start": "20240103"}, "no parameter"),
+        ("daily", {"trade_date": "20240103", "start": "20240103"}, "leave one of them out"),
+        ("income", {"period": "20231231", "end": "20240103"}, "leave one of them out"),
+        ("daily", {"fields": "ts_code,opne"}, "there is no column opne"),
+        ("daily", {"ts_code": ""}, "ts_code"),
+        ("daily", {"limit": "1000001"}, "limit"),
     ],
 )
-def test_a_partition_that_cannot_be_meant_is_a_problem(
+def test_a_question_that_cannot_be_meant_is_a_problem(
     client: httpx2.Client, name: str, parameters: dict[str, str], words: str
 ) -> None:
     response = client.get(ROWS.format(name), params=parameters)
     assert response.status_code == 422
     assert words in response.json()["detail"]
+
+
+def test_an_unknown_dataset_has_no_rows(client: httpx2.Client) -> None:
+    response = client.get(ROWS.format("dayly"), params={"whatever": 1})
+    assert (response.status_code, response.json()["type"]) == (404, "/problems/unknown-dataset")

@@ -141,9 +141,18 @@ CONTRADICTIONS: list[tuple[Any, dict[str, Any], str]] = [
     (filings, {"fills": ()}, "`type` is `ours`, and not in `fills`"),
     (prices, {"columns": (CODE, DAY, replace(PRICE, flow=True))}, "`price` is a `flow`"),
     (filings, {"columns": (CODE, PERIOD, ANNOUNCED, KIND, replace(FLAG, flow=True))}, "`update_flag` is a `flow`"),
+    (filings, {"grows": {"1": ("sales", "update_flag")}}, "`update_flag` in `grows` is not a `flow`"),
+    (filings, {"grows": {"1": ("costs",)}}, "`costs` in `grows` is not a `flow`"),
     (filings, {"calls": PerPeriod(period=None, whole="filings_vip")}, "`whole` goes with `period`"),
     (filings, {"calls": PerPeriod(variants=())}, "`variants` holds at least one call"),
     (filings, {"calls": PerPeriod(variants=({}, {}))}, "none twice"),
+    (filings, {"calls": PerPeriod(announced=("paid_on",))}, "`paid_on` in `announced` is no day of `versions`"),
+    (
+        filings,
+        {"calls": PerPeriod(announced=("ann_date",), variants=({"type": "P"}, {"type": "D"}))},
+        "`announced` goes with one variant",
+    ),
+    (filings, {"calls": PerPeriod(restated=frozenset({1}))}, "`restated` holds positions in `variants`"),
     (filings, {"calls": PerPeriod(rows=())}, "`rows` is above zero"),
     (filings, {"calls": PerPeriod(rows=(1.0, 0.0))}, "`rows` is above zero"),
     (filings, {"calls": PerPeriod(periods_per_call=0)}, "`periods_per_call` is above zero"),
@@ -184,6 +193,8 @@ def test_a_sound_declaration_is_taken(words: dict[str, Any]) -> None:
     [
         {"calls": PerPeriod(whole="filings_vip", variants=({"report_type": "1"}, {"report_type": "5"}))},
         {"calls": PerPeriod(period=None)},
+        {"calls": PerPeriod(announced=("ann_date",))},
+        {"calls": PerPeriod(variants=({"report_type": "1"}, {"report_type": "4"}), restated=frozenset({1}))},
         {"calls": PerPeriod(periods_per_call=100), "row_cap": 100},
         {"calls": PerPeriod(periods_per_call=100), "row_cap": None},
         {"versions": Versions(())},
@@ -212,6 +223,10 @@ def test_a_column_of_ours_is_in_the_table_and_not_asked_for() -> None:
 
 def test_flows_are_the_figures_that_quarters_can_be_derived_from() -> None:
     assert (filings().flows, prices().flows) == (("sales",), ())
+
+
+def test_growing_are_the_flows_that_cannot_fall_of_some_kind_of_company() -> None:
+    assert (filings(grows={"1": ("sales",), "2": ()}).growing, filings().growing) == (("sales",), ())
 
 
 def test_partitions_are_trading_days_or_report_periods_or_all_there_is() -> None:

@@ -90,3 +90,20 @@ def test_where_the_calendar_ends_it_says_so(landed: Ingest, location: CodeLocati
     said = look(location, datetime(2027, 2, 25, 9, 0, tzinfo=SHANGHAI))
     assert "daily: trade_cal does not reach today" in said
     assert shown(location) == WARNED
+
+
+def test_reports_go_red_in_the_morning_after_an_evening_that_nobody_answered(
+    ingest: Ingest, location: CodeLocation
+) -> None:
+    """The sandbox's companies still disclose the year 2025 on 4 March 2026."""
+    evening = datetime(2026, 3, 4, 21, 0, tzinfo=SHANGHAI)
+    ingest.now = lambda: evening
+    periods = [date(2025, 9, 30), date(2025, 12, 31)]
+    list(ingest.land(CATALOG["income"], periods))
+    found = []
+    for hours in (9, 9 + 24, 9 + 25):
+        said = look(location, evening + timedelta(hours=hours))
+        found.append(shown(location, "income"))
+    assert found == [PASSED, WARNED, FAILED]
+    assert "income: nobody was answered about 2025-12-31 in the evening of 2026-03-05" in said
+    assert shown(location, "forecast") is None

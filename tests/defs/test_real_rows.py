@@ -83,6 +83,7 @@ def landed(database: Database, real_rows: Path) -> Settings:
             tushare_token=TOKEN,
             tushare_base_url=sandbox.url,
             tushare_calls_per_minute=0,
+            api_open_on_loopback=True,
         )
         location = CodeLocation(settings, instance)
         for first, last in SPANS:
@@ -97,7 +98,7 @@ def ask(settings: Settings, path: str, **parameters: str) -> Any:
         app = create_app(settings)
         async with app.router.lifespan_context(app):
             transport = httpx2.ASGITransport(app=app)
-            async with httpx2.AsyncClient(transport=transport, base_url="http://api/api/v1") as client:
+            async with httpx2.AsyncClient(transport=transport, base_url="http://localhost/api/v1") as client:
                 response = await client.get(path, params=parameters)
                 assert response.status_code == 200, response.text
                 return response.content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +14,15 @@ from stock_assistant_pipelines import clock as pure
 from stock_assistant_pipelines.calendar import periods
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.defs import alerts, clock, disclosed
+from stock_assistant_pipelines.defs.fill import fill_config
 from stock_assistant_pipelines.defs.resources import AHEAD, Platform
-from stock_assistant_pipelines.filings import Filings
+from stock_assistant_pipelines.evening import Evening
+from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from code_location import CodeLocation
     from sqlalchemy import Engine
@@ -109,8 +112,8 @@ def test_who_is_missing_is_named_and_the_run_fails(location: CodeLocation, today
 def test_the_checks_of_reports(location: CodeLocation, today: Running) -> None:
     result = location.run("balancesheet", first=FIRST, last=LAST)
     told = {one.check_name: one for one in result.get_asset_check_evaluations()}
-    assert told.keys() == {"complete", "keys", "versions", "nulls", "ann_after_period", "balance"}
-    assert {name for name, one in told.items() if not one.passed} <= {"ann_after_period"}
+    assert told.keys() == {"complete", "keys", "versions", "nulls", "ann_after_period", "balance", "fresh"}
+    assert {name for name, one in told.items() if not one.passed} <= {"ann_after_period", "fresh"}
     assert told["balance"].description == "it holds on 2 days"
 
 
@@ -192,18 +195,98 @@ def test_an_evening_that_nobody_answers_fails_is_told_and_goes_on_after_an_hour(
     assert "did not fail" in going_on(location, timedelta(hours=2)).skip_message
 
 
+@pytest.fixture
+def at(today: Running, monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
+    """Sets the clocks of the sandbox and of the runs."""
+    ingest, moment = Platform.ingest, [FIXED]
+
+    @contextmanager
+    def ticking(self: Platform, run_id: str, *, urgent: bool = False) -> Iterator[Ingest]:
+        with ingest(self, run_id, urgent=urgent) as walk:
+            walk.now = lambda: moment[0]
+            yield walk
+
+    def set_to(now: datetime) -> None:
+        moment[0] = now
+        today.set_clock(now)
+
+    monkeypatch.setattr(Platform, "ingest", ticking)
+    return set_to
+
+
+def observed(location: CodeLocation, name: str) -> dict[str, Any]:
+    """The metadata of the newest observation of a dataset as a whole."""
+    records = location.instance.fetch_observations(dg.AssetKey(name), limit=20).records
+    record = next(one for one in records if one.partition_key is None)
+    observation = record.event_log_entry.asset_observation
+    assert observation is not None
+    return {key: value.value for key, value in observation.metadata.items()}
+
+
+def test_with_no_period_open_what_was_announced_arrives_and_is_shown(
+    location: CodeLocation, at: Callable[[datetime], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evening, annual = datetime(2025, 6, 10, 21, 0, tzinfo=SHANGHAI), "2024-12-31"
+    at(evening - timedelta(days=1))
+    location.run("dividend", first=annual, last=annual)
+    rows = newest(location, "dividend", annual)["dagster/partition_row_count"]
+    at(evening)
+    monkeypatch.setattr(Ingest, "open_periods", lambda *_: [])
+    assert evening_run(location, evening).success
+    shown = observed(location, "dividend")
+    assert shown["announced"]["imp_ann_date=2025-06-10"] == shown["inserted"] == 2
+    assert shown["calls"] == len(shown["announced"]) == 64, "by both days, from tomorrow back"
+    assert shown["arrived"] == {annual: ["300001.SZ", "603001.SH"]}
+    partition = newest(location, "dividend", annual)
+    assert (partition["dagster/partition_row_count"], partition["inserted"]) == (rows + 2, 2)
+    assert partition["arrived"] == ["300001.SZ", "603001.SH"]
+
+
+def test_a_day_of_announcement_that_nobody_answers_for_fails_the_run_and_is_told(
+    location: CodeLocation, at: Callable[[datetime], None], sandbox: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evening, annual = datetime(2025, 6, 10, 21, 0, tzinfo=SHANGHAI), "2024-12-31"
+    at(evening)
+    location.run("dividend", first=annual, last=annual)
+    monkeypatch.setattr(Ingest, "open_periods", lambda *_: [])
+    sandbox.inject("throttle_day:api=dividend")
+    failed = evening_run(location, evening)
+    sandbox.heal()
+    assert not failed.success
+    assert "dividend ann_date=2025-06-11" in str(alerts._error(location.instance, failed.run_id))
+    assert len(observed(location, "dividend")["unanswered"]) < 10, "and the others are not asked"
+    assert evening_run(location, evening).success
+    assert "unanswered" not in observed(location, "dividend")
+
+
+def test_a_weekly_fetch_that_nobody_answers_is_told_though_all_is_complete(
+    location: CodeLocation, today: Running
+) -> None:
+    wanted = [date.fromisoformat(LAST), date.fromisoformat(FIRST)]
+    location.run("forecast", first=FIRST, last=LAST)
+    today.inject("throttle_day:api=forecast")
+    job = location.repository.get_job("fill")
+    config = fill_config({"forecast": wanted}, refetch=True)
+    failed = job.execute_in_process(instance=location.instance, run_config=config, raise_on_error=False)
+    today.heal()
+    assert not failed.success
+    told = str(alerts._error(location.instance, failed.run_id))
+    assert "complete as of an earlier answer, and was not answered for now" in told, "no coverage tells it"
+    assert f"forecast {LAST}" in told
+
+
 def test_a_dataset_that_breaks_keeps_the_others_not_from_being_asked(
     location: CodeLocation, today: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     location.run("forecast", "express", first=FIRST, last=LAST)
-    increment = Filings.increment
+    increment = Evening.increment
 
-    def breaking(self: Filings, dataset: Dataset, *words: Any, **more: Any) -> Iterator[Any]:
+    def breaking(self: Evening, dataset: Dataset, *words: Any, **more: Any) -> Iterator[Any]:
         if dataset.api == "forecast":
             raise RuntimeError("it broke")
         yield from increment(self, dataset, *words, **more)
 
-    monkeypatch.setattr(Filings, "increment", breaking)
+    monkeypatch.setattr(Evening, "increment", breaking)
     today.forget()
     result = run_disclosed(location)
     assert not result.success

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from reports import EVER, SINGLE, WHOLE, YEAR, asked_of, foreseen, land, made, refetch, versions
+from sqlalchemy import text
 
 from stock_assistant_pipelines import filings
 from stock_assistant_pipelines.calendar import periods
@@ -58,6 +59,23 @@ def test_both_ways_of_asking_lead_to_the_same_rows(walk: Walk, api: str) -> None
     assert set(walk.sandbox.stats()["calls"]) == {f"{api}_vip"}
     assert versions(walk, api) == by_stock
     assert {(entry.inserted, entry.updated) for entry in landed.values()} == {(0, 0)}
+
+
+@pytest.mark.parametrize("api", ["income", "fina_indicator"])
+def test_both_ways_of_asking_tell_of_those_who_were_listed_later(walk: Walk, api: str) -> None:
+    wanted = [date(2015, 12, 31), date(2014, 12, 31)]
+    walk.ingest.points = SINGLE
+    walk.ingest.prepare_periods(CATALOG[api], wanted)
+    land(walk, api, wanted)
+    with walk.engine.connect() as connection:
+        later = text(
+            f"select ts_code from {api} join stock_basic using (ts_code) where list_date > end_date + 100"
+            " and end_date = '2014-12-31'"
+        )
+        assert connection.execute(later).scalars().first(), "of a prospectus"
+    walk.ingest.points = WHOLE
+    landed = refetch(walk, api, wanted)
+    assert {entry.inserted for entry in landed.values()} == {0}, "by period nobody else is told of"
 
 
 @TIERS

@@ -15,10 +15,12 @@ from walk import Walk
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.increment import Limits
 from stock_assistant_pipelines.ingest import Ingest
+from stock_assistant_pipelines.lateness import due_at, look
 from stock_assistant_pipelines.sandbox.server import TOKEN, Running, running
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.errors import TransportError
 from stock_assistant_pipelines.tushare.transport import Transport
+from stock_assistant_pipelines.warehouse.freshness import Age
 from stock_assistant_pipelines.warehouse.tables import METADATA, Status
 
 if TYPE_CHECKING:
@@ -75,6 +77,11 @@ class Season:
         with self.walk.engine.connect() as connection:
             return set(connection.execute(query).scalars())
 
+    def age(self, evening: date, api: str = "income") -> Age:
+        """How new a dataset is on the morning after."""
+        with self.walk.engine.connect() as connection:
+            return look(connection, due_at(evening))[api].freshness.age
+
     def held(self, period: date) -> set[str]:
         """Of whom there are rows."""
         table = METADATA.tables["income"]
@@ -115,6 +122,45 @@ def test_a_report_is_there_in_the_evening_of_the_day_on_which_it_is_disclosed(
         assert made(season.walk, "income") == 3 * len(codes)
     else:
         assert made(season.walk, "income") == 3 * len(landed)
+
+
+@pytest.mark.parametrize("points", [WHOLE, SINGLE])
+def test_what_a_prospectus_tells_arrives_in_the_evening_of_the_listing(season: Season, points: int) -> None:
+    walk = season.walk
+    walk.ingest.points = points
+    code, listed = "301005.SZ", date(2023, 4, 18)
+    season.at(listed - timedelta(days=1), hour=20)
+    land(walk, "income", [date(2022, 12, 31)])
+    walk.ingest.prepare_periods(CATALOG["income"], [])
+    with walk.engine.begin() as connection:
+        connection.execute(text("delete from income where ts_code = :code"), {"code": code})
+    season.evening(listed)
+    assert code in season.held(date(2021, 12, 31))
+    assert code in season.held(date(2020, 12, 31))
+    season.evening(listed + timedelta(days=1))
+    season.evening(listed + timedelta(days=2))
+    assert code not in {params.get("ts_code") for params in walk.asked("income")}
+
+
+def test_by_period_what_a_report_restates_of_the_year_before_arrives_with_it(season: Season) -> None:
+    walk = season.walk
+    walk.ingest.points = WHOLE
+    before, period, day = date(2022, 3, 31), date(2023, 3, 31), date(2023, 4, 28)
+    season.at(date(2023, 4, 20), hour=20)
+    land(walk, "income", [before, period])
+    restated = text(
+        "select ts_code from income where end_date = :period and report_type = '4' and f_ann_date > '2023-04-20'"
+    )
+    with walk.engine.connect() as connection:
+        assert not connection.execute(restated, {"period": before}).all()
+    landed = season.evening(day)
+    with walk.engine.connect() as connection:
+        assert connection.execute(restated, {"period": before}).scalars().first()
+    assert landed[before.isoformat()].status is Status.COMPLETE
+    asked = [params for params in walk.asked("income_vip") if params["period"] == "20220331"]
+    assert {params["report_type"] for params in asked} == {"4"}
+    assert "2022-12-31" in landed, "which is open too"
+    assert "2021-12-31" not in landed, "nobody keeps it"
 
 
 def test_a_period_is_open_from_the_day_after_its_end_until_everybody_has_disclosed_it(season: Season) -> None:
@@ -159,8 +205,10 @@ def test_an_outage_is_told_though_all_was_complete_the_evening_before(season: Se
     season.at(day, hour=20)
     walk.ingest.prepare_periods(CATALOG["income"], [period])
     season.evening(day)
+    assert season.age(day) is Age.FRESH
     walk.sandbox.inject("throttle_day")
     landed = season.evening(day + timedelta(days=1))
+    assert season.age(day + timedelta(days=1)) is Age.STALE
     told = {(entry.status, entry.cause) for entry in landed.values()}
     assert (Status.DEFERRED, "Throttled day") in told
     booked = walk.booked("income", period)

@@ -73,14 +73,19 @@ def test_what_has_no_password_is_on_the_inner_network_only() -> None:
     assert "ports" not in SERVICES["code"]
 
 
-def test_secrets_come_as_files_and_the_api_is_not_given_the_token() -> None:
+def test_secrets_come_as_files_and_the_api_is_given_neither_the_token_nor_the_owners_password() -> None:
     for service in SERVICES.values():
         environment = service["environment"]
-        assert not {"POSTGRES_PASSWORD", "TUSHARE_TOKEN", "DATABASE_URL"} & set(environment)
+        assert not {"POSTGRES_PASSWORD", "API_DATABASE_PASSWORD", "TUSHARE_TOKEN", "DATABASE_URL"} & set(environment)
         files = {value for variable, value in environment.items() if variable.endswith("_FILE")}
         assert files == {f"/run/secrets/{secret}" for secret in service["secrets"]}
         assert set(service["secrets"]) <= set(COMPOSE["secrets"])
-    assert SERVICES["api"]["secrets"] == ["postgres_password"]
+    assert SERVICES["api"]["secrets"] == ["api_password"]
+
+
+def test_the_api_connects_as_the_role_that_can_only_read() -> None:
+    assert SERVICES["api"]["environment"].keys().isdisjoint({"POSTGRES_USER", "POSTGRES_PASSWORD_FILE"})
+    assert "API_OPEN_ON_LOOPBACK" not in SERVICES["api"]["environment"]
 
 
 def test_each_waits_for_what_it_needs() -> None:

@@ -16,15 +16,16 @@ ALLOWED = {
     f"{OURS}/settings.py": "",
     f"{OURS}/catalog/__init__.py": f"from {OURS}.catalog import dataset",
     f"{OURS}/catalog/dataset.py": "import pydantic",
+    f"{OURS}/protocol/__init__.py": f"from {OURS} import catalog",
     f"{OURS}/tushare/__init__.py": f"import pandas, tushare\nfrom {OURS} import catalog, settings",
     f"{OURS}/warehouse/__init__.py": f"import sqlalchemy\nfrom {OURS} import calendar, catalog, settings",
     f"{OURS}/ingest.py": f"from {OURS} import tushare, warehouse",
     f"{OURS}/defs/__init__.py": f"import dagster\nfrom {OURS} import ingest",
     f"{OURS}/defs/assets.py": "import dagster, dagster_postgres",
     f"{OURS}/definitions.py": f"import dagster\nfrom {OURS} import defs",
-    f"{OURS}/sandbox/__init__.py": f"from {OURS} import catalog, calendar",
+    f"{OURS}/sandbox/__init__.py": f"from {OURS} import catalog, calendar, protocol",
     f"{OURS}/cli/__init__.py": f"from {OURS} import definitions, ingest, sandbox",
-    "api/app.py": f"import fastapi\nfrom {OURS} import catalog, settings, warehouse",
+    "api/app.py": f"import fastapi\nfrom {OURS} import catalog, protocol, settings, warehouse",
 }
 
 FORBIDDEN = [
@@ -33,6 +34,7 @@ FORBIDDEN = [
     ("api", "api/app.py", "def later():\n    import pandas"),
     ("api", f"{OURS}/warehouse/__init__.py", "import pandas"),
     ("api", "api/app.py", f"from {OURS}.ingest import land"),
+    ("api", f"{OURS}/protocol/__init__.py", f"from {OURS} import sandbox"),
     ("dagster", f"{OURS}/ingest.py", "import dagster"),
     ("dagster", f"{OURS}/cli/__init__.py", "import dagster"),
     ("dagster", f"{OURS}/a_new_module.py", "from dagster import asset"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from stock_assistant_pipelines.sandbox.interfaces import INTERFACES
+from stock_assistant_pipelines.protocol.interfaces import INTERFACES
 from stock_assistant_pipelines.sandbox.market.sessions import sessions
 
 from .conftest import DAY

@@ -7,8 +7,8 @@ import time
 import httpx2
 import pytest
 
+from stock_assistant_pipelines.protocol.query import Query
 from stock_assistant_pipelines.sandbox.faults import KINDS, Fault, FaultError, Faults
-from stock_assistant_pipelines.sandbox.query import Query
 
 from .conftest import DAY, Client
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Column, Dataset, Grain, Listed, NeverFewer, PerDay, Type, Whole
+from stock_assistant_pipelines.protocol.query import parse
 from stock_assistant_pipelines.sandbox.clock import SHANGHAI
 from stock_assistant_pipelines.sandbox.market.companies import companies
 from stock_assistant_pipelines.sandbox.market.days import Days
 from stock_assistant_pipelines.sandbox.market.listing import LARGEST
 from stock_assistant_pipelines.sandbox.market.sessions import sessions
 from stock_assistant_pipelines.sandbox.market.source import SyntheticMarket
-from stock_assistant_pipelines.sandbox.query import parse
 
 from .conftest import DAY, NOW, Client
 

@@ -55,6 +55,23 @@ def test_a_plan_is_resolved_before_it_is_carried_out(shared_client: Client, code
                 assert plan["预案"]["ex_date"] is None
 
 
+@pytest.mark.parametrize(
+    ("api", "column"), [("dividend", "ann_date"), ("dividend", "imp_ann_date"), ("forecast", "ann_date")]
+)
+def test_a_day_finds_all_that_was_announced_on_it(
+    shared_client: Client, codes: list[str], api: str, column: str
+) -> None:
+    by_day: defaultdict[str, list[Row]] = defaultdict(list)
+    for at in range(0, len(codes), 40):
+        for row in by_stock(shared_client, api, ",".join(codes[at : at + 40])):
+            by_day[row[column] or ""].append(row)
+    days = [day for day in by_day if "20250301" <= day <= "20250831"]
+    assert len(days) > 20
+    for day in days:
+        found = shared_client.rows(api, asked(api), **{column: day})
+        assert sorted(found, key=repr) == sorted(by_day[day], key=repr)
+
+
 @pytest.mark.parametrize("period", ["20231231", "20240630"])
 def test_forecasts_hold_what_is_reported(shared_client: Client, period: str) -> None:
     first = {}

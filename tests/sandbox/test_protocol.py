@@ -11,7 +11,7 @@ import tushare
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Grain
 from stock_assistant_pipelines.catalog.index import FOLLOWED
-from stock_assistant_pipelines.sandbox.interfaces import INTERFACES
+from stock_assistant_pipelines.protocol.interfaces import INTERFACES
 from stock_assistant_pipelines.sandbox.server import TOKEN
 
 from .conftest import DAY, Client

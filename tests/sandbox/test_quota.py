@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.sandbox.errors import Refusal
+from stock_assistant_pipelines.protocol.refusals import Refusal
 from stock_assistant_pipelines.sandbox.quota import Quota, calls_per_minute
 from stock_assistant_pipelines.sandbox.server import running
 

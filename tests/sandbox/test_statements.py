@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.sandbox.market.filings.accounts import SHEETS, Kind
 from stock_assistant_pipelines.sandbox.market.filings.statements import Report, reports
 from stock_assistant_pipelines.sandbox.market.listing import NEVER
@@ -101,6 +102,16 @@ def test_revenue_less_what_it_took_is_the_operating_profit(report: Report) -> No
 def test_what_only_comes_in_or_only_goes_out_never_shrinks_within_the_year(report: Report, name: str) -> None:
     flow = (report.income | report.cash)[name]
     assert (np.diff(flow, axis=1) >= 0).all()
+
+
+@pytest.mark.parametrize("api", ["income", "cashflow"])
+@pytest.mark.parametrize("kind", Kind)
+def test_what_the_catalog_says_only_grows_does(report: Report, api: str, kind: Kind) -> None:
+    lines = report.income | report.cash
+    declared = [name for name in CATALOG[api].grows[str(kind.value)] if name in lines]
+    assert declared
+    for name in declared:
+        assert not (np.diff(lines[name][report.kind == kind], axis=1) < 0).any(), name
 
 
 def test_a_company_keeps_what_it_earns_and_does_not_pay_out(shared_client: Client, codes: list[str]) -> None:

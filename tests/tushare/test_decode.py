@@ -13,7 +13,15 @@ from sqlalchemy import text
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Column, Type
-from stock_assistant_pipelines.tushare.decode import by_day, compact, complete_rows, parse_day, unique, wire_types
+from stock_assistant_pipelines.tushare.decode import (
+    by_day,
+    compact,
+    complete_rows,
+    parse_day,
+    unique,
+    wire_types,
+    with_keys,
+)
 from stock_assistant_pipelines.tushare.errors import ConflictingRows, SchemaDrift, WrongDay
 from stock_assistant_pipelines.warehouse.landing import csv_lines, stage, stage_name
 
@@ -285,3 +293,38 @@ def staged(engine: Engine, rows: list[Row]) -> list[tuple[str, str | None]]:
 def _stock(ts_code: str, **values: str | None) -> Row:
     """A row of `stock_basic` with these values, and null elsewhere."""
     return tuple(ts_code if name == "ts_code" else values.get(name) for name in STOCK_BASIC.fields)
+
+
+# --- rows without a part of their key
+
+
+def items(*names: str | None) -> list[Row]:
+    """Rows of fina_mainbz, which tell of these items."""
+    dataset = CATALOG["fina_mainbz"]
+    told = {"ts_code": "600519.SH", "end_date": "20251231", "type": "P"}
+    return [tuple((told | {"bz_item": name}).get(field) for field in dataset.fields) for name in names]
+
+
+def test_a_row_without_a_part_of_its_key_is_left_out_and_named() -> None:
+    rows, left_out = with_keys(CATALOG["fina_mainbz"], items("a", None, "b"))
+    assert rows == items("a", "b")
+    assert left_out == "one row was left out for lack of bz_item, a part of the key: 600519.SH 2025-12-31"
+    assert with_keys(CATALOG["fina_mainbz"], items("a")) == (items("a"), None)
+
+
+@pytest.mark.parametrize(("sound", "broken"), [(0, 1), (5, 2), (199, 3)])
+def test_more_than_a_few_rows_without_a_part_of_their_key_are_a_change_at_the_source(sound: int, broken: int) -> None:
+    with pytest.raises(SchemaDrift, match="a row lacks bz_item"):
+        with_keys(CATALOG["fina_mainbz"], items(*map(str, range(sound)), *[None] * broken))
+
+
+def test_a_few_rows_of_many_are_left_out_together() -> None:
+    rows, left_out = with_keys(CATALOG["fina_mainbz"], items(*map(str, range(400)), None, None, None, None))
+    assert len(rows) == 400
+    assert str(left_out).startswith("4 rows were left out")
+    assert str(left_out).count("600519.SH") == 3
+
+
+def test_a_part_of_the_key_that_may_be_null_is_no_lack() -> None:
+    row = tuple({"ts_code": "600519.SH", "end_date": "20251231"}.get(name) for name in CATALOG["dividend"].fields)
+    assert with_keys(CATALOG["dividend"], [row]) == ([row], None)

@@ -14,6 +14,7 @@ from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.errors import (
     BadParameters,
     BadToken,
+    CallRefused,
     ConflictingRows,
     HttpStatusError,
     IpLimit,
@@ -68,6 +69,7 @@ EVERY_ERROR = [
     PermissionDenied("daily", "no"),
     IpLimit("daily", "no"),
     BadParameters("daily", "no"),
+    CallRefused("daily", "no"),
     Throttled("daily", Window.HOUR, "too many"),
     QuotaUnavailable("daily", "no database"),
 ]

@@ -22,11 +22,11 @@ AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 CODE = "600519.SH"
 
 
-def tell(connection: Connection, api: str, *rows: dict[str, Any], at: datetime = AT) -> Appended:
-    """Add one answer. Columns that are not given are null."""
+def tell(connection: Connection, api: str, *rows: dict[str, Any], at: datetime = AT, by: str | None = None) -> Appended:
+    """Add one answer, which may be about a day that rows bear (`by`). Columns that are not given are null."""
     dataset = BY_API[api]
     landing.stage(connection, dataset, [tuple(row.get(name) for name in dataset.fields) for row in rows])
-    added = versions.append(connection, dataset, at=at, run_id=None)
+    added = versions.append(connection, dataset, at=at, run_id=None, by=by)
     connection.execute(text(f"TRUNCATE {landing.stage_name(dataset)}"))  # as the end of a transaction does
     return added
 

@@ -57,9 +57,46 @@ def test_a_report_before_and_after_it_was_adjusted_is_each_in_its_time(connectio
     assert as_of(connection, "income", date(2026, 6, 10), "report_type", "revenue") == [("1", 6)]
 
 
-def test_the_report_itself_stands_before_what_was_kept_of_it(connection: Connection) -> None:
-    tell(connection, "income", *(statement("20251231", "20260402", kind=kind) for kind in ("5", "1")))
-    assert as_of(connection, "income", DAY, "report_type") == [("1",)]
+ADJUSTED = [
+    statement("20251231", "20260402", kind="5", revenue=5),
+    statement("20251231", "20260402", kind="1", revenue=6),
+]
+"""A report as it was before it was adjusted, and adjusted, under the day of the first: nobody says when the second came."""
+
+
+@pytest.mark.parametrize("rows", [ADJUSTED, ADJUSTED[::-1]], ids=["5 before 1", "1 before 5"])
+def test_an_adjusted_report_under_the_day_of_the_first_is_known_since_it_was_read(
+    connection: Connection, rows: list[dict[str, Any]]
+) -> None:
+    for hours, row in enumerate(rows):
+        tell(connection, "income", row, at=AT + timedelta(hours=hours))
+    days = [date(2026, 4, 2), AT.date() - timedelta(days=1), AT.date()]
+    assert [as_of(connection, "income", day, "report_type", "revenue") for day in days] == [
+        [("5", 5)],
+        [("5", 5)],
+        [("1", 6)],
+    ]
+    assert query(connection, "SELECT revenue FROM income_as_read(:at)", at=AT + timedelta(hours=1)) == [(6,)]
+    history = "SELECT value, report_type FROM restatements('income', :code, '2025-12-31', 'revenue')"
+    assert query(connection, history, code=CODE) == [(5, "5"), (6, "1")]
+
+
+def test_a_report_that_was_read_in_time_stands_until_it_is_adjusted_silently(connection: Connection) -> None:
+    evening, later = datetime(2026, 4, 2, 21, tzinfo=SHANGHAI), datetime(2026, 9, 1, 21, tzinfo=SHANGHAI)
+    tell(connection, "income", statement("20251231", "20260402", revenue=5), at=evening)
+    assert as_of(connection, "income", DAY, "revenue") == [(5,)]
+    tell(connection, "income", *ADJUSTED, at=later)
+    days = [date(2026, 4, 2), DAY, date(2026, 8, 31), date(2026, 9, 1)]
+    assert [as_of(connection, "income", day, "revenue") for day in days] == [[(5,)], [(5,)], [(5,)], [(6,)]]
+
+
+def test_an_adjusted_report_under_an_earlier_day_counts_once_it_was_read(connection: Connection) -> None:
+    tell(connection, "income", ADJUSTED[0], statement("20251231", "20260401", kind="1", revenue=6))
+    days = [date(2026, 4, 1), date(2026, 4, 2), AT.date() - timedelta(days=1), AT.date()]
+    assert [as_of(connection, "income", day, "revenue") for day in days] == [[(6,)], [(5,)], [(5,)], [(6,)]]
+    history = "SELECT value FROM restatements('income', :code, '2025-12-31', 'revenue')"
+    assert query(connection, history, code=CODE) == [(6,), (5,), (6,)]
+    assert query(connection, "SELECT revenue FROM income_as_read(:at)", at=AT) == [(6,)]
 
 
 def test_what_the_next_report_restates_is_told_on_request(connection: Connection) -> None:
@@ -152,9 +189,35 @@ def test_what_is_not_the_end_of_a_quarter_has_no_quarter(connection: Connection)
 
 def test_only_what_counts_from_the_start_of_the_year_is_derived(connection: Connection) -> None:
     for api in ("income", "cashflow"):
-        for kind in ("quarter", "ttm"):
-            columns = connection.execute(text(f"SELECT * FROM {api}_{kind}_as_of('2026-01-01')")).keys()
+        for function in ("quarter_as_of", "quarter_as_read", "ttm_as_of", "ttm_as_read"):
+            columns = connection.execute(text(f"SELECT * FROM {api}_{function}('2026-01-01')")).keys()
             assert tuple(columns) == ("ts_code", "end_date", "comp_type", "known_at", *BY_API[api].flows)
+
+
+def test_without_trust_in_tushares_days_figures_are_derived_from_what_was_held(year: Connection) -> None:
+    late = AT + timedelta(days=1)
+    tell(year, "income", statement("20250331", "20250425", revenue=12), at=late)
+
+    def held(function: str, moment: datetime) -> dict[str, Any]:
+        found = query(year, f"SELECT end_date, revenue FROM income_{function}_as_read(:moment)", moment=moment)
+        return {f"{period:%Y%m%d}": revenue for period, revenue in found}
+
+    before, then, now = (AT - timedelta(hours=1), AT, late)
+    assert (held("quarter", before), held("ttm", before)) == ({}, {})
+    assert held("quarter", then) == revenues(year, "quarter") | {"20250331": 11, "20250630": 22}
+    assert (held("quarter", now)["20250331"], held("quarter", now)["20250630"]) == (12, 21)
+    assert (held("ttm", then)["20250331"], held("ttm", now)["20250331"]) == (11 + 100 - 10, 12 + 100 - 10)
+
+
+def test_the_latest_period_is_the_newest_that_was_held(year: Connection) -> None:
+    tell(year, "income", statement("20260331", "20260425"), at=AT + timedelta(days=1))
+    latest = "SELECT latest_period_as_read('600519.SH', :moment)"
+    moments = [AT - timedelta(hours=1), AT, AT + timedelta(days=1)]
+    assert [query(year, latest, moment=moment)[0][0] for moment in moments] == [
+        None,
+        date(2025, 12, 31),
+        date(2026, 3, 31),
+    ]
 
 
 # One company, one figure
@@ -314,7 +377,8 @@ def test_the_functions_are_those_that_the_catalog_declares(connection: Connectio
         else:
             made = [functions.as_of(api, dataset.key, prefer), functions.as_read(api, dataset.key, prefer)]
         if dataset.flows:
-            made += [functions.quarter_as_of(api, dataset.flows), functions.ttm_as_of(api, dataset.flows)]
+            for derived in ("quarter_as_of", "quarter_as_read", "ttm_as_of", "ttm_as_read"):
+                made.append(getattr(functions, derived)(api, dataset.flows))
         for statement_ in made:
             connection.execute(text(statement_))
     assert definitions(connection) == before
@@ -334,7 +398,12 @@ def definitions(connection: Connection) -> dict[str, str]:
 CALLS = [
     *(f"{api}_as_of('2026-04-30')" for api in BY_API),
     *(f"{api}_as_read('2026-04-30')" for api in BY_API),
-    *(f"{api}_{kind}_as_of('2026-04-30')" for api in ("income", "cashflow") for kind in ("quarter", "ttm")),
+    *(
+        f"{api}_{kind}_{when}('2026-04-30')"
+        for api in ("income", "cashflow")
+        for kind in ("quarter", "ttm")
+        for when in ("as_of", "as_read")
+    ),
     "dividends_as_of('2026-04-30')",
 ]
 

@@ -13,7 +13,7 @@ from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.warehouse import coverage
 from stock_assistant_pipelines.warehouse.coverage import Coverage
 from stock_assistant_pipelines.warehouse.expectation import Finding
-from stock_assistant_pipelines.warehouse.tables import Status
+from stock_assistant_pipelines.warehouse.tables import BROKEN, Status
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -249,12 +249,12 @@ def test_a_day_that_is_not_believed_waits_for_another_whole_answer(engine: Engin
     list_stocks(engine)
     land(engine, "daily", *(bar(code) for code in CODES))
     found = distrust(engine, "daily")
-    assert (found.status, found.cause, found.complete_at) == (Status.PARTIAL, coverage.BROKEN, None)
+    assert (found.status, found.cause, found.complete_at) == (Status.PARTIAL, BROKEN, None)
     assert found.reason == "two rows break a law"
     land(engine, "suspend_d", suspension(CODES[0]))
-    assert booked(engine, "daily").cause == coverage.BROKEN, "what is expected has changed, and the rows have not"
+    assert booked(engine, "daily").cause == BROKEN, "what is expected has changed, and the rows have not"
     land(engine, "daily", bar(CODES[0]), at=LATER)
-    assert booked(engine, "daily").cause == coverage.BROKEN, "half an answer clears nothing"
+    assert booked(engine, "daily").cause == BROKEN, "half an answer clears nothing"
     land(engine, "daily", *(bar(code, close=11.0) for code in CODES), at=LATER)
     assert booked(engine, "daily").status is Status.COMPLETE
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Severity
 from stock_assistant_pipelines.warehouse import laws
-from stock_assistant_pipelines.warehouse.functions import sql
+from stock_assistant_pipelines.warehouse.statement import sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

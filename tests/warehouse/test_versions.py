@@ -238,3 +238,43 @@ def test_the_quarantine_lists_what_was_told_and_why_it_is_not_believed(connectio
         ("express", date(2025, 12, 31), NO_DAY, None),
         ("income", date(2026, 6, 30), BEFORE_PERIOD, "5"),
     ]
+
+
+def forecast(day: str, low: float) -> dict[str, object]:
+    return {"ts_code": CODE, "end_date": "20260630", "ann_date": day, "net_profit_min": low}
+
+
+def tell_day(connection: Connection, day: str, *rows: dict[str, object], at: datetime) -> Appended:
+    """Add what was announced on a day."""
+    assert all(row["ann_date"] == day for row in rows)
+    return tell(connection, "forecast", *rows, at=at, by="ann_date")
+
+
+def test_an_answer_about_a_day_takes_nothing_out_of_what_was_announced_on_others(connection: Connection) -> None:
+    tell(connection, "forecast", forecast("20260610", 1.0))
+    assert tell_day(connection, "20260712", forecast("20260712", 2.0), at=LATER) == Appended(inserted=1)
+    assert held(connection, "forecast", "net_profit_min", "replaced_at") == [(Decimal(1), None), (Decimal(2), None)]
+
+
+def test_an_answer_about_a_day_replaces_what_it_corrects_of_that_day(connection: Connection) -> None:
+    tell(connection, "forecast", forecast("20260610", 1.0), forecast("20260712", 2.0))
+    told = tell_day(connection, "20260712", forecast("20260712", 3.0), at=LATER)
+    assert told == Appended(inserted=1, replaced=1)
+    assert held(connection, "forecast", "net_profit_min", "replaced_at", "known_until") == [
+        (Decimal(1), None, None),
+        (Decimal(2), LATER, LATER),
+        (Decimal(3), None, None),
+    ]
+
+
+def test_a_whole_answer_after_one_about_a_day_writes_nothing(connection: Connection) -> None:
+    tell_day(connection, "20260610", forecast("20260610", 1.0), at=AT)
+    both = forecast("20260610", 1.0), forecast("20260712", 2.0)
+    assert tell(connection, "forecast", *both, at=LATER) == Appended(inserted=1, unchanged=1)
+
+
+def test_an_answer_about_a_day_that_was_given_before_a_whole_one_is_outdated(connection: Connection) -> None:
+    tell(connection, "forecast", forecast("20260610", 1.0), at=AT)
+    tell(connection, "forecast", forecast("20260610", 2.0), at=LATER)
+    late = tell_day(connection, "20260610", forecast("20260610", 1.0), at=LATER - timedelta(seconds=1))
+    assert late == Appended(outdated=1)

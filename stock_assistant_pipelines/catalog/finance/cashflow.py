@@ -21,6 +21,7 @@ from stock_assistant_pipelines.catalog.finance.items import (
     F_ANN_DATE,
     REPORT_ROWS,
     REPORT_TYPES,
+    RESTATED,
     STATEMENT_AFTER_PERIOD,
     VERSIONS,
     items,
@@ -154,7 +155,7 @@ CASHFLOW = Dataset(
         """),
         Column("update_flag", Type.TEXT, "1 latest, 0 as first told", "更新标志(1最新）"),
     ),
-    calls=PerPeriod(whole="cashflow_vip", variants=REPORT_TYPES, rows=REPORT_ROWS),
+    calls=PerPeriod(whole="cashflow_vip", variants=REPORT_TYPES, rows=REPORT_ROWS, restated=RESTATED),
     expected=Disclosed(),
     points=2000,
     fills=("report_type",),
@@ -169,6 +170,18 @@ CASHFLOW = Dataset(
             Severity.WARN,
         ),
     ),
+    # What turns over fast, as securities and short loans, may be told net, and net lines fall; so do sums that hold such lines.
+    grows={
+        "1": (
+            "c_fr_sale_sg",
+            "c_paid_goods_s",
+            "c_paid_to_for_empl",
+            "c_paid_for_taxes",
+            "c_pay_acq_const_fiolta",
+            "c_pay_dist_dpcp_int_exp",
+        ),
+        **dict.fromkeys("234", ("c_paid_to_for_empl", "c_paid_for_taxes")),
+    },
     quirks=(
         VERSIONS,
         "Figures count from the start of the year.",

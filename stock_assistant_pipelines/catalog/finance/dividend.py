@@ -44,7 +44,7 @@ DIVIDEND = Dataset(
         Column("base_date", Type.DATE, "Base day", "基准日", default=False),
         Column("base_share", Type.NUMBER, "Shares that are entitled", "基准股本（万）", "10,000 shares", default=False),
     ),
-    calls=PerPeriod(period=None),
+    calls=PerPeriod(period=None, announced=("ann_date", "imp_ann_date")),
     expected=Answered(),
     points=2000,
     versions=Versions(
@@ -78,6 +78,8 @@ DIVIDEND = Dataset(
         "One ex-date may have several rows that are carried out, of different periods: their sum is paid. "
         "600188.SH on 2023-07-17 paid 3.07 and 0.5 shares, and 1.23 more.",
         "cash_div_tax is what adjusted prices rest on; cash_div is 0 until the dividend is carried out.",
+        "One of stock, ann_date, imp_ann_date, record_date and ex_date is enough: a day answers for the whole market. 股东大会通过 bears "
+        "the day of the plan, so no day tells when it came.",
         "Rights issues are not here.",
     ),
 )

@@ -21,6 +21,7 @@ from stock_assistant_pipelines.catalog.finance.items import (
     F_ANN_DATE,
     REPORT_ROWS,
     REPORT_TYPES,
+    RESTATED,
     STATEMENT_AFTER_PERIOD,
     UPDATE_FLAG,
     VERSIONS,
@@ -157,7 +158,7 @@ INCOME = Dataset(
         ),
         UPDATE_FLAG,
     ),
-    calls=PerPeriod(whole="income_vip", variants=REPORT_TYPES, rows=REPORT_ROWS),
+    calls=PerPeriod(whole="income_vip", variants=REPORT_TYPES, rows=REPORT_ROWS, restated=RESTATED),
     expected=Disclosed(),
     points=2000,
     fills=("report_type",),
@@ -171,6 +172,14 @@ INCOME = Dataset(
             Severity.WARN,
         ),
     ),
+    # Operating revenue of banks, insurers and brokers holds gains and losses. Expenses are moved between lines in the course of a
+    # year, as freight from selling expenses to costs in 2020, and reversals make taxes and impairments fall.
+    grows={
+        "1": ("total_revenue", "revenue", "oper_cost"),
+        "2": ("int_income", "int_exp"),
+        "3": ("prem_income",),
+        "4": ("int_income", "int_exp"),
+    },
     quirks=(
         VERSIONS,
         "Figures count from the start of the year; of the columns that quarters are not derived from, earnings per share have "

@@ -19,6 +19,9 @@ UPDATE_FLAG = Column("update_flag", Type.TEXT, "1 latest, 0 as first told", "更
 REPORT_TYPES = ({"report_type": "1"}, {"report_type": "4"}, {"report_type": "5"})
 """The company's consolidated report; as the next year's report restates it; as it was before it was adjusted."""
 
+RESTATED = frozenset({1})
+"""Which of these comes with the report of the year after."""
+
 REPORT_ROWS = (1.4, 0.5, 0.1)
 """About how many rows a company has of each: a warehouse of others held 1.37 for a company and period."""
 

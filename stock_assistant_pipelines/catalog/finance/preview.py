@@ -51,7 +51,7 @@ FORECAST = Dataset(
         Column("change_reason", Type.TEXT, "Reason for the change", "业绩变动原因"),
         UPDATE_FLAG,
     ),
-    calls=PerPeriod(whole="forecast_vip", rows=(0.5,)),
+    calls=PerPeriod(whole="forecast_vip", rows=(0.5,), announced=("ann_date",)),
     expected=Answered(),
     points=2000,
     versions=Versions(("ann_date",), after_period=False),
@@ -68,6 +68,7 @@ FORECAST = Dataset(
         "Companies forecast where they must or want to: most periods have no row of most companies.",
         "A forecast often comes before its period is over, and is revised: every announcement is a row of its own.",
         "update_flag is returned and not documented.",
+        "The interface answers by stock, or by ann_date for the whole market: either is enough. By period it takes more points.",
     ),
 )
 

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stock_assistant_pipelines.protocol.query import day_columns
 from stock_assistant_pipelines.sandbox.clock import last_published_day
 from stock_assistant_pipelines.sandbox.market.days import Days
 from stock_assistant_pipelines.sandbox.market.filings.source import Filings
 from stock_assistant_pipelines.sandbox.market.listing import LARGEST, SMALLEST
 from stock_assistant_pipelines.sandbox.market.sessions import sessions
 from stock_assistant_pipelines.sandbox.market.snapshots import Snapshots
-from stock_assistant_pipelines.sandbox.query import day_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
-    from stock_assistant_pipelines.sandbox.query import Query
+    from stock_assistant_pipelines.protocol.query import Query
     from stock_assistant_pipelines.sandbox.table import Table
 
 PIECE = 8192

@@ -14,6 +14,5 @@ from (select clock_timestamp() as now) as moment, quota
 left join permit
     on permit.account = quota.account and permit.api = quota.api and permit.slot < quota.calls_per_minute
     and permit.free_at > clock_timestamp()
-where %(account)s::text is null or quota.account = %(account)s
 group by quota.account, quota.api, moment.now
 order by quota.account, quota.api

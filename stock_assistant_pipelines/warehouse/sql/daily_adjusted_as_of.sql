@@ -1,10 +1,11 @@
--- Daily bars of one stock between two days, both included, with prices adjusted (qfq) to the factor that was the newest on a day.
+-- Daily bars of one stock between two days, both included, as they were seen on a day: none of a later one, and prices adjusted
+-- (qfq) to the factor that was the newest then.
 --
 --   select * from daily_adjusted_as_of('600519.SH', '2024-01-01', '2024-04-30', '2024-04-30') order by trade_date;
 --
--- These are the prices that were seen on that day: a factor that came later does not change them. Days after it are adjusted to
--- the same factor. With the day of the newest factor, or a later one, the answer is that of daily_adjusted(…, 'qfq'), and columns,
--- rounding and nulls are the same; where no factor was known on the day, prices are null.
+-- Neither a bar nor a factor that came later changes them. On a day that neither the last bar nor the newest factor is after, the
+-- answer is that of daily_adjusted(…, 'qfq'), and columns, rounding and nulls are the same; where no factor was known on the day,
+-- prices are null.
 create or replace function daily_adjusted_as_of(p_ts_code text, p_start date, p_end date, p_day date)
 returns table (
     ts_code text,
@@ -37,7 +38,7 @@ select
     bar.vol,
     bar.amount,
     bar.adj_factor
-from daily_adjusted(p_ts_code, p_start, p_end, 'hfq') as bar
+from daily_adjusted(p_ts_code, p_start, least(p_end, p_day), 'hfq') as bar
 left join lateral (
     select known.adj_factor
     from adj_factor as known
@@ -48,4 +49,4 @@ left join lateral (
 $$;
 
 comment on function daily_adjusted_as_of(text, date, date, date) is
-    'Daily bars of one stock, adjusted (qfq) to the factor that was the newest on a day';
+    'Daily bars of one stock as they were seen on a day, adjusted (qfq) to the factor that was the newest then';

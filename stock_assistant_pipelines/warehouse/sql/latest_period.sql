@@ -7,11 +7,7 @@ language sql
 stable
 parallel safe
 as $$
-select max(version.end_date)
-from income as version
-where version.ts_code = p_ts_code
-    and version.known_at <= (p_day + 1)::timestamp at time zone 'Asia/Shanghai'
-    and version.report_type in ('1', '5')
+select max(version.end_date) from income_as_of(p_day) as version where version.ts_code = p_ts_code
 $$;
 
 comment on function latest_period(text, date) is

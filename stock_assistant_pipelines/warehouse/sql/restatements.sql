@@ -4,7 +4,8 @@
 --
 -- The last row that was known on a day is what stood then, with the restated report (type 4) taken along. Rows that were known
 -- at the same time are in the order in which one takes the place of the other. A version that was taken back gives way to the one
--- that stands then, which is told once more, as known since. The order of the rows is the caller's to keep.
+-- that stands then, which is told once more, as known since. Where type 1 bears the day of type 5, it is known since it was read.
+-- The order of the rows is the caller's to keep.
 create or replace function restatements(p_api text, p_ts_code text, p_end_date date, p_column text)
 returns table (
     known_at timestamptz,
@@ -47,7 +48,7 @@ begin
                 row_number() over (
                     order by
                         version.known_at,
-                        array_position(array['4', '1', '5'], to_jsonb(version) ->> 'report_type') desc,
+                        array_position(array['4', '5', '1'], to_jsonb(version) ->> 'report_type') desc,
                         version.update_flag nulls first,
                         version.ingested_at,
                         version.filled,
@@ -59,21 +60,32 @@ begin
                 and version.known_at is not null
                 and (version.known_until is null or version.known_until > version.known_at)
         ),
-        standing as (
-            select * from told
+        moments as (
+            select known_until as moment from told where known_until is not null
+            union
+            select ingested_at from told where report_type = '1'
+        ),
+        valid as (
+            select told.*, told.known_at as since from told
             union all
-            select moment.known_until, since.value, since.report_type, since.update_flag, since.ann_date,
-                since.ingested_at, since.replaced_at, since.known_until, since.rank
-            from (select distinct known_until from told where known_until is not null) as moment
+            select told.*, moments.moment
+            from moments
+            join told on told.known_at < moments.moment
+                and (told.known_until is null or told.known_until > moments.moment)
+            where not exists (select from told as newer where newer.known_at = moments.moment)
+        ),
+        standing as (
+            select valid.*, valid.rank = max(valid.rank) over (partition by valid.since) as stands
+            from valid
             cross join lateral (
-                select told.*
-                from told
-                where told.known_at < moment.known_until
-                    and (told.known_until is null or told.known_until > moment.known_until)
-                    and not exists (select from told as newer where newer.known_at = moment.known_until)
-                order by told.rank desc
-                limit 1
-            ) as since
+                select case
+                    when max(own.ingested_at) filter (where own.report_type = '1') <= valid.since then '5'
+                    when bool_or(own.report_type = '5' and own.known_at = valid.known_at) then '1'
+                end as report_type
+                from told as own
+                where own.known_at <= valid.known_at and (own.known_until is null or own.known_until > valid.since)
+            ) as giving_way
+            where (valid.report_type = giving_way.report_type) is not true
         ),
         ordered as (
             select
@@ -81,9 +93,10 @@ begin
                 row_number() over in_time as place,
                 lag(standing.value) over in_time as before
             from standing
-            window in_time as (order by standing.known_at, standing.rank)
+            where standing.known_at = standing.since or standing.stands
+            window in_time as (order by standing.since, standing.rank)
         )
-        select known_at, value, report_type, update_flag, ann_date, ingested_at, replaced_at
+        select since, value, report_type, update_flag, ann_date, ingested_at, replaced_at
         from ordered
         where place = 1 or value is distinct from before
         order by place

@@ -46,12 +46,13 @@ class Plans:
 
 
 def dividend(desk: Desk, asked: Asked) -> Table:
-    """Rows of `dividend`: old stages stay, newest first."""
+    """Rows of `dividend`: old stages stay, the newest period first, and of a plan the newest stage."""
     ledger, now = desk.ledger, asked.now
     plans = _plans(ledger, asked.take(np.flatnonzero(asked.quarter % 4 == YEAR_END)))
     days = np.stack([plans.planned, plans.resolved, plans.announced], axis=1)
-    plan, stage = np.nonzero(days[:, ::-1] <= now)
-    stage = DONE - stage
+    plan, stage = np.nonzero(days <= now)
+    order = np.lexsort((-stage, plans.stock[plan], -plans.quarter[plan]))
+    plan, stage = plan[order], stage[order]
     stock, event, done = plans.stock[plan], plans.event[plan], stage == DONE
     paid = event >= 0
     payouts, sessions = ledger.payouts, payouts_session(ledger, event)

@@ -17,6 +17,12 @@ ITEMS = {
 }
 """What revenue is divided by, and into what."""
 
+KIND, PLACE = (
+    np.unique(names, return_inverse=True)[1]
+    for names in zip(*((k, item) for k in ITEMS for item in ITEMS[k]), strict=True)
+)
+"""Of each item, where what revenue is divided by and its name stand in the order of an answer."""
+
 FEWEST = {"P": 4, "D": 4, "I": 2}
 PLACES = 16
 """More places than a way of dividing has items."""
@@ -83,5 +89,5 @@ def _rows(desk: Desk, ids: Ints, quarter: Ints, there: Bools, zero: Bools) -> tu
     again = np.flatnonzero(twice[row] & ~zero[row])
     at = np.concatenate([np.arange(len(row)), again])
     flag = np.concatenate([np.where(zero[row], 0, 1), np.zeros(len(again), dtype=np.int64)])
-    order = np.argsort(row[at], kind="stable")
+    order = np.lexsort((PLACE[column[at]], 1 - flag, KIND[column[at]], row[at]))
     return row[at][order], column[at][order], flag[order]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from stock_assistant_pipelines.sandbox.interfaces import HOMES
+from stock_assistant_pipelines.protocol.interfaces import HOMES
+from stock_assistant_pipelines.protocol.query import BEGINNING, END, day_columns
 from stock_assistant_pipelines.sandbox.market.filings import dividends, notices, rows, segments
 from stock_assistant_pipelines.sandbox.market.filings.desk import Asked, Desk
 from stock_assistant_pipelines.sandbox.market.filings.periods import COUNT
@@ -15,16 +16,15 @@ from stock_assistant_pipelines.sandbox.market.filings.timetable import Fate
 from stock_assistant_pipelines.sandbox.market.filings.versions import OWN
 from stock_assistant_pipelines.sandbox.market.invention import invent
 from stock_assistant_pipelines.sandbox.market.listing import NEVER
-from stock_assistant_pipelines.sandbox.query import BEGINNING, END, day_columns
 from stock_assistant_pipelines.sandbox.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
+    from stock_assistant_pipelines.protocol.query import Query
     from stock_assistant_pipelines.sandbox.market.filings.ledger import Ledger
     from stock_assistant_pipelines.sandbox.market.noise import Bools, Ints
-    from stock_assistant_pipelines.sandbox.query import Query
 
 PIECE = 6000
 """Reports that are worked on at once."""
@@ -37,10 +37,11 @@ TOLD = frozenset({"ann_date", "f_ann_date"})
 
 
 class Maker(NamedTuple):
-    """What makes the rows of an interface, and whether it has rows only of reports that are out."""
+    """What makes the rows of an interface; whether it has rows only of reports that are out, and these bear their days."""
 
     rows: Callable[[Desk, Asked], Table]
     filed: bool = True
+    dated: bool = True
 
 
 MAKERS = {
@@ -50,7 +51,7 @@ MAKERS = {
     "fina_indicator": Maker(rows.fina_indicator),
     "fina_audit": Maker(rows.fina_audit),
     "fina_mainbz": Maker(segments.fina_mainbz),
-    "dividend": Maker(dividends.dividend),
+    "dividend": Maker(dividends.dividend, dated=False),
     "forecast": Maker(notices.forecast, filed=False),
     "express": Maker(notices.express, filed=False),
     "disclosure_date": Maker(notices.disclosure_date, filed=False),
@@ -81,7 +82,7 @@ class Filings:
         now = self._desk.ledger.sessions.at_or_before(today)
         types = next((allowed for name, allowed in query.filters if name == "report_type"), frozenset({str(OWN)}))
         numbers = frozenset(int(each) for each in types if each.isdecimal())
-        stock, quarter = self._reports(dataset, query, now, filed=maker is None or maker.filed)
+        stock, quarter = self._reports(dataset, query, now, maker)
         told_on = day_columns(dataset) if query.dated and not _by_period(dataset) else ()
         for start in range(0, len(stock), PIECE):
             piece = slice(start, start + PIECE)
@@ -89,8 +90,8 @@ class Filings:
             table = maker.rows(self._desk, asked) if maker else self._made_up(dataset, asked)
             yield table.between(told_on, query.first, query.last) if told_on else table
 
-    def _reports(self, dataset: Dataset, query: Query, now: int, *, filed: bool) -> tuple[Ints, Ints]:
-        """The reports that a query can be about, newest period first, by code within a period; `filed`: that are out."""
+    def _reports(self, dataset: Dataset, query: Query, now: int, maker: Maker | None) -> tuple[Ints, Ints]:
+        """The reports that a query can be about, newest period first, by code within a period."""
         ledger = self._desk.ledger
         stocks = np.arange(len(ledger.stocks), dtype=np.int64)
         if query.codes is not None:
@@ -98,9 +99,9 @@ class Filings:
         days = _days(dataset, query)
         quarters = self._quarters(dataset, query, now, days)
         stock, quarter = np.tile(stocks, len(quarters)), np.repeat(quarters, len(stocks))
-        if filed:
+        if maker is None or maker.filed:
             there = ledger.timetable.filed[stock, quarter] <= now
-            if days and TOLD.issuperset(days):
+            if days and TOLD.issuperset(days) and (maker is None or maker.dated):
                 there &= self._told(stock, quarter, min(map(min, days.values())), max(map(max, days.values())))
             stock, quarter = stock[there], quarter[there]
         return stock, quarter

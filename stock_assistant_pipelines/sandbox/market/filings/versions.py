@@ -78,12 +78,12 @@ def rows(ledger: Ledger, stock: Ints, quarter: Ints, now: int, types: Collection
             Part(told & (beside | (kept & ~fixed)), Version.FIRST, OWN, 0, filed, filed),
             Part(told & ((fate == Fate.TWIN) | (fate == Fate.ZERO)), Version.RIGHT, OWN, 0, filed, filed),
         ]
-    if ORIGINAL in types:
-        parts.append(Part(told & kept & fixed, Version.FIRST, ORIGINAL, 0, filed, filed))
     if RESTATED in types:
         later = table.filed[stock, np.minimum(quarter + 4, COUNT - 1)]
         compared = table.restated(stock, quarter) & (later <= now)
         parts.append(Part(compared, Version.COMPARED, RESTATED, 1, later, later))
+    if ORIGINAL in types:
+        parts.append(Part(told & kept & fixed, Version.FIRST, ORIGINAL, 0, filed, filed))
     return _joined(parts)
 
 

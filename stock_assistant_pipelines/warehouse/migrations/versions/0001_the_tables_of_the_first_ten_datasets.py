@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from stock_assistant_pipelines.warehouse.functions import sql
+from stock_assistant_pipelines.warehouse.statement import sql
 
 revision = "0001"
 down_revision = None

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from stock_assistant_pipelines.warehouse import functions
+from stock_assistant_pipelines.warehouse.statement import sql
 
 revision = "0005"
 down_revision = "0004"
@@ -751,7 +752,7 @@ def _functions() -> list[str]:
     for api in YEAR_TO_DATE:
         flows = [name for name, kind, _ in _described(TABLES[api][0]) if kind == "flow"]
         statements += [functions.quarter_as_of(api, flows), functions.ttm_as_of(api, flows)]
-    return [*statements, *map(functions.sql, SINGLE), functions.quarantine(list(TABLES))]
+    return [*statements, *map(sql, SINGLE), functions.quarantine(list(TABLES))]
 
 
 def _described(columns: str) -> list[tuple[str, str, str]]:

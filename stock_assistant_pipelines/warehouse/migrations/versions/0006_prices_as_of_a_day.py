@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from stock_assistant_pipelines.warehouse.functions import sql
+from stock_assistant_pipelines.warehouse.statement import sql
 
 revision = "0006"
 down_revision = "0005"

@@ -5,13 +5,14 @@ Nearly all of it follows from the catalog; `WORDS` holds what the catalog has no
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from stock_assistant_pipelines.catalog.dataset import EveryDay, PerCode, PerDay, PerPeriod, PerRange, Whole
-from stock_assistant_pipelines.sandbox.errors import MISSING, OFFSET, PARAMETERS, Refusal
-from stock_assistant_pipelines.sandbox.interfaces import for_the_market, home
+from stock_assistant_pipelines.protocol.interfaces import for_the_market, home
+from stock_assistant_pipelines.protocol.refusals import MISSING, OFFSET, PARAMETERS, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.catalog.dataset import Dataset
 
 CODE = "ts_code"
+DAY, TIME = re.compile(r"[0-9]{8}"), re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}")
 BEGINNING, END = "00000000", "99999999"
 MAX_OFFSET = 100_000
+DIGITS = 18
+"""Of a number of rows; one with more fits nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +163,14 @@ def _values(text: str) -> frozenset[str]:
 def _count(text: str | None) -> int | None:
     if text is None:
         return None
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > DIGITS:
         raise Refusal.of(PARAMETERS)
     return int(text)
 
 
 def _day(text: str) -> str:
-    if not (len(text) == 8 and text.isdecimal()):
+    """A day. Programs written for bars of minutes put a time behind it, which a day does not have."""
+    day, _, time = text.partition(" ")
+    if not (DAY.fullmatch(day) and (not time or TIME.fullmatch(time))):
         raise Refusal.of(PARAMETERS)
-    return text
+    return day

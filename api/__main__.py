@@ -1,0 +1,28 @@
+"""`python -m api`: serve the API."""
+
+from __future__ import annotations
+
+import click
+import uvicorn
+
+from api import server
+from stock_assistant_pipelines.settings import SettingsError, settings
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, help="Port to listen on.")
+def main(host: str, port: int) -> None:
+    """Serve the read API until it is told to stop."""
+    from api.app import create_app
+
+    try:
+        app = create_app(settings())
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+    server.open_files()
+    uvicorn.Server(server.configured(app, host, port)).run()
+
+
+if __name__ == "__main__":
+    main()

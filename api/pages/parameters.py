@@ -1,0 +1,39 @@
+"""Parameters of the pages, as closed as those of the API."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from api.pages.languages import Language  # noqa: TC001 - Pydantic reads it
+from api.parameters import Adjust, Parameters, Word
+from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
+
+Reach = Literal["3m", "1y", "5y", "all"]
+
+
+class Page(Parameters):
+    """Any page."""
+
+    lang: Language | None = None
+
+
+class Year(Page):
+    """A year of the coverage; the newest that there is when absent."""
+
+    year: int | None = Field(None, ge=MARKET_OPENED.year, le=2100)
+
+
+class Chart(Page):
+    """How a stock is drawn."""
+
+    adjust: Adjust = "qfq"
+    range: Reach = "1y"
+
+
+class Search(Page):
+    """Which stocks are listed."""
+
+    q: Word | None = None
+    offset: int = Field(0, ge=0, le=1_000_000)
