@@ -68,9 +68,14 @@ def _pair(items: tuple[Item, ...]) -> tuple[Item, Item, Decimal, Decimal]:
 
 def _change(items: tuple[Item, ...]) -> Derived:
     first, second, new, old = _pair(items)
+    _in_order(first, second)
+    if quarter(first) and measure(first) != measure(second):
+        raise NotDerivable(
+            f"{first.id} and {second.id} are two things: compare them by ratio(), share() or difference()"
+        )
     if old <= 0:
         raise NotDerivable(f"{second.id} is not above zero: a growth from there means nothing")
-    if first.unit is Unit.PERCENT:
+    if first.unit in {Unit.PERCENT, Unit.POINTS}:
         raise NotDerivable("percentages are compared by difference()")
     return Derived((new / old - 1) * HUNDRED, Unit.PERCENT, signed=True)
 
@@ -84,9 +89,12 @@ def _yoy(items: tuple[Item, ...]) -> Derived:
 
 
 def _difference(items: tuple[Item, ...]) -> Derived:
-    first, _, new, old = _pair(items)
+    first, second, new, old = _pair(items)
+    same = measure(first) == measure(second)
+    if same:
+        _in_order(first, second)
     unit = Unit.POINTS if first.unit is Unit.PERCENT else first.unit
-    return Derived(new - old, unit, signed=True)
+    return Derived(new - old, unit, signed=same or (first.signed and second.signed))
 
 
 def _ratio(items: tuple[Item, ...]) -> Derived:
@@ -107,7 +115,7 @@ def _cagr(items: tuple[Item, ...]) -> Derived:
     first, second, new, old = _pair(items)
     late, early = quarter(first), quarter(second)
     years = late[0] - early[0] if late and early and late[1] == early[1] else 0
-    if years < 1:
+    if years < 1 or measure(first) != measure(second):
         raise NotDerivable(f"{first.id} and {second.id} are not the same quarter of a later and an earlier year")
     if old <= 0 or new <= 0:
         raise NotDerivable("a yearly growth needs both values above zero")
@@ -124,6 +132,18 @@ def _mean(items: tuple[Item, ...]) -> Derived:
     if len(values) < len(items):
         raise NotDerivable("one of the items has no value")
     return Derived(sum(values, Decimal()) / len(values), items[0].unit, signed=all(item.signed for item in items))
+
+
+def _in_order(first: Item, second: Item) -> None:
+    """Of two report periods the later one comes first."""
+    new, old = quarter(first), quarter(second)
+    if new and old and new <= old:
+        raise NotDerivable(f"{first.id} is not later than {second.id}: the later one comes first")
+
+
+def measure(item: Item) -> str:
+    """What an item measures, whatever the report period: its id without the period."""
+    return ".".join(part for part in item.id.split(".") if not _QUARTER.fullmatch(part))
 
 
 def quarter(item: Item) -> tuple[int, int] | None:

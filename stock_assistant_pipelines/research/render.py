@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,9 @@ HUNDRED_MILLION, TEN_THOUSAND = Decimal(100_000_000), Decimal(10_000)
 BILLION, MILLION = Decimal(1_000_000_000), Decimal(1_000_000)
 DECIMALS: Mapping[Unit, int] = {Unit.DAYS: 0, Unit.COUNT: 0, Unit.SHARES: 0}
 """Decimals by unit where nothing else is asked for; two elsewhere."""
+
+DIGITS = 60
+"""More than any figure has: rounding never fails for length."""
 
 _QUARTER = re.compile(r"(\d{4})q([1-4])((?:\.[a-z]+)*)")
 _SPAN = re.compile(r"(\d+)([dy])")
@@ -94,6 +97,8 @@ def _value(piece: Placeholder, sheet: Sheet, language: Language) -> tuple[str, D
     if item.value is None:
         if item.text is None:
             raise Unprintable(f"{item.id} has no value.")
+        if piece.format:
+            raise Unprintable(f"{item.id} is a text: it has no format {piece.format!r}.")
         return item.text, None
     return number(item.value, item.unit, language, piece.format), item.value
 
@@ -144,11 +149,16 @@ def number(value: Decimal, unit: Unit, language: Language, form: str | None = No
 
 
 def _large(value: Decimal, unit: Unit, language: Language, decimals: int | None) -> str:
-    """Money and shares, in the scale that is read most easily: 亿 and 万, billions and millions."""
+    """Money and shares, in the scale that is read most easily: 亿 and 万, billions and millions.
+
+    What rounds up to the next scale is printed in that one: never 10,000.00万, never 1,000.00mn.
+    """
     name = {Unit.CNY: ("元", "CNY "), Unit.SHARES: ("股", "")}[unit]
-    for scale, word in SCALES[language]:
-        if abs(value) >= scale:
-            return _named(rounded(value / scale, 2 if decimals is None else decimals) + word, name, unit, language)
+    places = 2 if decimals is None else decimals
+    for (scale, word), smaller in zip(SCALES[language], (*SCALES[language][1:], (Decimal(1), "")), strict=True):
+        own = places if smaller[1] or decimals is not None else DECIMALS.get(unit, 2)
+        if _rounded(abs(value) / smaller[0], own) * smaller[0] >= scale:
+            return _named(rounded(value / scale, places) + word, name, unit, language)
     return _named(rounded(value, DECIMALS.get(unit, 2) if decimals is None else decimals), name, unit, language)
 
 
@@ -160,8 +170,13 @@ def _named(plain: str, name: tuple[str, str], unit: Unit, language: Language) ->
 
 def rounded(value: Decimal, decimals: int) -> str:
     """A decimal with so many digits after the point, and a comma between thousands; never a negative zero."""
-    value = value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+    value = _rounded(value, decimals)
     return f"{value or abs(value):,f}"
+
+
+def _rounded(value: Decimal, decimals: int) -> Decimal:
+    with localcontext(prec=DIGITS):
+        return value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
 
 
 def period(item: Item, language: Language) -> str:
