@@ -5,7 +5,7 @@ one claim is wrong, in a way that a careful reader of the evidence would call wr
 the rules of the gate.
 """
 
-from bench.drafts.drafts import Draft, clean, defective
+from bench.drafts.drafts import Draft, clean, defective, kinds
 from bench.drafts.sheets import sheet
 
-__all__ = ["Draft", "clean", "defective", "sheet"]
+__all__ = ["Draft", "clean", "defective", "kinds", "sheet"]

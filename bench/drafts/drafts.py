@@ -51,13 +51,17 @@ def clean(seed: int, count: int = 200) -> Iterator[Draft]:
 
 def defective(seed: int, count: int = 200) -> Iterator[Draft]:
     """Drafts in which one thing is wrong, of each kind as many."""
-    kinds = tuple(DEFECTS)
     for number in range(count):
         rng = Random(f"{seed} defective {number}")
-        kind = kinds[number % len(kinds)]
+        kind = kinds()[number % len(DEFECTS)]
         while (draft := _planted(rng, kind)) is None:
             pass
         yield draft
+
+
+def kinds() -> tuple[str, ...]:
+    """The kinds of defects."""
+    return tuple(DEFECTS)
 
 
 def _draft(rng: Random) -> Draft:

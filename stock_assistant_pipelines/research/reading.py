@@ -63,8 +63,8 @@ class Figure:
     """-1, 0 or 1: its direction; 0 where it has none."""
     gap: str
     """The words since the figure before it, or since the beginning of the claim."""
-    clause: str
-    """The words of its clause that stand before it; other figures leave a mark."""
+    sentence: str
+    """The words of its sentence that stand before it; other figures leave a mark."""
     after: str
     """The words up to the next figure, or to the end of the claim."""
 
@@ -152,23 +152,17 @@ class Reading:
     @cached_property
     def figures(self) -> tuple[Figure, ...]:
         """The values it prints, in order, with the words around them."""
-        gaps, found, clause, clauses = [""], [], "", []
+        gaps, found, sentences = [""], [], []
         for number, piece in enumerate(self.pieces):
             if isinstance(piece, Words):
-                spoken = self._nameless(piece.text)
-                *_, last = self.lexicon.clause.split(spoken)
-                clause = last if last != spoken else clause + spoken
+                gaps[-1] += self._nameless(piece.text)
             elif self._is_value(piece):
                 found.append(piece)
-                clauses.append(clause)
+                sentences.append(self.lexicon.sentence.split(FIGURE.join(gaps))[-1])
                 gaps.append("")
-                clause += FIGURE
-                continue
             else:
-                spoken = self._mark(piece, number)
-                clause += spoken
-            gaps[-1] += spoken
-        return tuple(self._figure(piece, gaps[at], clauses[at], gaps[at + 1]) for at, piece in enumerate(found))
+                gaps[-1] += self._mark(piece, number)
+        return tuple(self._figure(piece, gaps[at], sentences[at], gaps[at + 1]) for at, piece in enumerate(found))
 
     @cached_property
     def spoken(self) -> str:
@@ -196,7 +190,7 @@ class Reading:
         label = item.label_zh if self.language is Language.ZH else item.label
         return self.lexicon.clause.sub(" ", label)
 
-    def _figure(self, piece: Placeholder, gap: str, clause: str, after: str) -> Figure:
+    def _figure(self, piece: Placeholder, gap: str, sentence: str, after: str) -> Figure:
         items = tuple(self.sheet.by_id[each] for each in piece.ids)
         value, unit, signed = items[0].value, items[0].unit, items[0].signed
         if piece.function is not None:
@@ -208,7 +202,7 @@ class Reading:
                 except NotDerivable:  # told by the rule of what can be printed
                     pass
         sign = (value > 0) - (value < 0) if signed and value is not None else 0
-        return Figure(piece, items, value, unit, sign, gap, clause, after)
+        return Figure(piece, items, value, unit, sign, gap, sentence, after)
 
 
 def bare(name: str) -> str:

@@ -36,7 +36,13 @@ class Lexicon:
     toward: re.Pattern[str]
     """Stands between a word of direction and a figure that is where it led to, not by how much (降至)."""
     supposed: re.Pattern[str]
-    """Makes a clause a supposition."""
+    """Makes the rest of a sentence a supposition."""
+    possible: re.Pattern[str]
+    """Says that something may be, not that it is."""
+    rate: re.Pattern[str]
+    """A word of direction that names a rate, whose figure may bear a sign of its own: growth of −3 %."""
+    sentence: re.Pattern[str]
+    """Ends a sentence."""
     chain: re.Pattern[str]
     """All that stands between two figures that are told by the same words."""
     clause: re.Pattern[str]
@@ -81,6 +87,8 @@ class Lexicon:
     """Says that something stands high in its own history."""
     low: re.Pattern[str]
     """Says that something stands low in its own history."""
+    record: re.Pattern[str]
+    """Says that something has never, or not for long, been as high or as low."""
     overbought: re.Pattern[str]
     """Says that an oscillator is high."""
     oversold: re.Pattern[str]
@@ -98,13 +106,13 @@ class Lexicon:
 MEASURES: Mapping[str, re.Pattern[str]] = {
     name: re.compile(pattern, re.IGNORECASE)
     for name, pattern in {
-        "P/E": r"市盈率|\bPE\b|\bP/E\b|price[- ]to[- ]earnings",
-        "P/B": r"市净率|\bPB\b|\bP/B\b|price[- ]to[- ]book",
-        "P/S": r"市销率|\bPS\b|\bP/S\b|price[- ]to[- ]sales",
+        "P/E": r"市盈率|(?<![A-Za-z])PE(?![A-Za-z])|(?<![A-Za-z])P/E(?![A-Za-z])|price[- ]to[- ]earnings",
+        "P/B": r"市净率|(?<![A-Za-z])PB(?![A-Za-z])|(?<![A-Za-z])P/B(?![A-Za-z])|price[- ]to[- ]book",
+        "P/S": r"市销率|(?<![A-Za-z])PS(?![A-Za-z])|(?<![A-Za-z])P/S(?![A-Za-z])|price[- ]to[- ]sales",
         "dividend yield": r"股息率|dividend yield",
         "gross margin": r"毛利率|gross (?:profit )?margin",
         "net margin": r"净利率|净利润率|net (?:profit )?margin",
-        "return on equity": r"净资产收益率|\bROE\b|return on equity",
+        "return on equity": r"净资产收益率|(?<![A-Za-z])ROE(?![A-Za-z])|return on equity",
         "debt ratio": r"资产负债率|debt[- ]to[- ]assets?",
         "revenue": r"营业总?收入|营收(?!占)|\brevenues?\b",
         "net profit": r"净利润(?!率)|归母净利(?!率)|\bnet (?:profit|income)\b(?! margin)",

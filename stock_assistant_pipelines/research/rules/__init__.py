@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.research.rules.directions import right_comparison, right_direction
 from stock_assistant_pipelines.research.rules.figures import no_figures, own_units, plain_text, printable
-from stock_assistant_pipelines.research.rules.levels import right_level, right_oscillator
+from stock_assistant_pipelines.research.rules.levels import right_level, right_oscillator, right_record
 from stock_assistant_pipelines.research.rules.names import no_promises, right_company, right_measure
 from stock_assistant_pipelines.research.rules.periods import right_period, right_span, right_year, same_period, yearly
 from stock_assistant_pipelines.research.rules.sources import cited, fresh_news, heard, known_ids
@@ -35,6 +35,7 @@ RULES: tuple[Callable[[Reading], Iterator[Violation]], ...] = (
     right_direction,
     right_comparison,
     right_level,
+    right_record,
     right_oscillator,
     no_promises,
 )

@@ -28,7 +28,7 @@ def right_direction(read: Reading) -> Iterator[Violation]:
         chained = bool(figure.gap) and read.lexicon.chain.fullmatch(figure.gap)
         if not chained:
             told, up = _telling(read, figure)
-        if figure.sign and not read.lexicon.supposed.search(figure.clause):
+        if figure.sign and not read.lexicon.supposed.search(figure.sentence):
             yield from _told(read, figure, told, up)
     yield from _said(read)
 
@@ -57,6 +57,8 @@ def _told(read: Reading, figure: Figure, told: re.Match[str] | None, up: bool) -
         return
     where = told.string[told.end() :].rstrip(FIGURE)
     if read.lexicon.toward.search(where) and told.string.endswith(FIGURE):
+        return
+    if up and not unsigned and read.lexicon.rate.fullmatch(told[0]):
         return
     if up != (figure.sign > 0):
         yield read.refuse("direction", f"{told[0]!r} stands beside a figure that goes the other way.")
@@ -90,17 +92,19 @@ def _effective(read: Reading, text: str) -> tuple[re.Match[str], bool] | None:
 
 def _said(read: Reading) -> Iterator[Violation]:
     """A clause without a figure that says of a measure that it rose or fell, where a cited item of it says the opposite."""
-    if not read.asserts:
-        return
-    for clause in read.lexicon.clause.split(read.spoken):
-        if FIGURE in clause or read.lexicon.supposed.search(clause):
-            continue
-        told, about = _effective(read, clause), named(clause)
-        signs = {item.direction for item in read.cited if about & measures(item)} - {0}
-        if told and signs and (1 if told[1] else -1) not in signs:
-            yield read.refuse(
-                "direction", f"{told[0][0]!r} is said of {min(about)}, and the cited items say the opposite."
-            )
+    about: set[str] = set()
+    for clause in read.lexicon.clause.split(read.spoken) if read.asserts else ():
+        about = named(clause) or (about if read.lexicon.yearly.search(clause) else set())
+        if FIGURE not in clause and not _is_supposed(read, clause) and (told := _effective(read, clause)):
+            signs = {item.direction for item in read.cited if about & measures(item)} - {0}
+            if signs and (1 if told[1] else -1) not in signs:
+                yield read.refuse(
+                    "direction", f"{told[0][0]!r} is said of {min(about)}, and the cited items say the opposite."
+                )
+
+
+def _is_supposed(read: Reading, clause: str) -> bool:
+    return bool(read.lexicon.supposed.search(clause) or read.lexicon.possible.search(clause))
 
 
 def right_comparison(read: Reading) -> Iterator[Violation]:
@@ -109,7 +113,7 @@ def right_comparison(read: Reading) -> Iterator[Violation]:
     for first, second in zip(read.figures, read.figures[1:], strict=False):
         if first.unit is not second.unit or first.value is None or second.value is None:
             continue
-        if words.supposed.search(first.clause + first.after) or "abs" in {
+        if words.supposed.search(first.sentence + first.after) or "abs" in {
             first.placeholder.format,
             second.placeholder.format,
         }:
@@ -123,8 +127,6 @@ def right_comparison(read: Reading) -> Iterator[Violation]:
 def _says_larger(read: Reading, first: Figure, second: Figure) -> bool | None:
     """Whether the words say that the first of two figures is the larger one; None: they do not say."""
     words, between = read.lexicon, second.gap
-    if named(between) - {name for item in first.items for name in measures(item)}:
-        return None  # something else is compared with the second
     if "from" in between and not words.clause.search(between):
         before = words.clause.split(first.gap)[-1]
         return True if words.risen.search(before) else False if words.fallen.search(before) else None
@@ -132,8 +134,15 @@ def _says_larger(read: Reading, first: Figure, second: Figure) -> bool | None:
         (found, larger)
         for pattern, larger in ((words.above, True), (words.below, False), (words.risen, False), (words.fallen, True))
         for found in pattern.finditer(between)
-        if not words.denied.search(between[: found.start()])
+        if not words.denied.search(between[: found.start()]) and not _of_another(between[: found.start()], first)
     ]
     if told:
         return max(told, key=lambda each: each[0].end())[1]
+    if _of_another(between, first):
+        return None
     return True if words.over.match(second.after) else False if words.under.match(second.after) else None
+
+
+def _of_another(words: str, figure: Figure) -> bool:
+    """Whether words go on to another measure than a figure's."""
+    return bool(named(words) - {name for item in figure.items for name in measures(item)})

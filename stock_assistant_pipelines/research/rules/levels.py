@@ -16,6 +16,9 @@ HIGH, LOW = 70, 30
 OSCILLATORS = {"rsi", "kdj", "stoch", "mfi"}
 """How ids name those that run from nought to a hundred."""
 
+EXTREMES = {"high", "low", "max", "min", "drawdown", "percentile"}
+"""How ids name what a new high or low is told from."""
+
 
 def right_level(read: Reading) -> Iterator[Violation]:
     """A place in history is that of a cited percentile; what is printed as a percentile is one."""
@@ -31,6 +34,13 @@ def right_level(read: Reading) -> Iterator[Violation]:
             yield read.refuse(
                 "percentile", f"{', '.join(figure.placeholder.ids)} is told as a percentile, and is none."
             )
+
+
+def right_record(read: Reading) -> Iterator[Violation]:
+    """What is called a new high or low rests on an extreme, a percentile or a page."""
+    extremes = [item for item in read.cited if EXTREMES & set(item.id.replace("_", ".").split("."))]
+    if read.asserts and not read.news and not extremes and says(read, read.lexicon.record):
+        yield read.refuse("level", "A new high or low is told, and no high, low or percentile is cited.")
 
 
 def right_oscillator(read: Reading) -> Iterator[Violation]:
