@@ -90,9 +90,9 @@ def _yoy(items: tuple[Item, ...]) -> Derived:
 
 def _difference(items: tuple[Item, ...]) -> Derived:
     first, second, new, old = _pair(items)
-    same = measure(first) == measure(second)
-    if same:
+    if measure(first) == measure(second):
         _in_order(first, second)
+    same = first.id.partition(".")[0] == second.id.partition(".")[0]
     unit = Unit.POINTS if first.unit is Unit.PERCENT else first.unit
     return Derived(new - old, unit, signed=same or (first.signed and second.signed))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -66,6 +67,7 @@ ITEMS = (
     item("holders", "81234", Unit.COUNT, period="2024-09-30"),
     item("pe_ttm", "25.5", Unit.TIMES, topic=Topic.VALUATION, period="2024-11-15"),
     item("pe_ttm.percentile.3y", "82.4", Unit.PERCENT, topic=Topic.VALUATION, period="3y", derivation="percentile"),
+    item("pe_ttm.percentile.3y.days", "726", Unit.DAYS, topic=Topic.VALUATION, period="3y"),
     item("pb", "2.1", Unit.TIMES, topic=Topic.VALUATION, period="2024-11-15"),
     item("revenue.2024q3", "58361000000", Unit.CNY),
     item("revenue.2023q3", "56060000000", Unit.CNY),
@@ -93,7 +95,8 @@ OTHERS = ("宁德时代", "万科A", "机器人", "Tesla", "三一")
 
 def claim(text: str, *evidence: str, kind: ClaimKind = ClaimKind.FACT, **more: Any) -> Claim:
     """A claim that names as evidence what it prints, where nothing else is said."""
-    printed = [each.id for each in ITEMS if "{{" + each.id in text or f"({each.id}," in text or f", {each.id})" in text]
+    names = set(re.findall(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*", " ".join(re.findall(r"\{\{(.*?)\}\}", text))))
+    printed = [each.id for each in ITEMS if each.id in names]
     return Claim(text=text, kind=kind, evidence=evidence or tuple(printed) or ("close",), **more)
 
 

@@ -116,10 +116,12 @@ def test_percentages_have_a_difference_in_points_and_no_growth() -> None:
         FUNCTIONS["change"](new, old)
 
 
-def test_the_difference_of_two_measures_tells_no_direction_unless_both_do() -> None:
+def test_the_difference_of_two_things_tells_no_direction_unless_both_do() -> None:
     margins = item("gross_margin.2024q3", "30", Unit.PERCENT), item("net_margin.2024q3", "12", Unit.PERCENT)
     returns = (item(id_, "3", Unit.PERCENT, period="20d", signed=True) for id_ in ("return.20d", "index.20d"))
+    restated = item("revenue.2024q3.restated", "12", Unit.CNY), item("revenue.2024q3.first", "11", Unit.CNY)
     assert not FUNCTIONS["difference"](*margins).signed
+    assert FUNCTIONS["difference"](*restated).signed
     assert FUNCTIONS["difference"](*returns).signed
 
 

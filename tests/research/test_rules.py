@@ -76,6 +76,7 @@ CONTRADICTED = [
     ("percentile", "市盈率{{pe_ttm}}，处于历史高位"),
     ("percentile", "市盈率处于历史{{pe_ttm}}分位"),
     ("percentile", "市盈率分位为{{pe_ttm.percentile.3y}}，处于历史低位"),
+    ("percentile", "市盈率处于历史高位，样本{{pe_ttm.percentile.3y.days}}"),
     ("percentile", "市净率分位为{{pb}}，市盈率分位为{{pe_ttm.percentile.3y}}"),
     ("level", "RSI为{{rsi.14d}}，进入超卖区域"),
     ("level", "收盘价{{close}}，已经超买"),

@@ -106,9 +106,9 @@ class Lexicon:
 MEASURES: Mapping[str, re.Pattern[str]] = {
     name: re.compile(pattern, re.IGNORECASE)
     for name, pattern in {
-        "P/E": r"市盈率|(?<![A-Za-z])PE(?![A-Za-z])|(?<![A-Za-z])P/E(?![A-Za-z])|price[- ]to[- ]earnings",
-        "P/B": r"市净率|(?<![A-Za-z])PB(?![A-Za-z])|(?<![A-Za-z])P/B(?![A-Za-z])|price[- ]to[- ]book",
-        "P/S": r"市销率|(?<![A-Za-z])PS(?![A-Za-z])|(?<![A-Za-z])P/S(?![A-Za-z])|price[- ]to[- ]sales",
+        "P/E": r"市盈率|(?<![A-Za-z])PE(?![A-Za-z])|(?<![A-Za-z])P/E(?![A-Za-z])|price(?:[- ]to[- ]| ?/ ?)earnings",
+        "P/B": r"市净率|(?<![A-Za-z])PB(?![A-Za-z])|(?<![A-Za-z])P/B(?![A-Za-z])|price(?:[- ]to[- ]| ?/ ?)book",
+        "P/S": r"市销率|(?<![A-Za-z])PS(?![A-Za-z])|(?<![A-Za-z])P/S(?![A-Za-z])|price(?:[- ]to[- ]| ?/ ?)sales",
         "dividend yield": r"股息率|dividend yield",
         "gross margin": r"毛利率|gross (?:profit )?margin",
         "net margin": r"净利率|净利润率|net (?:profit )?margin",
@@ -116,7 +116,7 @@ MEASURES: Mapping[str, re.Pattern[str]] = {
         "debt ratio": r"资产负债率|debt[- ]to[- ]assets?",
         "revenue": r"营业总?收入|营收(?!占)|\brevenues?\b",
         "net profit": r"净利润(?!率)|归母净利(?!率)|\bnet (?:profit|income)\b(?! margin)",
-        "operating cash flow": r"经营(?:活动)?(?:产生的)?现金流|operating cash flow",
+        "operating cash flow": r"经营(?:活动)?(?:产生的)?现金流|operating cash flow|cash flow from operating",
         "turnover rate": r"换手率|turnover rate",
         "market value": r"总市值|market (?:value|cap)",
     }.items()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stock_assistant_pipelines.research.evidence import Unit
+
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Iterator
@@ -62,7 +64,7 @@ def says(read: Reading, pattern: re.Pattern[str]) -> bool:
 
 def is_percentile(item: Item) -> bool:
     """Whether an item is a place in a distribution."""
-    return item.derivation == "percentile" or "percentile" in item.id.split(".")
+    return item.unit is Unit.PERCENT and (item.derivation == "percentile" or "percentile" in item.id.split("."))
 
 
 def is_oscillator(item: Item) -> bool:
