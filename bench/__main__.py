@@ -15,7 +15,7 @@ from stock_assistant_pipelines.cli.up import stopped_by_signal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NAMES = ("landing", "api", "formats", "gate", "dagster", "quota", "startup", "storage")
+NAMES = ("landing", "api", "formats", "gate", "dagster", "quota", "startup", "storage", "reports")
 LARGE = ("fullsize", "finance")
 """Those that take the better part of an hour: only by name."""
 SIZED = ("finance",)
@@ -34,8 +34,8 @@ SIZED = ("finance",)
     help="Also put the reports between their markers in this Markdown file, docs/performance.md.",
 )
 def main(names: tuple[str, ...], quick: bool, stocks: int | None, datasets: tuple[str, ...], path: Path | None) -> None:
-    """Measure against the plain ways of doing the same: landing, api, formats, gate, dagster, quota, startup, storage; all by
-    default.
+    """Measure against the plain ways of doing the same: landing, api, formats, gate, dagster, quota, startup, storage; and how
+    often the gate of the reports errs: reports. All by default.
 
     Ends with 1, and writes nothing of it, when a call of ours was refused, or less than 99 % of what is allowed was used, or
     memory grew with the length of an answer.

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from bench import quota, tiers
+from bench import quota, reports, tiers
 from bench.__main__ import NAMES, main
 from bench.histories import Content, History, Taken
 from bench.measure import Figures, figure, in_turns, ratio
@@ -133,6 +133,13 @@ def test_sides_that_hold_other_versions_of_what_was_disclosed_are_broken() -> No
     assert tiers._different({"by period": {"income": one}, "by stock": {"income": prospectus}}) == []
     (found,) = tiers._different({"by period": {"income": one}, "by stock": {"income": other}})
     assert found.startswith("income: ")
+
+
+def test_a_gate_that_refuses_all_or_nothing_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports, "judge", lambda *_: ())
+    assert {each.split(",")[0] for each in reports.run(quick=True).broken} == {"passed"}
+    monkeypatch.setattr(reports, "judge", lambda *_: ("no",))
+    assert {each.split(":")[0] for each in reports.run(quick=True).broken} == {"a clean draft was refused"}
 
 
 def test_a_report_that_is_broken_ends_with_one_and_is_not_written(
