@@ -30,6 +30,7 @@ from evidence_market import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stock_assistant_pipelines.research import collect
 from stock_assistant_pipelines.research.collect import LookAhead, NoTradingDay, UnknownStock, build, build_many
 from stock_assistant_pipelines.research.evidence import Item, Kind, Topic
 from stock_assistant_pipelines.settings import SHANGHAI
@@ -158,9 +159,16 @@ def test_no_item_is_known_after_the_end_of_the_day(known: Sheet) -> None:
 def test_the_hash_is_the_same_in_any_session_and_batch(market: Connection, known: Sheet) -> None:
     change(market, "SET LOCAL timezone TO 'America/New_York'")
     assert sheet(market).sha256 == known.sha256
-    together = build_many(market, [HALTED, *PEERS[::-1], "999999.SH"], DAY)
-    assert list(together) == sorted([HALTED, *PEERS])
-    assert together[MAIN].sha256 == known.sha256
+    together = list(build_many(market, [HALTED, *PEERS[::-1], "999999.SH"], DAY))
+    assert [each.ts_code for each in together] == sorted([HALTED, *PEERS])
+    assert known.sha256 in {each.sha256 for each in together}
+
+
+def test_batches_of_any_size_make_the_same_sheets(market: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = [each.sha256 for each in build_many(market, [HALTED, *PEERS], DAY)]
+    monkeypatch.setattr(collect, "BATCH", 3)
+    assert [each.sha256 for each in build_many(market, [HALTED, *PEERS], DAY)] == whole
+    assert len(set(whole)) == 7
 
 
 def test_a_corrected_figure_changes_the_hash(market: Connection, known: Sheet) -> None:

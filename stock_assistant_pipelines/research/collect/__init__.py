@@ -1,6 +1,6 @@
 """Collectors: what was known of a stock on a trading day becomes a sheet. One module per topic.
 
-All queries are as of the day; a batch of stocks takes as many as one stock. What is not there is told with its reason.
+All queries are as of the day; a batch of stocks takes as many as one stock does. What is not there is told with its reason.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from stock_assistant_pipelines.research.collect.rows import by_stock, read
 from stock_assistant_pipelines.research.evidence import Sheet, Topic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
     from sqlalchemy import Connection, RowMapping
@@ -41,6 +41,8 @@ FILED = (
 HISTORY = timedelta(days=4 * 366)
 """How far back report periods are read: eight quarters, and what twelve months to the first of them are made of."""
 DIVIDENDS = timedelta(days=3 * 366)
+BATCH = 100
+"""How many stocks are read at once: their bars and valuations are in memory together."""
 
 
 @dataclass(frozen=True)
@@ -58,20 +60,25 @@ class _Read:
 
 def build(connection: Connection, ts_code: str, day: date, news: Sequence[Item] = ()) -> Sheet:
     """The sheet of one stock on a trading day. Raises `UnknownStock`, `NoTradingDay`."""
-    sheets = build_many(connection, [ts_code], day, {ts_code: news})
-    if ts_code not in sheets:
-        raise UnknownStock(f"stock_basic has no {ts_code}: land it, or name a stock that there is.")
-    return sheets[ts_code]
+    for sheet in build_many(connection, [ts_code], day, {ts_code: news}):
+        return sheet
+    raise UnknownStock(f"stock_basic has no {ts_code}: land it, or name a stock that there is.")
 
 
 def build_many(
     connection: Connection, codes: Sequence[str], day: date, news: Mapping[str, Sequence[Item]] | None = None
-) -> dict[str, Sheet]:
-    """The sheets of many stocks on a trading day, by code; a code that no stock bears has none. Raises `NoTradingDay`."""
+) -> Iterator[Sheet]:
+    """The sheets of many stocks on a trading day, by code, one batch after the other; a code that no stock bears has none.
+
+    Raises `NoTradingDay`.
+    """
     companies = read_companies(connection, codes, day)
     ground = read_ground(connection, day, (each.industry for each in companies.values() if each.industry))
-    found = _read(connection, sorted(companies), ground)
-    return {code: _sheet(companies[code], ground, found, (news or {}).get(code, ())) for code in sorted(companies)}
+    known = sorted(companies)
+    for batch in (known[at : at + BATCH] for at in range(0, len(known), BATCH)):
+        found = _read(connection, batch, ground)
+        for code in batch:
+            yield _sheet(companies[code], ground, found, (news or {}).get(code, ()))
 
 
 def _sheet(about: Company, ground: Ground, found: _Read, news: Sequence[Item]) -> Sheet:
