@@ -1,4 +1,4 @@
-"""A market made by hand for the collectors: two years of bars of a few stocks, and four years of one company's filings."""
+"""A market made by hand for the collectors: a year of bars of a few stocks, and four years of one company's filings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DAY = date(2025, 3, 3)
 """A Monday."""
-SESSIONS = [day for n in range(-760, 40) if (day := DAY + timedelta(days=n)).weekday() < 5]
+SESSIONS = [day for n in range(-440, 40) if (day := DAY + timedelta(days=n)).weekday() < 5]
 PAST = [day for day in SESSIONS if day <= DAY]
 MAIN = "600519.SH"
 PEERS = (MAIN, "600001.SH", "600002.SH", "600003.SH", "600004.SH", "600005.SH")
