@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
-from evidence_market import DAY, MAIN, PEERS, QUARTERS, change, income, query, sheet, tell, values, year_to_date
+from evidence_market import DAY, MAIN, PEERS, QUARTERS, book, change, income, query, sheet, tell, values, year_to_date
 
 from stock_assistant_pipelines.research.evidence import Unit
 from stock_assistant_pipelines.settings import SHANGHAI
@@ -177,4 +177,6 @@ def test_what_never_landed_is_told_apart_from_what_was_not_announced(market: Con
     missing = sheet(market, other).missing
     assert (missing["statements"], missing["dividend"]) == ("income has not landed", "dividend has not landed")
     assert missing["forecast"] == "forecast has not landed"
+    book(market, "forecast", "2025-03-31")
+    assert sheet(market, other).missing["forecast"] == missing["forecast"]
     assert sheet(market, other).day == DAY
