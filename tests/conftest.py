@@ -36,6 +36,11 @@ TOGETHER = {
     "tests/defs/test_daemon.py": "daemon",
     "tests/defs/test_downtime.py": "daemon",
     "tests/defs/test_real_rows.py": "real rows",
+    "tests/research/test_collect_prices.py": "evidence",
+    "tests/research/test_collect_reports.py": "evidence",
+    "tests/research/test_collect_valuation.py": "evidence",
+    "tests/research/test_evidence_origins.py": "evidence",
+    "tests/research/test_look_ahead.py": "evidence",
     "tests/test_adding_a_dataset.py": "adding a dataset",
 }
 """Files whose tests one worker runs: they share what is dear to make, or start all services, and one set at once is enough."""

@@ -1,0 +1,216 @@
+"""The law of evidence: nothing that is known later changes a byte of a sheet, whatever it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from evidence_market import (
+    DAY,
+    HALTED,
+    INDEX,
+    MAIN,
+    PAST,
+    PEERS,
+    QUARTERS,
+    SESSIONS,
+    book,
+    change,
+    file_period,
+    make_bars,
+    put,
+    sheet,
+    statement,
+    tell,
+)
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stock_assistant_pipelines.research import collect
+from stock_assistant_pipelines.research.collect import LookAhead, NoTradingDay, UnknownStock, build, build_many
+from stock_assistant_pipelines.research.evidence import Item, Kind, Topic
+from stock_assistant_pipelines.settings import SHANGHAI
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from stock_assistant_pipelines.research.evidence import Sheet
+
+LATER = [day for day in SESSIONS if day > DAY]
+END = datetime(2025, 3, 4, tzinfo=SHANGHAI)
+
+
+@dataclass
+class Later:
+    """What may happen on a later day, told as a source tells it then: one method per event."""
+
+    connection: Connection
+    day: date
+    random: Random
+
+    def __post_init__(self) -> None:
+        self.code = self.random.choice([*PEERS, HALTED])
+        self.compact = self.day.strftime("%Y%m%d")
+        self.at = datetime(self.day.year, self.day.month, self.day.day, 13, tzinfo=UTC)
+        self.number = Decimal(self.random.randint(1, 10_000)) / 100
+
+    def put(self, api: str, **values: Any) -> None:
+        put(self.connection, api, {"ts_code": self.code, "trade_date": self.day, **values})
+
+    def tell(self, api: str, **values: Any) -> None:
+        row = {"ts_code": MAIN, "end_date": "20241231", "ann_date": self.compact, **values}
+        tell(self.connection, api, row, at=self.at)
+
+    def bar(self) -> None:
+        put(self.connection, "daily", *make_bars(self.code, [self.day], self.random))
+
+    def factor(self) -> None:
+        self.put("adj_factor", adj_factor=self.number)
+
+    def valuation(self) -> None:
+        self.put("daily_basic", pe_ttm=self.number, pb=self.number, total_mv=self.number)
+
+    def suspension(self) -> None:
+        self.put("suspend_d", suspend_type="S")
+
+    def index(self) -> None:
+        self.put("index_daily", ts_code=INDEX, close=self.number)
+
+    def name(self) -> None:
+        put(self.connection, "namechange", {"ts_code": MAIN, "name": "ST茅台", "start_date": self.day})
+
+    def delisting(self) -> None:
+        statement = "UPDATE stock_basic SET delist_date = :later WHERE ts_code = :main"
+        change(self.connection, statement, later=self.day)
+
+    def period(self) -> None:
+        file_period(self.connection, QUARTERS[-1], self.compact, self.at, more=int(self.number))
+
+    def restatement(self) -> None:
+        kind, period = self.random.choice("145"), self.random.choice(QUARTERS[5:-1])
+        row = statement(period, self.compact, kind, revenue=self.number, n_income_attr_p=self.number)
+        tell(self.connection, "income", row, at=self.at)
+
+    def forecast(self) -> None:
+        self.tell("forecast", type="预减", p_change_min=self.number)
+
+    def express(self) -> None:
+        self.tell("express", revenue=self.number, update_flag="1")
+
+    def dividend(self) -> None:
+        paid = {"imp_ann_date": self.compact, "ex_date": self.compact, "cash_div_tax": self.number}
+        self.tell("dividend", end_date="20231231", ann_date="20240401", div_proc="实施", **paid)
+
+    def booking(self) -> None:
+        for api in ("daily", "forecast"):
+            book(self.connection, api, self.day.isoformat(), "partial")
+
+
+EVENTS = tuple(name for name in vars(Later) if not name.startswith("_") and name not in {"put", "tell"})
+SHOWN = tuple(name for name in EVENTS if name != "booking")
+"""Those that a sheet of their own day shows in any case; what is booked shows where a row is missing."""
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    events=st.lists(st.tuples(st.sampled_from(EVENTS), st.sampled_from(LATER)), min_size=1, max_size=6, unique=True),
+    random=st.randoms(use_true_random=False),
+)
+def test_nothing_that_is_known_later_changes_a_byte(
+    market: Connection, known: Sheet, events: list[tuple[str, date]], random: Random
+) -> None:
+    with market.begin_nested() as savepoint:
+        for event, day in events:
+            getattr(Later(market, day, random), event)()
+        assert sheet(market).canonical == known.canonical
+        savepoint.rollback()
+
+
+@pytest.mark.parametrize("event", SHOWN)
+def test_each_of_these_events_shows_once_it_is_known(market: Connection, event: str) -> None:
+    """So that the law above does not hold for the reason that nothing of this ever shows."""
+    day = LATER[0]
+    later = Later(market, day, Random(1))
+    later.code = MAIN
+    if event not in {"bar", "suspension"}:
+        put(market, "daily", *make_bars(MAIN, [day], Random(2)))
+    if event != "factor":
+        later.put("adj_factor", adj_factor=2)
+    before = sheet(market, day=day).canonical
+    getattr(later, event)()
+    assert sheet(market, day=day).canonical != before
+
+
+def test_no_item_is_known_after_the_end_of_the_day(known: Sheet) -> None:
+    assert len(known.items) > 150
+    assert all(item.known_at <= END for item in known.items)
+    assert {item.known_at.utcoffset() for item in known.items} == {timedelta(hours=8)}
+
+
+def test_the_hash_is_the_same_in_any_session_and_batch(market: Connection, known: Sheet) -> None:
+    change(market, "SET LOCAL timezone TO 'America/New_York'")
+    assert sheet(market).sha256 == known.sha256
+    together = list(build_many(market, [HALTED, *PEERS[::-1], "999999.SH"], DAY))
+    assert [each.ts_code for each in together] == sorted([HALTED, *PEERS])
+    assert known.sha256 in {each.sha256 for each in together}
+
+
+def test_batches_of_any_size_make_the_same_sheets(market: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = [each.sha256 for each in build_many(market, [HALTED, *PEERS], DAY)]
+    monkeypatch.setattr(collect, "BATCH", 3)
+    assert [each.sha256 for each in build_many(market, [HALTED, *PEERS], DAY)] == whole
+    assert len(set(whole)) == 7
+
+
+def test_a_corrected_figure_changes_the_hash(market: Connection, known: Sheet) -> None:
+    change(market, "UPDATE daily SET vol = vol + 1 WHERE ts_code = :main AND trade_date = :day")
+    assert sheet(market).sha256 != known.sha256
+
+
+def test_every_item_names_rows_that_are_there(market: Connection, known: Sheet) -> None:
+    assert all(item.origins for item in known.items)
+    for item in known.items:
+        for origin in item.origins:
+            where = " AND ".join(f"{column}::text = '{value}'" for column, value in origin.key.items())
+            found = market.exec_driver_sql(
+                f"SELECT {origin.column} FROM {origin.dataset} WHERE {where} LIMIT 1"
+            ).first()
+            if origin.dataset == "suspend_d":
+                continue  # a day on which it was not suspended has no row
+            assert found is not None, f"{item.id}: {origin}"
+
+
+def test_what_is_derived_names_items_that_are_there(known: Sheet) -> None:
+    for item in known.items:
+        assert set(item.inputs) <= set(known.by_id), item.id
+        assert (item.kind is Kind.DERIVED) == (item.derivation is not None)
+
+
+def news(known_at: datetime) -> Item:
+    return Item(
+        id="news.1", kind=Kind.NEWS, topic=Topic.NEWS, label="News", label_zh="新闻", text="…", known_at=known_at,
+        url="https://example.com/1", period="2025-03-03",
+    )  # fmt: skip
+
+
+def test_news_are_taken_along_and_never_from_the_future(market: Connection) -> None:
+    assert build(market, MAIN, DAY, [news(END)]).by_id["news.1"].known_at == END
+    with pytest.raises(LookAhead):
+        build(market, MAIN, DAY, [news(END + timedelta(seconds=1))])
+
+
+def test_a_stock_or_a_day_that_there_is_not_is_refused(market: Connection) -> None:
+    with pytest.raises(UnknownStock, match="999999"):
+        build(market, "999999.SH", DAY)
+    with pytest.raises(NoTradingDay, match="2025-03-02"):
+        build(market, MAIN, date(2025, 3, 2))
+    assert PAST[-1] == DAY
