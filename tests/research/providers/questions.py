@@ -21,6 +21,8 @@ from stock_assistant_pipelines.research.providers.quirks import quirks
 from stock_assistant_pipelines.settings import SHANGHAI
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Engine
 
     from stock_assistant_pipelines.sandbox.model.server import RunningModel
@@ -72,6 +74,12 @@ class Sleeps:
     async def __call__(self, seconds: float) -> None:
         self.slept.append(seconds)
         await asyncio.sleep(0)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    while not holds():  # noqa: ASYNC110 - what is waited for tells nobody
+        await asyncio.sleep(0.01)
 
 
 def ask(
