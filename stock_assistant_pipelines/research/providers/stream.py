@@ -124,7 +124,10 @@ async def hear(api: AsyncOpenAI, endpoint: Endpoint, body: dict[str, Any], said:
     except openai.APIError as error:
         found = from_sdk(str(endpoint), error, endpoint.key)
         raise (found if said.first_byte_ms is None else _broken(endpoint, found)) from None
-    except httpx2.HTTPError as error:  # the connection, while the answer is read
+    except (
+        httpx2.HTTPError,
+        ValueError,
+    ) as error:  # while the answer is read: the connection, or an event that is no JSON
         raise Broken(str(endpoint), f"the answer broke off: {type(error).__name__}") from None
     if said.finish is None:
         raise Broken(str(endpoint), "the answer broke off")
@@ -140,7 +143,11 @@ def _late(endpoint: Endpoint, said: Said, seconds: float) -> ModelError:
 
 def _broken(endpoint: Endpoint, found: ModelError) -> ModelError:
     """An error in the middle of an answer: what came before it may be billed."""
-    return found if found.billed else Broken(str(endpoint), f"the answer broke off: {found.message}")
+    return (
+        found
+        if found.stands or isinstance(found, Blocked)
+        else Broken(str(endpoint), f"the answer broke off: {found.message}")
+    )
 
 
 def _usage(told: CompletionUsage) -> Usage:
