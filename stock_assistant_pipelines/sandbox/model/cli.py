@@ -1,4 +1,4 @@
-"""`sandbox model`: serve the OpenAI protocol on loopback, with answers made by rules."""
+"""`sandbox-model`: serve the OpenAI protocol on loopback, with answers made by rules."""
 
 from __future__ import annotations
 
