@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from decimal import Decimal
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -17,7 +18,17 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -141,6 +152,56 @@ def _origins(values: list[str]) -> list[str]:
                 "takes origins without a path, separated by commas: https://a.example,https://b.example:8443"
             )
     return origins
+
+
+class Fallback(BaseModel):
+    """A language model that is asked when those before it cannot answer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    provider: str
+    model: str
+    api_key: SecretStr | None = None
+    base_url: str | None = None
+
+
+class ModelPrice(BaseModel):
+    """What a model costs: CNY per million tokens that are asked, of them cached, and answered."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    asked: Annotated[Decimal, Field(ge=0)]
+    cached: Annotated[Decimal, Field(ge=0)]
+    answered: Annotated[Decimal, Field(ge=0)]
+
+
+FALLBACKS = TypeAdapter(list[Fallback])
+PRICES = TypeAdapter(dict[str, ModelPrice])
+
+
+def _fallbacks(value: object) -> object:
+    """Read a JSON list of language models. They hold secrets, so nothing of them is told."""
+    if not isinstance(value, str):
+        return value
+    try:
+        found = FALLBACKS.validate_json(value)
+        return [each.model_copy(update={"base_url": each.base_url and _web_url(each.base_url)}) for each in found]
+    except ValueError:
+        raise ValueError(
+            'takes a JSON list such as [{"provider": "qwen", "model": "qwen3.8-flash", "api_key": "…"}], base_url if need be'
+        ) from None
+
+
+def _prices(value: object) -> object:
+    """Read prices from a JSON object, by the id of the model."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return PRICES.validate_json(value)
+    except ValueError:
+        raise ValueError(
+            'takes CNY per million tokens by model: {"qwen3.8-max": {"asked": "14", "cached": "2", "answered": "42"}}'
+        ) from None
 
 
 def _networks(value: object) -> object:
@@ -271,6 +332,48 @@ class Settings(BaseSettings):
         None, description="Where you reach Dagster's UI; alerts about a run link to it there."
     )
 
+    llm_provider: (
+        Annotated[
+            str, _written(r"[a-z]+", "takes the name of a provider, such as deepseek or qwen: see docs/providers.md")
+        ]
+        | None
+    ) = Field(None, description="Who provides the language model of the reports. None by default.")
+    llm_api_key: SecretStr | None = Field(None, description="Your key at that provider.")
+    llm_base_url: Annotated[str, AfterValidator(_web_url)] | None = Field(
+        None, description="Where it is asked; by default at the provider's own address."
+    )
+    llm_model: str | None = Field(None, description="The id of the model.")
+    llm_fallbacks: Annotated[list[Fallback], NoDecode, BeforeValidator(_fallbacks)] = Field(
+        default_factory=list,
+        description="Models that are asked, in this order, when that one cannot answer, as a JSON list. None by default.",
+    )
+    llm_timeout: Annotated[float, Field(gt=0, le=1800)] = Field(
+        180.0, description="Seconds after which a call is over, whatever keeps its connection alive."
+    )
+    llm_max_tokens: Annotated[int, Field(ge=256, le=200_000)] = Field(
+        4096, description="Tokens of one answer at the most; twice as many when an answer was cut off."
+    )
+    llm_concurrency: Annotated[int, Field(ge=1, le=1000)] = Field(
+        8, description="Calls of one provider under way at once, of all workers together."
+    )
+    llm_calls_per_minute: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        60, description="Calls of one provider per minute, of all workers together. 0: no limit."
+    )
+    llm_budget_report: Annotated[Decimal, Field(ge=0, le=1_000_000)] = Field(
+        Decimal(2), description="CNY that the calls of one report may cost."
+    )
+    llm_budget_day: Annotated[Decimal, Field(ge=0, le=1_000_000)] = Field(
+        Decimal(50),
+        description="CNY that all calls of one day in Shanghai may cost. 0: none is made that costs anything.",
+    )
+    llm_budget_month: Annotated[Decimal, Field(ge=0, le=1_000_000)] = Field(
+        Decimal(500), description="CNY that all calls of one month may cost."
+    )
+    llm_prices: Annotated[dict[str, ModelPrice], NoDecode, BeforeValidator(_prices)] = Field(
+        default_factory=dict,
+        description="What your models cost, CNY per million tokens, as JSON; by default as in the project's own table.",
+    )
+
     api_database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] | None = Field(
         None, description="PostgreSQL that the API reads, such as a replica; by default the one that is written to."
     )
@@ -357,6 +460,7 @@ class Settings(BaseSettings):
         """A text without any secret of these settings, for where others read it."""
         values = [getattr(self, name) for name in type(self).model_fields]
         secrets = {each.get_secret_value() for each in [*values, *self.alert_urls] if isinstance(each, SecretStr)}
+        secrets |= {each.api_key.get_secret_value() for each in self.llm_fallbacks if each.api_key}
         secrets |= {secret.partition("://")[2] for secret in secrets}
         secrets |= {(url.password if url else None) or "" for url in (self.server_url, self.read_url)}
         for secret in sorted(secrets - {SANDBOX_TOKEN}, key=len, reverse=True):

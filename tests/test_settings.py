@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from stock_assistant_pipelines import settings as module
-from stock_assistant_pipelines.settings import SHANGHAI, Settings, SettingsError, on_loopback
+from stock_assistant_pipelines.settings import SHANGHAI, Fallback, ModelPrice, Settings, SettingsError, on_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,19 @@ DEFAULTS: dict[str, Any] = {
     "sync_incremental_missing_limit": 300,
     "sync_failure_max_retries": 3,
     "runs_kept_days": 180,
+    "llm_provider": None,
+    "llm_api_key": None,
+    "llm_base_url": None,
+    "llm_model": None,
+    "llm_fallbacks": [],
+    "llm_timeout": 180.0,
+    "llm_max_tokens": 4096,
+    "llm_concurrency": 8,
+    "llm_calls_per_minute": 60,
+    "llm_budget_report": Decimal(2),
+    "llm_budget_day": Decimal(50),
+    "llm_budget_month": Decimal(500),
+    "llm_prices": {},
     "api_url": "http://127.0.0.1:8000",
     "alert_urls": [],
     "dagster_url": None,
@@ -99,6 +113,27 @@ GOOD: list[tuple[str, str, Any]] = [
     ("SYNC_INCREMENTAL_MISSING_LIMIT", "0", 0),
     ("SYNC_FAILURE_MAX_RETRIES", "5", 5),
     ("RUNS_KEPT_DAYS", "30", 30),
+    ("LLM_PROVIDER", "qwen", "qwen"),
+    ("LLM_API_KEY", SECRET, SecretStr(SECRET)),
+    ("LLM_BASE_URL", "http://127.0.0.1:9000/v1/", "http://127.0.0.1:9000/v1"),
+    ("LLM_MODEL", "qwen3.8-max", "qwen3.8-max"),
+    (
+        "LLM_FALLBACKS",
+        f'[{{"provider": "qwen", "model": "m", "api_key": "{SECRET}", "base_url": "https://h.example/v1/"}}]',
+        [Fallback(provider="qwen", model="m", api_key=SecretStr(SECRET), base_url="https://h.example/v1")],
+    ),
+    ("LLM_TIMEOUT", "30", 30.0),
+    ("LLM_MAX_TOKENS", "512", 512),
+    ("LLM_CONCURRENCY", "200", 200),
+    ("LLM_CALLS_PER_MINUTE", "0", 0),
+    ("LLM_BUDGET_REPORT", "0.5", Decimal("0.5")),
+    ("LLM_BUDGET_DAY", "0", Decimal(0)),
+    ("LLM_BUDGET_MONTH", "1000", Decimal(1000)),
+    (
+        "LLM_PRICES",
+        '{"m": {"asked": "1.5", "cached": 0, "answered": "6"}}',
+        {"m": ModelPrice(asked=Decimal("1.5"), cached=Decimal(0), answered=Decimal(6))},
+    ),
     ("API_URL", "http://stocks.internal/", "http://stocks.internal"),
     ("ALERT_URLS", f"feishu://{SECRET}", [SecretStr(f"feishu://{SECRET}")]),
     (
@@ -169,6 +204,20 @@ BAD = [
     ("SYNC_INCREMENTAL_MISSING_LIMIT", "-1", "greater than or equal to 0"),
     ("SYNC_FAILURE_MAX_RETRIES", "many", "valid integer"),
     ("RUNS_KEPT_DAYS", "1", "greater than or equal to 7"),
+    ("LLM_PROVIDER", "Deep Seek", "the name of a provider"),
+    ("LLM_BASE_URL", "h.example", "https:// or http://"),
+    ("LLM_FALLBACKS", SECRET, "a JSON list such as"),
+    ("LLM_FALLBACKS", f'[{{"provider": "qwen", "api_key": "{SECRET}"}}]', "a JSON list such as"),
+    ("LLM_FALLBACKS", f'[{{"provider": "q", "model": "m", "base_url": "{SECRET}"}}]', "a JSON list such as"),
+    ("LLM_TIMEOUT", "0", "greater than 0"),
+    ("LLM_MAX_TOKENS", "10", "greater than or equal to 256"),
+    ("LLM_CONCURRENCY", "0", "greater than or equal to 1"),
+    ("LLM_CALLS_PER_MINUTE", "-1", "greater than or equal to 0"),
+    ("LLM_BUDGET_REPORT", "-1", "greater than or equal to 0"),
+    ("LLM_BUDGET_DAY", "ten", "valid decimal"),
+    ("LLM_BUDGET_MONTH", "NaN", "finite"),
+    ("LLM_PRICES", '{"m": {"asked": "1"}}', "CNY per million tokens by model"),
+    ("LLM_PRICES", "cheap", "CNY per million tokens by model"),
     ("API_URL", "stocks.internal", "https:// or http://"),
     ("ALERT_URLS", SECRET, "addresses such as feishu://TOKEN, one a line, and number 1 is none"),
     ("ALERT_URLS", f"feishu://a\nlark://b {SECRET}", "number 2 is none"),
@@ -557,7 +606,10 @@ def test_a_text_is_told_without_any_secret() -> None:
     found = Settings(
         tushare_token="token-1",
         database_url="postgresql://me:pass%40word@host/name",
+        llm_api_key="key-of-the-model",
+        llm_fallbacks=[Fallback(provider="qwen", model="m", api_key=SecretStr("key-of-the-next"))],
         alert_urls=["wecombot://key-2?base=https://x.example", "dingtalk://key-3"],
     )
     told = "token-1, pass@word at host, postgresql://me:pass%40word@host/name, wecombot://key-2?base=https://x.example; key-3"
     assert found.hide(told) == "***, *** at host, ***, ***; ***"
+    assert found.hide("key-of-the-model, key-of-the-next") == "***, ***"

@@ -19,18 +19,22 @@ if TYPE_CHECKING:
 
 
 class Group(click.Group):
-    """A group whose errors of ours are one line, without a traceback, and which knows the sandbox's own command."""
+    """A group whose errors of ours are one line, without a traceback, and which knows the sandboxes' own commands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands, in the order of the alphabet."""
-        return sorted([*super().list_commands(ctx), "sandbox"])
+        return sorted([*super().list_commands(ctx), "sandbox", "sandbox-model"])
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """The sandbox's command is imported when it is called for: nothing else here knows the sandbox."""
+        """The sandboxes' commands are imported when they are called for: nothing else here knows the sandboxes."""
         if name == "sandbox":
             from stock_assistant_pipelines.sandbox.cli import sandbox
 
             return sandbox
+        if name == "sandbox-model":
+            from stock_assistant_pipelines.sandbox.model.cli import sandbox_model
+
+            return sandbox_model
         return super().get_command(ctx, name)
 
     def invoke(self, ctx: click.Context) -> Any:

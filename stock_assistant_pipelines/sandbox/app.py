@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from stock_assistant_pipelines.sandbox.backdoor import BackDoor
+from stock_assistant_pipelines.sandbox.backdoor import ClockDoor
 
 if TYPE_CHECKING:
     from stock_assistant_pipelines.sandbox.service import Service
@@ -19,5 +19,5 @@ PATHS = ("/", "/dataapi", "/dataapi/{name}")
 def create_app(service: Service) -> Starlette:
     """The routes to one service."""
     return Starlette(
-        routes=[*(Route(path, service.call, methods=["POST"]) for path in PATHS), *BackDoor(service).routes()]
+        routes=[*(Route(path, service.call, methods=["POST"]) for path in PATHS), *ClockDoor(service).routes()]
     )

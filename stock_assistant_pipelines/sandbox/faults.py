@@ -8,12 +8,12 @@ from __future__ import annotations
 import itertools
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from stock_assistant_pipelines.protocol.interfaces import HOMES, INTERFACES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from stock_assistant_pipelines.protocol.query import Query
 
@@ -42,15 +42,16 @@ class FaultError(ValueError):
     """A specification cannot be read. The message says what it takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One kind of misbehaviour and the calls it befalls."""
+@dataclass(frozen=True)
+class Misbehaviour:
+    """One kind of misbehaviour and when it befalls a call; a server says which kinds and selectors it knows."""
+
+    KINDS: ClassVar[Mapping[str, str]]
+    READERS: ClassVar[Mapping[str, Callable[[str], Any]]]
+    HELD: ClassVar[frozenset[str]]
+    """The kinds for which `seconds` says something."""
 
     kind: str
-    api: str | None = None
-    """Only calls of this interface, or of the one that asks it for the whole market."""
-    day: str | None = None
-    """Only calls whose parameters cover this day, `YYYYMMDD`."""
     after: int = 0
     """So many matching calls are spared first."""
     times: int | None = None
@@ -58,37 +59,36 @@ class Fault:
     every: int = 1
     """Only each so-manieth matching call."""
     seconds: float = 60.0
-    """How long `timeout` holds the answer."""
+    """How long a kind that holds something holds it."""
 
     @classmethod
     def parse(cls, spec: str) -> Self:
         """Read a specification. Raises `FaultError`."""
         kind, *selectors = spec.strip().split(":")
-        if kind not in KINDS:
-            raise FaultError(f"`{kind}` is no fault; there are {', '.join(KINDS)}")
+        if kind not in cls.KINDS:
+            raise FaultError(f"`{kind}` is no fault; there are {', '.join(cls.KINDS)}")
         values: dict[str, Any] = {}
         for selector in selectors:
             name, equals, text = selector.partition("=")
-            if not equals or name not in READERS:
+            if not equals or name not in cls.READERS:
                 raise FaultError(
-                    f"`{selector}` in `{spec}` is no selector; there are api=, day=, after=, times=, every=, seconds="
+                    f"`{selector}` in `{spec}` is no selector; there are {', '.join(f'{each}=' for each in cls.READERS)}"
                 )
             try:
-                values[name] = READERS[name](text)
+                values[name] = cls.READERS[name](text)
             except ValueError as error:
                 raise FaultError(f"`{selector}` in `{spec}`: {error}") from None
         return cls(kind, **values)
 
-    def matches(self, api: str, query: Query) -> bool:
-        """Whether a call is one of those it befalls, leaving `after`, `every` and `times` aside."""
-        return self.api in {None, api, HOMES.get(api)} and (self.day is None or query.covers(self.day))
+    def selected(self) -> dict[str, object]:
+        """The selectors that say which calls, besides how often; None where one says nothing."""
+        return {}
 
     def __str__(self) -> str:
         """The specification it was read from, in one fixed order."""
-        selectors: dict[str, object] = {"api": self.api, "day": self.day, "after": self.after or None}
-        selectors["times"] = self.times
+        selectors = {**self.selected(), "after": self.after or None, "times": self.times}
         selectors["every"] = self.every if self.every > 1 else None
-        selectors["seconds"] = self.seconds if self.kind == "timeout" else None
+        selectors["seconds"] = self.seconds if self.kind in self.HELD else None
         return ":".join([self.kind, *(f"{name}={value}" for name, value in selectors.items() if value is not None)])
 
 
@@ -120,30 +120,55 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-READERS = {
-    "api": _api,
-    "day": _day,
+OFTEN: Mapping[str, Callable[[str], Any]] = {
     "after": _positive,
     "times": _positive,
     "every": _positive,
     "seconds": _seconds,
 }
+"""The selectors that every server knows."""
 
 
-class Faults:
+@dataclass(frozen=True)
+class Fault(Misbehaviour):
+    """What befalls calls of Tushare's interface."""
+
+    KINDS = KINDS
+    READERS: ClassVar[Mapping[str, Callable[[str], Any]]] = {"api": _api, "day": _day, **OFTEN}
+    HELD = frozenset({"timeout"})
+
+    api: str | None = None
+    """Only calls of this interface, or of the one that asks it for the whole market."""
+    day: str | None = None
+    """Only calls whose parameters cover this day, `YYYYMMDD`."""
+
+    def matches(self, api: str, query: Query) -> bool:
+        """Whether a call is one of those it befalls, leaving `after`, `every` and `times` aside."""
+        return self.api in {None, api, HOMES.get(api)} and (self.day is None or query.covers(self.day))
+
+    def selected(self) -> dict[str, object]:
+        """Interface and day."""
+        return {"api": self.api, "day": self.day}
+
+
+F = TypeVar("F", bound=Misbehaviour)
+
+
+class Faults(Generic[F]):
     """The faults in force, and how often each was met. A call meets one fault at the most: the first that is due."""
 
-    def __init__(self, specs: Iterable[str] = ()) -> None:
+    def __init__(self, kind: type[F], specs: Iterable[str] = ()) -> None:
+        self.kind = kind
         self._lock = threading.Lock()
         self._ids = itertools.count(1)
-        self._active: dict[int, Fault] = {}
+        self._active: dict[int, F] = {}
         self._seen: dict[int, int] = {}
         self._fired: dict[int, int] = {}
         self.add(*specs)
 
     def add(self, *specs: str) -> list[int]:
         """Put faults in force and return their numbers; none when one of them cannot be read. Raises `FaultError`."""
-        faults = [Fault.parse(spec) for spec in specs]
+        faults = [self.kind.parse(spec) for spec in specs]
         with self._lock:
             numbers = [next(self._ids) for _ in faults]
             for number, fault in zip(numbers, faults, strict=True):
@@ -156,11 +181,11 @@ class Faults:
             for known in [number] if number is not None else list(self._active):
                 self._active.pop(known, None)
 
-    def due(self, api: str, query: Query) -> Fault | None:
-        """The fault that befalls this call, if any; it is counted as met."""
+    def due(self, matches: Callable[[F], bool]) -> F | None:
+        """The fault that befalls a call, if any; it is counted as met."""
         with self._lock:
             for number, fault in self._active.items():
-                if not fault.matches(api, query) or (fault.times is not None and self._fired[number] >= fault.times):
+                if not matches(fault) or (fault.times is not None and self._fired[number] >= fault.times):
                     continue
                 self._seen[number] += 1
                 met = self._seen[number] - fault.after

@@ -15,23 +15,28 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from stock_assistant_pipelines.sandbox.app import create_app
 from stock_assistant_pipelines.sandbox.clock import Clock
-from stock_assistant_pipelines.sandbox.faults import Faults
+from stock_assistant_pipelines.sandbox.faults import Fault, Faults
 from stock_assistant_pipelines.sandbox.quota import Quota
 from stock_assistant_pipelines.sandbox.service import Service
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
+
+    from starlette.applications import Starlette
 
     from stock_assistant_pipelines.sandbox.table import Source
 
+PATH = "/dataapi"
+"""Where a Tushare client is pointed."""
 TOKEN = "sandbox"  # noqa: S105 - no secret: it opens nothing but this
 
 
@@ -73,17 +78,18 @@ class Options:
         return words if self.quota else [*words, "--no-quota"]
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A sandbox that answers at `url`, and its back door."""
+@dataclass(frozen=True)
+class Door:
+    """The back door of a server that answers at `url`, for those outside."""
 
     url: str
-    """What a Tushare client takes as its base URL."""
+    """What a client takes as its base URL."""
 
     @property
     def root(self) -> str:
         """The address of the server itself."""
-        return self.url.removesuffix("/dataapi")
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
 
     def inject(self, *faults: str) -> None:
         """Put faults in force. Raises `ValueError` with the reason when one cannot be read."""
@@ -94,21 +100,17 @@ class Running:
         self._ask("DELETE", "faults")
 
     def stats(self) -> dict[str, Any]:
-        """Calls, rejections, rows and faults so far."""
+        """What was asked so far, and what came of it."""
         return self._ask("GET", "stats")
 
     def calls(self, last: int = 1000) -> list[dict[str, Any]]:
-        """The last calls, oldest first: n, api, params, fields, outcome, rows, and the fault if there was one."""
+        """The last calls, oldest first, each with its outcome and the fault if there was one."""
         calls: list[dict[str, Any]] = self._ask("GET", f"stats?log={last}")["log"]
         return calls
 
     def forget(self) -> None:
         """Start the statistics anew."""
         self._ask("DELETE", "stats")
-
-    def set_clock(self, now: datetime | None) -> None:
-        """Move the clock to a moment and stop it there; None lets it run."""
-        self._ask("PUT", "now", {"now": now and now.isoformat()})
 
     def _ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         connection = http.client.HTTPConnection(self.root.removeprefix("http://"), timeout=10)
@@ -121,6 +123,14 @@ class Running:
         if response.status >= 400:
             raise ValueError(content["error"])
         return content
+
+
+class Running(Door):
+    """A sandbox of Tushare's protocol, and its back door."""
+
+    def set_clock(self, now: datetime | None) -> None:
+        """Move the clock to a moment and stop it there; None lets it run."""
+        self._ask("PUT", "now", {"now": now and now.isoformat()})
 
 
 class Protocol(HttpToolsProtocol):
@@ -145,15 +155,20 @@ def build(options: Options) -> Service:
         source = SyntheticMarket(seed=options.seed, stocks=options.stocks)
     quota = Quota(options.token, options.points, window=options.window, limited=options.quota)
     return Service(
-        source, quota=quota, faults=Faults(options.faults), clock=Clock(options.now), latency=options.latency
+        source, quota=quota, faults=Faults(Fault, options.faults), clock=Clock(options.now), latency=options.latency
     )
 
 
 def serve(options: Options, announce: Callable[[str], None]) -> None:
     """Serve in this process until it is stopped; `announce` gets the base URL once it is reachable."""
-    with listening(options) as sock:
-        server = uvicorn.Server(_config(options))
-        announce(_url(options.host, sock))
+    serve_app(create_app(build(options)), options.host, options.port, lambda root: announce(root + PATH))
+
+
+def serve_app(app: Starlette, host: str, port: int, announce: Callable[[str], None]) -> None:
+    """Serve an application in this process until it is stopped; `announce` gets its address once it is reachable."""
+    with listening(host, port) as sock:
+        server = uvicorn.Server(_config(app))
+        announce(_root(host, sock))
         server.run(sockets=[sock])
 
 
@@ -164,16 +179,20 @@ def running(options: Options | None = None, *, process: bool = False, **words: A
     `words` are fields of `Options`. A process costs a second to start and leaves the caller's interpreter alone.
     """
     options = replace(options or Options(), **words)
-    with _in_process(options) if process else _in_thread(options) as url:
-        yield Running(url)
+    if process:
+        with in_process("stock_assistant_pipelines.sandbox", options.arguments()) as url:
+            yield Running(url)
+        return
+    with in_thread(lambda: create_app(build(options)), options.host, options.port) as root:
+        yield Running(root + PATH)
 
 
 @contextmanager
-def listening(options: Options) -> Iterator[socket.socket]:
+def listening(host: str, port: int = 0) -> Iterator[socket.socket]:
     """A socket on loopback. Raises `HostError` for any other address."""
-    check_loopback(options.host)
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    with socket.create_server((options.host, options.port), family=family, backlog=512) as sock:
+    check_loopback(host)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family, backlog=512) as sock:
         yield sock
 
 
@@ -188,9 +207,10 @@ def check_loopback(host: str) -> None:
 
 
 @contextmanager
-def _in_thread(options: Options) -> Iterator[str]:
-    with listening(options) as sock:
-        server = uvicorn.Server(_config(options))
+def in_thread(app: Callable[[], Starlette], host: str, port: int = 0) -> Iterator[str]:
+    """Serve an application in a thread for as long as the block lasts; its address."""
+    with listening(host, port) as sock:
+        server = uvicorn.Server(_config(app()))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, name="sandbox", daemon=True)
         thread.start()
         try:
@@ -198,15 +218,16 @@ def _in_thread(options: Options) -> Iterator[str]:
                 if not thread.is_alive():
                     raise RuntimeError("the sandbox ended before it answered")
                 time.sleep(0.005)
-            yield _url(options.host, sock)
+            yield _root(host, sock)
         finally:
             server.should_exit = server.force_exit = True
             thread.join(timeout=10)
 
 
 @contextmanager
-def _in_process(options: Options) -> Iterator[str]:
-    command = [sys.executable, "-m", "stock_assistant_pipelines.sandbox", *options.arguments()]
+def in_process(module: str, arguments: Sequence[str]) -> Iterator[str]:
+    """Run a module in a process of its own for as long as the block lasts; the URL with which its first line ends."""
+    command = [sys.executable, "-m", module, *arguments]
     package = str(Path(__file__).parents[2])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
@@ -224,13 +245,12 @@ def _in_process(options: Options) -> Iterator[str]:
                 process.kill()
 
 
-def _config(options: Options) -> uvicorn.Config:
-    app = create_app(build(options))
+def _config(app: Starlette) -> uvicorn.Config:
     return uvicorn.Config(
         app, http=Protocol, lifespan="off", access_log=False, log_level="error", timeout_graceful_shutdown=1
     )
 
 
-def _url(host: str, sock: socket.socket) -> str:
+def _root(host: str, sock: socket.socket) -> str:
     name = f"[{host}]" if ":" in host else host
-    return f"http://{name}:{sock.getsockname()[1]}/dataapi"
+    return f"http://{name}:{sock.getsockname()[1]}"

@@ -59,13 +59,13 @@ class Service:
         source: Source,
         *,
         quota: Quota,
-        faults: Faults | None = None,
+        faults: Faults[Fault] | None = None,
         clock: Clock | None = None,
         latency: float = 0.0,
     ) -> None:
         self.source = source
         self.quota = quota
-        self.faults = faults or Faults()
+        self.faults = faults or Faults(Fault)
         self.clock = clock or Clock()
         self.latency = latency
         self.statistics = Statistics()
@@ -105,7 +105,7 @@ class Service:
         self.quota.admit(dataset)
         query = parse(dataset, params)
         question = Question(dataset, query, parse_fields(dataset, call.get("fields")))
-        fault = self.faults.due(dataset.api, query)
+        fault = self.faults.due(lambda each: each.matches(dataset.api, query))
         if fault is not None:
             self.statistics.faults[fault.kind] += 1
             entry["fault"] = str(fault)
@@ -158,6 +158,10 @@ class Service:
             "detail": DETAIL[self.source.label],
         }
         return Response(orjson.dumps(envelope), 200, self._headers, "application/json")
+
+    def health(self) -> dict[str, Any]:
+        """From which source it answers, and what time it believes it is."""
+        return {"source": self.source.label, "now": self.clock.now().isoformat()}
 
     def forget(self) -> None:
         """Start the statistics anew."""

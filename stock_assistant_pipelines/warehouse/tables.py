@@ -29,6 +29,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
@@ -98,7 +99,7 @@ ORDINARY = frozenset({None, *INCOMPLETE, *DOUBTS})
 
 
 def build(datasets: Iterable[Dataset]) -> MetaData:
-    """Build the tables of these datasets, the derived ones, and ours: what landed, what was asked, quota, alerts, keys."""
+    """Build the tables of these datasets, the derived ones, and ours: coverage, what was asked, quota, alerts, keys, ledger."""
     metadata = MetaData(naming_convention=NAMING)
     for dataset in datasets:
         dataset_table(dataset, metadata)
@@ -111,6 +112,7 @@ def build(datasets: Iterable[Dataset]) -> MetaData:
     _quota(metadata)
     _alerts(metadata)
     _keys(metadata)
+    _ledger(metadata)
     return metadata
 
 
@@ -359,6 +361,54 @@ def _keys(metadata: MetaData) -> None:
     Index("api_key_in_use", key.c.name, unique=True, postgresql_where=key.c.revoked_at.is_(None))
 
 
+def _ledger(metadata: MetaData) -> None:
+    call = Table(
+        "llm_call",
+        metadata,
+        Column("id", BigInteger, autoincrement=True, primary_key=True),
+        Column("report_key", Text, comment="The report that it was made for; null: none"),
+        Column("expert", Text, nullable=False, comment="Who asked"),
+        Column("provider", Text, nullable=False),
+        Column("model", Text, nullable=False),
+        Column("rung", Text, nullable=False, comment="json_schema, tools, json_object, text"),
+        Column("request_sha256", Text, nullable=False, comment="Of provider, model, prompt and contract"),
+        Column("request", LargeBinary, nullable=False, comment="The body that was sent, zstd"),
+        Column("response", LargeBinary, comment="What was answered, zstd; null: nothing"),
+        Column("tokens_in", BigInteger, comment="Null: the provider did not say"),
+        Column("tokens_out", BigInteger, comment="Thinking included"),
+        Column("tokens_cached", BigInteger, comment="Of those asked"),
+        Column("tokens_reasoning", BigInteger, comment="Of those answered"),
+        Column("price_version", Text, nullable=False, comment="By which prices it was counted"),
+        Column(
+            "reserved_cny", Numeric, nullable=False, comment="What it could cost at the most, booked before it was made"
+        ),
+        Column("cost_cny", Numeric, comment="What it cost; null: it is under way"),
+        Column("started_at", DateTime(timezone=True), nullable=False),
+        Column(
+            "expires_at", DateTime(timezone=True), nullable=False, comment="From when on an open call counts as lost"
+        ),
+        Column("first_byte_ms", Integer, comment="Until something was answered"),
+        Column("total_ms", Integer, comment="Until all was"),
+        Column("attempt", Integer, nullable=False, comment="Which one of the same question"),
+        Column("outcome", Text, comment="answered, lost, or the class of the error; null: it is under way"),
+        Column("error", Text, comment="What went wrong, in a sentence"),
+        comment="One row per call of a language model, whatever came of it",
+    )
+    Index("llm_call_by_report", call.c.report_key)
+    Index("llm_call_by_provider", call.c.provider, call.c.started_at)
+    Index("llm_call_under_way", call.c.provider, postgresql_where=call.c.outcome.is_(None))
+    Index("llm_call_answered", call.c.request_sha256, postgresql_where=call.c.outcome == literal_column("'answered'"))
+    Table(
+        "llm_spending",
+        metadata,
+        Column("span", Text, nullable=False, comment="A month, a day (both in Shanghai), or report:KEY"),
+        Column("spent_cny", Numeric, nullable=False, comment="What the calls of the span cost, or could at the most"),
+        PrimaryKeyConstraint("span"),
+        comment="One row per month, day and report: what is spent or booked, locked by whoever books a call",
+        postgresql_with={"fillfactor": 50},
+    )
+
+
 METADATA = build(CATALOG.values())
 """The tables of the whole catalog."""
 
@@ -371,5 +421,7 @@ EVERYTHING = "everything"
 API_KEY = METADATA.tables["api_key"]
 ASKED = METADATA.tables["asked"]
 COVERAGE = METADATA.tables["coverage"]
+LLM_CALL = METADATA.tables["llm_call"]
+LLM_SPENDING = METADATA.tables["llm_spending"]
 DATA_VERSION = METADATA.tables["data_version"]
 SUPERSEDED = METADATA.tables["superseded"]

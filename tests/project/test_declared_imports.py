@@ -19,7 +19,9 @@ FOUNDATIONS = {"starlette", "pydantic_core"}
 KNOWN = {"stock_assistant_pipelines", "api"} | sys.stdlib_module_names | FOUNDATIONS
 DECLARED = {
     "api": PROJECT["dependencies"],
-    "stock_assistant_pipelines": PROJECT["dependencies"] + PROJECT["optional-dependencies"]["pipelines"],
+    "stock_assistant_pipelines": PROJECT["dependencies"]
+    + PROJECT["optional-dependencies"]["pipelines"]
+    + PROJECT["optional-dependencies"]["research"],
 }
 
 

@@ -142,14 +142,14 @@ def test_a_day_within_the_range_of_a_call_is_covered(client: Client) -> None:
 
 
 def test_a_fault_counts_the_calls_it_waits_through() -> None:
-    faults = Faults(["half:every=3:times=2"])
-    fired = [faults.due("daily", Query()) is not None for _ in range(12)]
+    faults = Faults(Fault, ["half:every=3:times=2"])
+    fired = [faults.due(lambda each: each.matches("daily", Query())) is not None for _ in range(12)]
     assert fired == [False, False, True] * 2 + [False] * 6
 
 
 def test_a_fault_that_spares_the_first_calls_befalls_all_others() -> None:
-    faults = Faults(["throttle_day:api=daily:after=3"])
-    fired = [faults.due("daily", Query()) is not None for _ in range(8)]
+    faults = Faults(Fault, ["throttle_day:api=daily:after=3"])
+    fired = [faults.due(lambda each: each.matches("daily", Query())) is not None for _ in range(8)]
     assert fired == [False] * 3 + [True] * 5
 
 
