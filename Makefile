@@ -4,6 +4,7 @@
 PYTHON  ?= python3
 # Twice the cores that are counted on: many tests wait, for a daemon or a server.
 WORKERS ?= 4
+CASES   ?= 10000
 ARGS    ?=
 BIN     := .venv/bin
 
@@ -12,7 +13,7 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME PYTHONPATH VIRTUAL_E
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up test browser screenshots lint format bench drill lock image-check clean
+.PHONY: help demo up test browser screenshots lint format fuzz bench drill lock image-check clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -45,6 +46,9 @@ lint: .venv/.stamp ## ruff, mypy (strict) and the import contracts
 format: .venv/.stamp ## Sort imports, apply ruff's safe fixes, format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+fuzz: .venv/.stamp ## Make up 10,000 requests (CASES=…), and hold each answer to the OpenAPI document
+	@FUZZ_CASES=$(CASES) $(BIN)/python -m pytest -q -n 0 tests/api/test_openapi.py tests/api/test_tushare_calls.py $(ARGS)
 
 bench: .venv/.stamp ## Measure against the plain ways of doing the same
 	@$(BIN)/python -m bench $(ARGS)

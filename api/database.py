@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from api import problems, versions
 from api.problems import Problem
-from api.versions import READING, Reading, Versions, Watch
+from api.versions import LOST, READING, Reading, Versions, Watch
 from api.written import written
 from stock_assistant_pipelines.settings import SettingsError
 
@@ -55,8 +55,8 @@ SESSION = {
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
-FAILURES = (DBAPIError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""What reading can end with: wrapped by SQLAlchemy, or raw from COPY, which goes past it. TimeoutError is an OSError."""
+FAILURES = (DBAPIError, *LOST)
+"""What reading can end with: wrapped by SQLAlchemy, or raw from COPY, which goes past it."""
 
 CLASSES = {
     "08": problems.DATABASE_UNAVAILABLE,  # connection lost
@@ -235,7 +235,7 @@ async def _snapshot(connection: AsyncConnection) -> AsyncIterator[str | None]:
     finally:
         try:
             await driver.execute("ROLLBACK")
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except LOST:
             await connection.invalidate()  # broken underneath SQLAlchemy, which cannot know
 
 
@@ -272,7 +272,7 @@ def _refusal(kind: Kind) -> Problem:
 
 def _problem(error: BaseException) -> Problem | None:
     """Tell which problem a failure is; None when it is our own mistake."""
-    if isinstance(error, OSError | asyncpg.InterfaceError):
+    if isinstance(error, OSError | asyncpg.InterfaceError | asyncpg.InternalClientError):
         kind = problems.DATABASE_UNAVAILABLE
     else:
         original = error.orig if isinstance(error, DBAPIError) else error

