@@ -9,6 +9,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import ClientDisconnect
 
 from api import keys, problems
@@ -40,6 +41,15 @@ REFUSED = "tushare-refusal"
 router = APIRouter(tags=["tushare"])
 
 
+class Anything(PathConvertor):
+    """The rest of a path, line ends included: no call is answered by 404, which the SDK takes for a table without rows."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("anything", Anything())
+
+
 class Call(BaseModel):
     """A call, as the SDK makes it."""
 
@@ -65,7 +75,7 @@ DOCUMENTED: dict[str, Any] = {
 
 
 @router.post("/tushare", **DOCUMENTED)
-@router.post("/tushare/{api_name:path}", **DOCUMENTED)
+@router.post("/tushare/{api_name:anything}", **DOCUMENTED)
 async def answer_call(database: ReadOnly, request: Request, api_name: str = "") -> Response:
     """What the Tushare SDK sends. `pro._DataApi__http_url = "http://127.0.0.1:8000/tushare"` points it here.
 

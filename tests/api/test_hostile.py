@@ -295,6 +295,13 @@ def test_a_body_that_is_no_call_is_refused_in_the_envelope(client: httpx2.Client
     assert MISTAKE not in response.json()["msg"]
 
 
+@pytest.mark.parametrize("name", ["", "%0A", "a%0Ab%0A", "%00", "a%2Fb", "%C2%85"])
+def test_an_interface_of_any_name_is_refused_in_the_envelope(client: httpx2.Client, name: str) -> None:
+    response = client.post(f"/tushare/{name}", json={})
+    assert response.status_code == 200
+    assert (response.json()["code"] != 0, MISTAKE in response.json()["msg"]) == (True, False)
+
+
 @pytest.mark.parametrize("size", [str(LARGEST_BODY + 1), "9" * 18])
 @pytest.mark.parametrize("path", ["/api/v1/datasets", "/"])
 def test_a_huge_body_is_refused_before_it_comes(client: httpx2.Client, path: str, size: str) -> None:
