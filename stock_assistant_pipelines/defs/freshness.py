@@ -19,7 +19,7 @@ from stock_assistant_pipelines.warehouse.freshness import Age, Freshness
 FRESH = "fresh"
 
 GRACE = timedelta(hours=1)
-"""How long after its hour an incomplete day is a warning only: what is late is asked for again meanwhile."""
+"""How long after its hour a day that is the only one not complete is a warning only: it is asked for again meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ def verdict(dataset: Dataset, found: Freshness, now: datetime) -> Verdict:
     severity = dg.AssetCheckSeverity.WARN
     if found.age is Age.STALE and found.due:
         by = dataset.due_at(found.due) if dataset.partitioned else lateness.due_at(found.due)
-        severity = severity if by and now < by + GRACE else dg.AssetCheckSeverity.ERROR
+        only_just = by and now < by + GRACE and (found.behind or 0) <= 1
+        severity = severity if only_just else dg.AssetCheckSeverity.ERROR
     return Verdict(found.age is Age.FRESH, severity, _sentence(dataset, found), metadata)
 
 

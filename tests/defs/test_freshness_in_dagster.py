@@ -81,6 +81,13 @@ def test_a_run_says_it_too_and_the_sensor_corrects_what_a_run_said(landed: Inges
     assert shown(location) == PASSED
 
 
+def test_who_is_days_behind_is_not_excused_by_a_day_that_is_only_just_due(
+    landed: Ingest, location: CodeLocation
+) -> None:
+    look(location, datetime(2026, 2, 25, 19, 40, tzinfo=SHANGHAI))
+    assert shown(location) == FAILED
+
+
 def test_what_nobody_landed_is_not_judged(landed: Ingest, location: CodeLocation) -> None:
     look(location, datetime(2026, 2, 25, 9, 0, tzinfo=SHANGHAI))
     assert shown(location, "adj_factor") is None
