@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import orjson
 
 from stock_assistant_pipelines.research import prompts
-from stock_assistant_pipelines.research.render import Language
 
 if TYPE_CHECKING:
     from datetime import date
 
     from stock_assistant_pipelines.research.providers.endpoint import Endpoint
+    from stock_assistant_pipelines.research.render import Language
 
 RULES = "sandbox-rules"
 """The model of the sandbox, which is none."""

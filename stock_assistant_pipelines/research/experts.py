@@ -1,6 +1,6 @@
 """Experts: one question each, repaired once where the gate refuses the answer, and then what holds of it.
 
-Whoever is asked keeps the `Asker` protocol: a model, or the memory of its answers. From the same answers comes the same verdict.
+Whoever is asked keeps the `Asker` protocol: a model, or the memory of its answers. The same answers bring the same verdict.
 """
 
 from __future__ import annotations

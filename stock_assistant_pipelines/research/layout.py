@@ -49,8 +49,8 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
     Language.EN: {
         "title": "{name} ({ts_code}): research report, {day}",
         "rules": "Written by rules, not by a language model: for demonstration and tests only.",
-        "note": "A model wrote the words; code printed every value from the evidence below. Stance, horizon and probability are "
-        "the model's own judgement, and no investment advice.",
+        "note": "A model wrote the words; code printed every value from the evidence below. Stance, horizon and probability "
+        "are the model's own judgement, and no investment advice.",
         "view": "**Stance: {stance}**, over {horizon} trading days; probability {probability}% (the model's own judgement)",
         "no view": "**No stance is taken**: {reason}",
         "outperform": "outperform CSI 300",
