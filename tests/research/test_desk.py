@@ -128,7 +128,7 @@ def test_refused_content_costs_one_expert_and_not_the_report(office: Office) -> 
     office.write()
     (row,) = office.reports()
     assert row["status"] == "degraded"
-    assert "refuses the content" in row["reason"]
+    assert "拒绝处理此内容" in row["reason"]
 
 
 def test_one_failure_neither_fails_the_day_nor_vanishes(office: Office) -> None:
