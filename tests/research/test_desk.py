@@ -6,13 +6,10 @@ import asyncio
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
-import psycopg
 import pytest
-from desks import STOCKS, Office
-from evidence_market import DAY, HALTED, MAIN, PAST, PEERS, company, lay, put
-from psycopg import sql
+from desks import STOCKS, Office, clear, laid_out
+from evidence_market import DAY, HALTED, MAIN, PAST, PEERS, company, put
 from sqlalchemy import func, select, text
 
 from stock_assistant_pipelines.research import store
@@ -22,8 +19,6 @@ from stock_assistant_pipelines.research.experts import ANALYSTS
 from stock_assistant_pipelines.research.ledger import Span
 from stock_assistant_pipelines.research.render import Language
 from stock_assistant_pipelines.research.replay import NotReplayable, replay
-from stock_assistant_pipelines.warehouse import embedded
-from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.tables import LLM_CALL, RESEARCH_CLAIM, RESEARCH_NOTE
 
 if TYPE_CHECKING:
@@ -34,33 +29,21 @@ if TYPE_CHECKING:
 
     from stock_assistant_pipelines.sandbox.model.server import RunningModel
 
-TABLES = (
-    "research_outcome, research_claim, research_note, research_report, research_watch, research_sheet, llm_call, "
-    "llm_spending"
-)
 FEW = (MAIN, *PEERS[1:3])
 
 
 @pytest.fixture(scope="module")
 def laid(postgres: URL) -> Iterator[Engine]:
-    database = Database(postgres.set(database=f"desk_{uuid4().hex[:12]}"))
-    with psycopg.connect(embedded.conninfo(postgres), autocommit=True) as connection:
-        copy = "CREATE DATABASE {} TEMPLATE template STRATEGY file_copy"
-        connection.execute(sql.SQL(copy).format(sql.Identifier(str(database.url.database))))
-    engine = database.engine()
-    with engine.begin() as connection:
-        lay(connection)
-        put(connection, "stock_basic", company("300999.SZ") | {"name": "云海控股"})
-    yield engine
-    engine.dispose()
-    database.drop()
+    with laid_out(postgres) as engine:
+        with engine.begin() as connection:
+            put(connection, "stock_basic", company("300999.SZ") | {"name": "云海控股"})
+        yield engine
 
 
 @pytest.fixture
 def office(laid: Engine, rules: RunningModel) -> Office:
     """A desk with nothing on it."""
-    with laid.begin() as connection:
-        connection.execute(text(f"TRUNCATE {TABLES}"))
+    clear(laid)
     return Office(laid, rules)
 
 
@@ -156,7 +139,7 @@ def test_a_budget_stops_the_day_and_raising_it_goes_on_without_paying_again(offi
     with office.engine.begin() as connection:
         spent = connection.scalar(select(func.sum(LLM_CALL.c.cost_cny)))
         most = connection.scalar(select(func.max(LLM_CALL.c.reserved_cny)))
-        connection.execute(text(f"TRUNCATE {TABLES}"))
+    clear(office.engine)
     office.rules.forget()
     office.budgets = Budgets(Decimal(1000), spent / 2 + most, Decimal(100_000))
     office.expect(*STOCKS)
