@@ -25,7 +25,7 @@ from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import LLM_CALL, LLM_SPENDING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from sqlalchemy import Connection, Engine
 
@@ -110,7 +110,7 @@ class Ledger:
     def _reserve(self, connection: Connection, planned: Planned) -> Ticket | float:
         """A ticket, or how many seconds to wait. Whoever comes here at the same time waits for the month's row."""
         spans = _spans(_now(connection), planned.report_key)
-        spent = _lock(connection, spans)
+        spent = _lock(connection, tuple(spans.values()))
         now = _now(connection)
         if _spans(now, planned.report_key) != spans:
             return 0.0  # midnight passed while waiting
@@ -189,15 +189,19 @@ def _end(span: Span, now: datetime) -> datetime | None:
     return None
 
 
-def _lock(connection: Connection, spans: dict[Span, str]) -> dict[str, Decimal]:
+def _lock(connection: Connection, keys: Sequence[str]) -> dict[str, Decimal]:
     """Lock the rows that count, always in the same order, and read them."""
-    spent = {}
-    for key in spans.values():
-        connection.execute(
-            postgresql.insert(LLM_SPENDING).values(span=key, spent_cny=Decimal(0)).on_conflict_do_nothing()
-        )
-        query = select(SPENDING.spent_cny).where(SPENDING.span == key).with_for_update()
-        spent[key] = connection.execute(query).scalar_one()
+    query = (
+        select(SPENDING.span, SPENDING.spent_cny)
+        .where(SPENDING.span.in_(keys))
+        .order_by(func.array_position(list(keys), SPENDING.span))
+        .with_for_update()
+    )
+    spent: dict[str, Decimal] = dict(connection.execute(query).all())
+    if len(spent) < len(keys):
+        rows = [{"span": key, "spent_cny": Decimal(0)} for key in keys]
+        connection.execute(postgresql.insert(LLM_SPENDING).values(rows).on_conflict_do_nothing())
+        spent = dict(connection.execute(query).all())
     return spent
 
 
@@ -232,8 +236,7 @@ def _spend(connection: Connection, keys: tuple[str, ...], amount: Decimal) -> No
 
 def _settle(connection: Connection, ticket: Ticket, settled: Settled) -> None:
     """Settle a call that is open, or was taken for lost; the rows that count are locked first, as by who reserves."""
-    for key in ticket.spans:
-        connection.execute(select(SPENDING.span).where(SPENDING.span == key).with_for_update())
+    _lock(connection, ticket.spans)
     usage, cost = settled.usage, settled.paid(ticket)
     values: dict[str, Any] = {
         "outcome": settled.outcome,
