@@ -15,7 +15,7 @@ from stock_assistant_pipelines.cli.up import stopped_by_signal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NAMES = ("landing", "api", "formats", "gate", "dagster", "quota", "startup", "storage", "reports")
+NAMES = ("landing", "api", "formats", "gate", "dagster", "quota", "startup", "storage", "reports", "figures", "desk")
 LARGE = ("fullsize", "finance", "soak")
 """Those that take long, or measure nothing by ratios: only by name."""
 SIZED = ("finance",)

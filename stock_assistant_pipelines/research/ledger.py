@@ -190,18 +190,25 @@ def _end(span: Span, now: datetime) -> datetime | None:
 
 
 def _lock(connection: Connection, keys: Sequence[str]) -> dict[str, Decimal]:
-    """Lock the rows that count, always in the same order, and read them."""
+    """Lock the rows that count, always in the same order, and read them.
+
+    By one statement where all are there. Where one is not, they are made and locked one after the other: who locked those
+    behind it first, or made several at once, could wait for somebody who waits for him.
+    """
+    known = LLM_SPENDING.alias()
+    there = select(func.count()).select_from(known).where(known.c.span.in_(keys)).scalar_subquery()
     query = (
         select(SPENDING.span, SPENDING.spent_cny)
-        .where(SPENDING.span.in_(keys))
+        .where(SPENDING.span.in_(keys), there == len(keys))
         .order_by(func.array_position(list(keys), SPENDING.span))
-        .with_for_update()
+        .with_for_update(of=LLM_SPENDING)
     )
     spent: dict[str, Decimal] = dict(connection.execute(query).all())
-    if len(spent) < len(keys):
-        rows = [{"span": key, "spent_cny": Decimal(0)} for key in keys]
-        connection.execute(postgresql.insert(LLM_SPENDING).values(rows).on_conflict_do_nothing())
-        spent = dict(connection.execute(query).all())
+    for key in keys if not spent else ():
+        new = postgresql.insert(LLM_SPENDING).values(span=key, spent_cny=Decimal(0)).on_conflict_do_nothing()
+        connection.execute(new)
+        one = select(SPENDING.spent_cny).where(SPENDING.span == key).with_for_update()
+        spent[key] = connection.execute(one).scalar_one()
     return spent
 
 
