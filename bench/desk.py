@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from bench import ground
 from bench.measure import Figures, figure, number
-from bench.newsroom import newsroom
+from bench.newsroom import expect, newsroom
 from bench.processes import cpu_of_family
 from bench.report import Report, Table
 from bench.writing import STEPS, Plan, written
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.sandbox.model.server import RunningModel
     from stock_assistant_pipelines.warehouse.database import Database
 
+ANALYSTS = ("technical", "financial", "valuation")
+"""Who is asked for notes: of news there are none."""
 ASKING = STEPS[1:]
 """The steps that ask."""
 CALLS = (
@@ -101,15 +103,11 @@ def _slow(scale: Scale, hang: bool) -> Iterator[RunningModel]:
         yield model
 
 
-ANALYSTS = ("technical", "financial", "valuation")
-"""Who is asked for notes: of news there are none."""
-
-
 def _round(server: Server, room: Newsroom, scale: Scale, reports: int, *, hang: bool = False) -> Round:
     with server.copy_of(room.database, "desk") as database, _slow(scale, hang) as model:
         engine = database.engine()
         day = room.days[-1]
-        room.expect(engine, day, reports)
+        expect(engine, day, reports)
         engine.dispose()
         plan = Plan(
             database=database.url.render_as_string(False),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from bench import ground
-from bench.newsroom import newsroom
+from bench.newsroom import expect, newsroom
 from bench.recomputed.audit import Audit, forms
 from bench.report import Report, Table
 from bench.writing import Plan, written
@@ -78,7 +78,7 @@ def run(*, quick: bool) -> Report:
 def _write(engine: Engine, room: Newsroom, scale: Scale) -> None:
     days = [room.days[-1 - before] for before in scale.before]
     for day in days:
-        room.expect(engine, day, scale.reports)
+        expect(engine, day, scale.reports)
     half = len(days) // 2
     with running(process=True) as model:
         for language, some in ((Language.EN, days[:half]), (Language.ZH, days[half:])):

@@ -51,12 +51,12 @@ class Newsroom:
     days: Sequence[date]
     """The trading days with bars, oldest first."""
 
-    def expect(self, engine: Engine, day: date, count: int) -> list[str]:
-        """Expect reports of so many stocks that trade on a day; their codes."""
-        with engine.begin() as connection:
-            codes = list(connection.execute(text(LISTED), {"day": day, "count": count}).scalars())
-            store.watch(connection, day, dict.fromkeys(codes, "bench"))
-        return codes
+
+def expect(engine: Engine, day: date, count: int) -> None:
+    """Expect reports of so many stocks that trade on a day."""
+    with engine.begin() as connection:
+        codes = connection.execute(text(LISTED), {"day": day, "count": count}).scalars().all()
+        store.watch(connection, day, dict.fromkeys(codes, "bench"))
 
 
 def endpoint(url: str) -> Endpoint:
@@ -69,12 +69,13 @@ def newsroom(server: Server, stocks: int, days: int) -> Iterator[Newsroom]:
     """A database in which the evidence of so many stocks can be collected; nobody is connected to it."""
     with server.database("newsroom") as (database, engine):
         with ground.market(engine, stocks) as market:
-            _land(engine, market, market.days[-days:])
+            land(engine, market, market.days[-days:])
         engine.dispose()
         yield Newsroom(database, market.days[-days:])
 
 
-def _land(engine: Engine, market: Market, days: Sequence[date]) -> None:
+def land(engine: Engine, market: Market, days: Sequence[date]) -> None:
+    """Land what the evidence of these days is made of, up to the last of them."""
     for name in BARS:
         ground.fill(engine, market, CATALOG[name], days)
     span = {"start_date": f"{days[0]:%Y%m%d}", "end_date": f"{days[-1]:%Y%m%d}"}

@@ -33,7 +33,7 @@ from stock_assistant_pipelines.research.render import Language
 from stock_assistant_pipelines.warehouse.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import Engine
 
@@ -112,8 +112,8 @@ async def _work(plan: Plan, engine: Engine, done: Work) -> None:
                     _count(step, tally)
 
 
-def _clock(step: Step, day: date, begun: float) -> Any:
-    def note(code: str, *_: str) -> None:
+def _clock(step: Step, day: date, begun: float) -> Callable[[str, str, str], None]:
+    def note(code: str, _: str, __: str) -> None:
         step.done[f"{day} {code}"] = time.perf_counter() - begun
 
     return note

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from stock_assistant_pipelines.research.evidence import Item
+
 CLAIMS = "select * from research_claim where report_id = :id and held order by expert, ordinal"
 REPORTS = "select * from research_report where markdown is not null order by id"
 
@@ -142,7 +144,7 @@ def _sentence(line: str) -> str:
     return ESCAPED.sub(r"\1", line).partition(" (`")[0].removeprefix("- ")
 
 
-def forms(item: Any) -> Iterator[str]:
+def forms(item: Item) -> Iterator[str]:
     """In which ways an item can be printed."""
     yield ""
     if item.value is not None:

@@ -13,7 +13,7 @@ from desks import Office, clear, laid_out
 from evidence_market import PAST, PEERS
 from sqlalchemy import func, select
 
-from bench.writing import Plan, begun
+from bench.writing import Plan, begun, work
 from stock_assistant_pipelines.research.replay import replay
 from stock_assistant_pipelines.warehouse.tables import LLM_CALL
 
@@ -97,3 +97,19 @@ def open_calls(office: Office) -> int:
     with office.engine.connect() as connection:
         query = select(func.count()).where(LLM_CALL.c.outcome.is_(None)).select_from(LLM_CALL)
         return connection.scalar(query) or 0
+
+
+def test_what_a_desk_took_is_told(office: Office) -> None:
+    plan = Plan(
+        database=office.engine.url.render_as_string(hide_password=False),
+        model=office.rules.url,
+        days=[DAYS[0].isoformat()],
+        stocks_at_once=2,
+        calls_at_once=4,
+        timeout=60.0,
+    )
+    steps = work(plan).steps
+    codes = {f"{DAYS[0]} {code}" for code in STOCKS}
+    assert all(set(step.done) == codes and step.cpu > 0 and step.made == len(STOCKS) for step in steps.values())
+    assert steps["reports"].outcomes == {"published": len(STOCKS)}
+    assert 20 < steps["notes"].statements / len(STOCKS) < 60

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.sandbox.model.server import RunningModel
 
 CALL = LLM_CALL.c
-TOKENS = {"asked": "prompt_tokens", "answered": "completion_tokens", "cached": "cached_tokens", "reasoning": "reasoning_tokens"}
+TOKENS = {
+    "asked": "prompt_tokens",
+    "answered": "completion_tokens",
+    "cached": "cached_tokens",
+    "reasoning": "reasoning_tokens",
+}
 REFUSED = ("http_503:every=2", "throttle:every=2:seconds=0")
 """Three calls of four, unbilled."""
 USELESS = ("not_json:every=2", "empty:every=3", "http_503:every=4")
