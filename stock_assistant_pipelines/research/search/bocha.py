@@ -203,7 +203,7 @@ def _client(base_url: str, timeout: float) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(
             follow_redirects=False,
             trust_env=not on_loopback(base_url),
-            timeout=httpx2.Timeout(timeout, connect=min(CONNECT, timeout), pool=None),
+            timeout=httpx2.Timeout(None, connect=min(CONNECT, timeout)),  # the rest is under the deadline
         )
     except (ImportError, ValueError, httpx2.InvalidURL) as error:
         reason = f"HTTPS_PROXY, ALL_PROXY or NO_PROXY: cannot be used: {error}"
