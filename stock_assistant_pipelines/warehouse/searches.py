@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from sqlalchemy import MetaData
 
 
-def search_tables(metadata: MetaData) -> None:
-    """Build them."""
+def add(metadata: MetaData) -> None:
+    """Add the tables of the searches."""
     search = Table(
         "research_search",
         metadata,
