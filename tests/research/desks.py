@@ -45,7 +45,7 @@ PLENTY = Budgets(Decimal(1000), Decimal(10_000), Decimal(100_000))
 
 TABLES = (
     "research_outcome, research_claim, research_note, research_report, research_watch, research_sheet, llm_call, "
-    "llm_spending"
+    "llm_spending, research_search, research_page"
 )
 
 
