@@ -1,17 +1,14 @@
-"""The market of the collectors, laid once for each worker, and a transaction of it for each test."""
+"""The market of the collectors, laid once for each worker, a transaction of it for each test, and the sandbox model."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
-import psycopg
 import pytest
-from evidence_market import lay, sheet
-from psycopg import sql
+from desks import laid_out
+from evidence_market import sheet
 
-from stock_assistant_pipelines.warehouse import embedded
-from stock_assistant_pipelines.warehouse.database import Database
+from stock_assistant_pipelines.sandbox.model.server import RunningModel, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,16 +22,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def evidence_engine(postgres: URL) -> Iterator[Engine]:
     """A database with the market made by hand. Nobody commits anything to it."""
-    database = Database(postgres.set(database=f"evidence_{uuid4().hex[:12]}"))
-    with psycopg.connect(embedded.conninfo(postgres), autocommit=True) as connection:
-        copy = "CREATE DATABASE {} TEMPLATE template STRATEGY file_copy"
-        connection.execute(sql.SQL(copy).format(sql.Identifier(str(database.url.database))))
-    engine = database.engine()
-    with engine.begin() as connection:
-        lay(connection)
-    yield engine
-    engine.dispose()
-    database.drop()
+    with laid_out(postgres) as engine:
+        yield engine
 
 
 @pytest.fixture
@@ -50,3 +39,18 @@ def known(evidence_engine: Engine) -> Sheet:
     """The sheet of the main stock, of the market as it was laid."""
     with evidence_engine.connect() as connection:
         return sheet(connection)
+
+
+@pytest.fixture(scope="session")
+def rules_server() -> Iterator[RunningModel]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def rules(rules_server: RunningModel) -> Iterator[RunningModel]:
+    """The session's sandbox model, without faults and with nothing counted."""
+    rules_server.heal()
+    rules_server.forget()
+    yield rules_server
+    rules_server.heal()
