@@ -20,6 +20,7 @@ from api import (
     market,
     pages,
     problems,
+    reports,
     rows,
     statements,
     stocks,
@@ -97,7 +98,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.admission = Admission(database, settings.api_calls_per_minute)
     problems.install(app)
     routes = APIRouter(prefix=settings.api_v1_str, dependencies=[Depends(once)])
-    for noun in (health, datasets, holes, stocks, bars, statements, filings, daily, market, calendar, rows):
+    for noun in (health, datasets, holes, stocks, bars, statements, filings, daily, market, calendar, rows, reports):
         routes.include_router(noun.router)
     app.include_router(routes)
     app.include_router(tushare.router)

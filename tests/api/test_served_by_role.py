@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+import research_reports
 import small_reports
 from small_market import application, connected, fill, served
 from sqlalchemy import text
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from sqlalchemy.engine import URL
 
-VALUES = {"{ts_code}": "600519.SH", "{statement}": "income"}
+VALUES = {"{ts_code}": "600519.SH", "{statement}": "income", "{report_id}": research_reports.PUBLISHED}
 QUERIES = {
     "/api/v1/daily": {"trade_date": "20240103"},
     "/api/v1/statements/{statement}": {"period": "20231231"},
@@ -37,6 +38,7 @@ def prepared(postgres: URL) -> Iterator[Database]:
     database.prepare()
     fill(conninfo(database.url))
     small_reports.fill(conninfo(database.url))
+    research_reports.fill(conninfo(database.url))
     yield database
     database.drop()
 
