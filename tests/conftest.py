@@ -6,10 +6,10 @@ import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import psycopg
 import pytest
+from databases import copied
 from hypothesis import settings
 from psycopg import sql
 from pydantic import SecretStr
@@ -93,10 +93,8 @@ def postgres() -> Iterator[URL]:
 @pytest.fixture
 def database(postgres: URL) -> Iterator[Database]:
     """An empty database with all tables."""
-    database = Database(postgres.set(database=f"test_{uuid4().hex[:12]}"))
-    _administer(postgres, "CREATE DATABASE {} TEMPLATE template STRATEGY file_copy", database)
-    yield database
-    database.drop()
+    with copied(postgres) as database:
+        yield database
 
 
 @pytest.fixture
@@ -146,8 +144,3 @@ def real_rows() -> Path:
     if not REAL_ROWS.is_dir():
         pytest.skip("the real rows (shared/data/tushare beside the project) are not here")
     return REAL_ROWS
-
-
-def _administer(server: URL, statement: str, database: Database) -> None:
-    with psycopg.connect(embedded.conninfo(server), autocommit=True) as connection:
-        connection.execute(sql.SQL(statement).format(sql.Identifier(str(database.url.database))))

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
-import psycopg
 import pytest
+from databases import copied
 from evidence_market import lay, sheet
-from psycopg import sql
-
-from stock_assistant_pipelines.warehouse import embedded
-from stock_assistant_pipelines.warehouse.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,16 +20,12 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def evidence_engine(postgres: URL) -> Iterator[Engine]:
     """A database with the market made by hand. Nobody commits anything to it."""
-    database = Database(postgres.set(database=f"evidence_{uuid4().hex[:12]}"))
-    with psycopg.connect(embedded.conninfo(postgres), autocommit=True) as connection:
-        copy = "CREATE DATABASE {} TEMPLATE template STRATEGY file_copy"
-        connection.execute(sql.SQL(copy).format(sql.Identifier(str(database.url.database))))
-    engine = database.engine()
-    with engine.begin() as connection:
-        lay(connection)
-    yield engine
-    engine.dispose()
-    database.drop()
+    with copied(postgres) as database:
+        engine = database.engine()
+        with engine.begin() as connection:
+            lay(connection)
+        yield engine
+        engine.dispose()
 
 
 @pytest.fixture
