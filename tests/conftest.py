@@ -35,36 +35,51 @@ REAL_ROWS = Path(__file__).parents[2] / "shared" / "data" / "tushare"
 """Real rows as Tushare returned them; they lie beside the project and are never copied into it."""
 
 TOGETHER = {
-    "tests/api/test_tushare_parity.py": "tushare",
     "tests/cli/test_backfill_services.py": "daemon",
     "tests/cli/test_services.py": "daemon",
     "tests/defs/test_daemon.py": "daemon",
     "tests/defs/test_downtime.py": "daemon",
-    "tests/defs/test_real_rows.py": "real rows",
     "tests/research/test_collect_prices.py": "evidence",
     "tests/research/test_collect_reports.py": "evidence",
     "tests/research/test_collect_valuation.py": "evidence",
     "tests/research/test_evidence_origins.py": "evidence",
     "tests/research/test_look_ahead.py": "evidence",
-    "tests/test_adding_a_dataset.py": "adding a dataset",
 }
-"""Files whose tests one worker runs: they share what is dear to make, or start all services, and one set at once is enough."""
+"""Files that one worker runs: they share what is dear to make, or start all services, and one set at once is enough."""
+
+APART = {"tests/defs/test_faults.py"}
+"""Files whose tests several workers share: each of them is dear, and makes what it needs by itself."""
+
+FIRST = (
+    *TOGETHER,
+    "tests/bench/test_bench.py",
+    "tests/defs/test_real_rows.py",
+)
+"""Files that are begun with, so that no worker is still at one of them when the others have nothing left to do."""
 
 
 UNSAFE = ("fsync", "full_page_writes", "synchronous_commit")
 """What a server waits for the disk with: no test of this one outlives a loss of power."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    ranks = {name: rank for rank, name in enumerate(FIRST)}
+    items.sort(key=lambda item: ranks.get(item.nodeid.partition("::")[0], len(ranks)))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Hand out single tests, but for those that belong together. xdist's own groups are not seen under pytest 9.2."""
+    """Hand out whole files, in the order of the tests: a file's tests share what its fixtures make."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class Together(LoadScopeScheduling):
+    class Files(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return TOGETHER.get(nodeid.partition("::")[0], nodeid)
+            file = nodeid.partition("::")[0]
+            return nodeid if file in APART else TOGETHER.get(file, file)
 
-    return Together(config, log)
+    config.option.loadscopereorder = False
+    return Files(config, log)
 
 
 # What is set on this machine must not decide a test.
