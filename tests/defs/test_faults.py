@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.settings import Settings
 
 SPANS = [
-    pytest.param({"first": "2026-02-10", "last": "2026-03-04"}, id="11 days"),
+    pytest.param({"first": "2026-02-23", "last": "2026-03-04"}, id="7 days"),
     pytest.param({"first": "2025-12-02", "last": "2026-03-04"}, id="60 days", marks=pytest.mark.slow),
 ]
 """The Spring Festival lies between them; in the longer one New Year as well."""
