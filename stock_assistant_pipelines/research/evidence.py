@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
@@ -15,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from stock_assistant_pipelines.settings import SHANGHAI
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date, datetime
-    from decimal import Decimal
 
 
 class Kind(StrEnum):
@@ -132,6 +134,36 @@ class Item:
             "url": self.url,
         }
 
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Item:
+        """What `plain` made of an item, as the item again."""
+        return cls(
+            id=plain["id"],
+            kind=Kind(plain["kind"]),
+            topic=Topic(plain["topic"]),
+            label=plain["label"],
+            label_zh=plain["label_zh"],
+            value=None if plain["value"] is None else Decimal(plain["value"]),
+            text=plain["text"],
+            unit=Unit(plain["unit"]),
+            period=plain["period"],
+            known_at=datetime.fromisoformat(plain["known_at"]).astimezone(SHANGHAI),
+            origins=tuple(Origin(**each) for each in plain["origins"]),
+            derivation=plain["derivation"],
+            inputs=tuple(plain["inputs"]),
+            signed=plain["signed"],
+            url=plain["url"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search for news found of one stock."""
+
+    items: tuple[Item, ...] = ()
+    missing: str | None = None
+    """What is not there, and why: no search, no page, pages that were left out; None: nothing is missing."""
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -170,3 +202,18 @@ class Sheet:
     def sha256(self) -> str:
         """The hash of the canonical form."""
         return hashlib.sha256(self.canonical).hexdigest()
+
+    @classmethod
+    def from_canonical(cls, document: bytes) -> Sheet:
+        """The sheet of a canonical form. Raises `ValueError` where the bytes are not one of a sheet as it is written now."""
+        read = orjson.loads(document)
+        sheet = cls(
+            read["ts_code"],
+            read["name"],
+            date.fromisoformat(read["day"]),
+            tuple(Item.from_plain(each) for each in read["items"]),
+            read["missing"],
+        )
+        if sheet.canonical != document:
+            raise ValueError(f"the stored evidence of {sheet.ts_code} on {sheet.day} is not in its canonical form")
+        return sheet

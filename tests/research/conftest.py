@@ -1,12 +1,14 @@
-"""The market of the collectors, laid once for each worker, and a transaction of it for each test."""
+"""The market of the collectors, laid once for each worker, a transaction of it for each test, and the sandbox model."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
-from databases import copied
-from evidence_market import lay, sheet
+from desks import laid_out
+from evidence_market import sheet
+
+from stock_assistant_pipelines.sandbox.model.server import RunningModel, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,12 +22,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def evidence_engine(postgres: URL) -> Iterator[Engine]:
     """A database with the market made by hand. Nobody commits anything to it."""
-    with copied(postgres) as database:
-        engine = database.engine()
-        with engine.begin() as connection:
-            lay(connection)
+    with laid_out(postgres) as engine:
         yield engine
-        engine.dispose()
 
 
 @pytest.fixture
@@ -41,3 +39,18 @@ def known(evidence_engine: Engine) -> Sheet:
     """The sheet of the main stock, of the market as it was laid."""
     with evidence_engine.connect() as connection:
         return sheet(connection)
+
+
+@pytest.fixture(scope="session")
+def rules_server() -> Iterator[RunningModel]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def rules(rules_server: RunningModel) -> Iterator[RunningModel]:
+    """The session's sandbox model, without faults and with nothing counted."""
+    rules_server.heal()
+    rules_server.forget()
+    yield rules_server
+    rules_server.heal()
