@@ -35,17 +35,17 @@ REAL_ROWS = Path(__file__).parents[2] / "shared" / "data" / "tushare"
 """Real rows as Tushare returned them; they lie beside the project and are never copied into it."""
 
 TOGETHER = {
-    "tests/cli/test_backfill_services.py": "daemon",
-    "tests/cli/test_services.py": "daemon",
-    "tests/defs/test_daemon.py": "daemon",
-    "tests/defs/test_downtime.py": "daemon",
+    "tests/cli/test_services.py": "services",
+    "tests/defs/test_daemon.py": "services",
+    "tests/cli/test_backfill_services.py": "backfills",
+    "tests/defs/test_downtime.py": "backfills",
     "tests/research/test_collect_prices.py": "evidence",
     "tests/research/test_collect_reports.py": "evidence",
     "tests/research/test_collect_valuation.py": "evidence",
     "tests/research/test_evidence_origins.py": "evidence",
     "tests/research/test_look_ahead.py": "evidence",
 }
-"""Files that one worker runs: they share what is dear to make, or start all services, and one set at once is enough."""
+"""Files that one worker runs: they share what is dear to make, or start all services, and two sets at once are enough."""
 
 APART = {"tests/defs/test_faults.py"}
 """Files whose tests several workers share: each of them is dear, and makes what it needs by itself."""
