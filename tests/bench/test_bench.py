@@ -33,7 +33,7 @@ def measured(name: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("name", ["landing", "quota"])
+@pytest.mark.parametrize("name", ["landing", pytest.param("quota", marks=pytest.mark.slow)])
 def test_a_question_is_answered_with_ratios(name: str) -> None:
     """The others take minutes together: `make bench ARGS=--quick` asks them all."""
     assert name in NAMES
@@ -50,6 +50,7 @@ def test_a_day_landed_again_writes_no_row() -> None:
     assert not changed.startswith("0 / ")
 
 
+@pytest.mark.slow
 def test_filings_that_are_told_again_add_no_version() -> None:
     _, _, told = measured("finance").partition("The last eight periods again")
     told, _, _ = told.partition("The evening of")
