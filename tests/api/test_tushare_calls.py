@@ -189,6 +189,13 @@ def test_calls_are_counted_once_and_the_last_is_refused_in_tushares_words(market
         assert refused(client, "daily", trade_date=DAY)[1].startswith("抱歉，您访问接口(daily)频率超限(2次/分钟)")
 
 
+def test_what_is_no_call_is_counted_as_well(market: str) -> None:
+    with served(application(market, api_calls_per_minute=2)) as client:
+        answers = [client.post("/tushare", content=b"{").json() for _ in range(3)]
+        assert [answer["code"] for answer in answers] == [50101, 50101, 40203]
+        assert call(client, "daily", trade_date=DAY)["code"] == 40203
+
+
 @pytest.mark.parametrize(
     ("status", "code", "words"),
     [
