@@ -11,14 +11,15 @@ from sqlalchemy import func, select
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import ClientDisconnect
 
-from api import keys, problems
+from api import answers, keys, problems
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
 from api.problems import Problem
 from api.tushare import envelope, rows
 from api.tushare.envelope import Envelope
-from api.tushare.holdings import find, require_kept, require_landed
+from api.tushare.holdings import find, require_kept, require_landed, stands
 from api.tushare.texts import MISTAKE, NOT_KEPT
 from stock_assistant_pipelines.protocol.call import read
+from stock_assistant_pipelines.protocol.interfaces import home
 from stock_assistant_pipelines.protocol.query import parse, parse_fields
 from stock_assistant_pipelines.protocol.refusals import Refusal
 from stock_assistant_pipelines.warehouse.tables import COVERAGE
@@ -113,9 +114,11 @@ async def _answer(database: Database, request: Request, call: Mapping[str, Any],
     fields = parse_fields(dataset, call.get("fields"))
     async with database.read() as connection:
         page = await rows.read(connection, dataset, query, fields)
+        told = await stands(connection, dataset, query)
         if not page.items.rows:
-            await require_landed(connection, dataset, query)
-        return envelope.table(fields, page, await _source(connection))
+            require_landed(dataset, told)
+        meta = answers.wholeness({home(dataset): told})
+        return envelope.table(fields, page, await _source(connection), meta)
 
 
 async def _read(request: Request) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,32 @@ def test_the_envelope_is_tushares_and_says_whose_rows_these_are(client: httpx2.C
     assert list(response.json()["data"]) == ["fields", "items", "has_more", "count"]
     assert response.json()["detail"] == response.headers["X-Data-Source"] == "sandbox: synthetic"
     assert response.headers["X-Stock-Assistant-Sandbox"] == "synthetic"
+
+
+@pytest.mark.parametrize(
+    ("api", "params", "complete", "partitions"),
+    [
+        ("daily", {"trade_date": DAY}, "true", {"complete": 1, "not_landed": 0}),
+        (
+            "daily",
+            {"start_date": "20240101", "end_date": "20240105"},
+            "false",
+            {"closed": 1, "complete": 3, "partial": 1, "not_landed": 0},
+        ),
+        ("adj_factor", {"start_date": "20240102", "end_date": "20240105"}, "false", {"complete": 3, "not_landed": 1}),
+        ("income_vip", {"period": "20231231"}, "true", {"complete": 1, "not_landed": 0}),
+        ("daily", {"trade_date": "20240101"}, "true", {"closed": 1, "not_landed": 0}),
+        ("stock_basic", {}, "true", {"complete": 1, "not_landed": 0}),
+    ],
+    ids=str,
+)
+def test_headers_say_whether_that_is_all(
+    reported: httpx2.Client, api: str, params: dict[str, str], complete: str, partitions: dict[str, int]
+) -> None:
+    response = reported.post("/tushare", json={"api_name": api, "params": params})
+    assert (response.json()["code"], response.json()["msg"]) == (0, "")
+    assert response.headers["X-Complete"] == complete
+    assert json.loads(response.headers["X-Partitions"]) == {api.removesuffix("_vip"): partitions}
 
 
 @pytest.mark.parametrize("path", ["/tushare", "/tushare/daily", "/tushare/", "/tushare//daily"])
