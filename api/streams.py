@@ -127,7 +127,7 @@ class Stream(Response):
         await self.connection.execute(limit)
         await self._start(send)
         await blocks.put(self.encoder.head())
-        rows = await copying.copy_to(blocks.take, self.connection, *self.query)
+        rows = await copying.copy_to(blocks.take, self.connection, *self.query, seconds=DEADLINE_SECONDS)
         await blocks.flush()
         if rows != self.rows:
             raise Broken(f"{self.rows} rows were promised, and {rows} came")
