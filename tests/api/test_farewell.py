@@ -39,5 +39,8 @@ def test_nobody_waits_for_versions_that_could_not_be_asked_for(market: str, monk
     async def asked() -> None:
         async with behind_a_proxy(market) as (database, _), asyncio.timeout(20):
             assert await database.watch.now() is None
+            # Taken here: else it is said at some later moment, in the midst of whatever runs then.
+            with pytest.raises(RuntimeError, match="a mistake of ours"):
+                await database.watch._asking
 
     asyncio.run(asked())
