@@ -41,6 +41,7 @@ class Kind:
 
 UNAUTHENTICATED = Kind("unauthenticated", HTTPStatus.UNAUTHORIZED, "Unauthenticated")
 ADDRESS_NOT_ALLOWED = Kind("address-not-allowed", HTTPStatus.FORBIDDEN, "Address not allowed")
+CORS_REFUSED = Kind("cors-refused", HTTPStatus.FORBIDDEN, "CORS refused")
 RATE_LIMITED = Kind("rate-limited", HTTPStatus.TOO_MANY_REQUESTS, "Rate limited")
 UNKNOWN_PARAMETER = Kind("unknown-parameter", HTTPStatus.UNPROCESSABLE_ENTITY, "Unknown parameter")
 INVALID_PARAMETER = Kind("invalid-parameter", HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid parameter")

@@ -97,9 +97,9 @@ async def log_out(request: Request) -> Response:
 
 
 @router.get("/pages/{name}")
-async def load(request: Request, name: str) -> Response:
+async def load(name: str) -> Response:
     """What the pages load."""
-    found = html.asset(request, name)
+    found = html.asset(name)
     if found is None:
         raise Problem(problems.UNKNOWN_PATH, f"The pages load {', '.join(html.ASSETS)}, and nothing else.")
     return found

@@ -12,6 +12,7 @@ from small_market import application, connected, fill, served
 from sqlalchemy import text
 
 from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.settings import API_ROLE
 from stock_assistant_pipelines.warehouse import keys
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.embedded import conninfo
@@ -69,6 +70,20 @@ def test_every_route_answers(app: FastAPI, client: httpx2.Client) -> None:
     assert {url.partition(" ")[0] for url, status in answered.items() if status == 200} == {
         url.partition(" ")[0] for url in answered
     }
+
+
+def test_a_table_that_is_revoked_and_says_so_is_told_no_more_from_memory(
+    prepared: Database, client: httpx2.Client
+) -> None:
+    path = "/api/v1/stocks/600519.SH/daily"
+    assert client.get(path).status_code == 200
+    with connected(conninfo(prepared.url)) as engine, engine.begin() as connection:
+        connection.execute(text(f"revoke select on daily from {API_ROLE}"))
+        connection.execute(text("select bump_data_version('everything')"))
+    assert client.get(path).json()["type"] == "/problems/migrations-pending"
+    with connected(conninfo(prepared.url)) as engine, engine.begin() as connection:
+        connection.execute(text(f"grant select on daily to {API_ROLE}"))
+    assert client.get(path).status_code == 200
 
 
 def test_the_metrics_tell_all_that_they_have(app: FastAPI) -> None:
