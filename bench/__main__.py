@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAMES = ("landing", "api", "formats", "gate", "dagster", "quota", "startup", "storage", "reports", "figures", "desk")
-LARGE = ("fullsize", "finance", "soak")
+LARGE = ("fullsize", "finance", "growth", "soak")
 """Those that take long, or measure nothing by ratios: only by name."""
 SIZED = ("finance",)
 """Those whose size can be chosen."""
@@ -43,8 +43,9 @@ def main(names: tuple[str, ...], quick: bool, stocks: int | None, datasets: tupl
     hung delayed others.
 
     Only by name, and with up to 20 GB in the temporary directory: fullsize is the whole market's days since 1990, three
-    quarters of an hour; finance is what its companies filed since 1990, by period and by stock, half an hour. And soak,
-    five minutes: it asks while a backfill lands and PostgreSQL restarts, and holds each answer to what the database held.
+    quarters of an hour; finance is what its companies filed since 1990, by period and by stock, half an hour; growth asks
+    the same over one year and over all of them. And soak, five minutes: it asks while a backfill lands and PostgreSQL
+    restarts, and holds each answer to what the database held.
     """
     console = Console(highlight=False, width=None if Console().is_terminal else 150)
     broken = False

@@ -36,7 +36,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Type
 from stock_assistant_pipelines.catalog.derived import DERIVED
-from stock_assistant_pipelines.warehouse import desk
+from stock_assistant_pipelines.warehouse import desk, searches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,7 +100,7 @@ ORDINARY = frozenset({None, *INCOMPLETE, *DOUBTS})
 
 
 def build(datasets: Iterable[Dataset]) -> MetaData:
-    """Build the tables of these datasets, the derived ones, and ours: coverage, what was asked, quota, alerts, keys, ledger."""
+    """Build the tables of these datasets, the derived ones, and ours: bookings, quota, alerts, keys, ledger, searches."""
     metadata = MetaData(naming_convention=NAMING)
     for dataset in datasets:
         dataset_table(dataset, metadata)
@@ -115,6 +115,7 @@ def build(datasets: Iterable[Dataset]) -> MetaData:
     _keys(metadata)
     _ledger(metadata)
     desk.add(metadata)
+    searches.add(metadata)
     return metadata
 
 
@@ -141,6 +142,8 @@ def dataset_table(dataset: Dataset, metadata: MetaData) -> Table:
         period, code = table.c[dataset.grain.value], table.c[CODE]
         Index(f"{dataset.api}_by_period", period, code)
         Index(f"{dataset.api}_quarantined", period, code, postgresql_where=table.c.flaw.is_not(None))
+        if dataset.versions.known:  # the last of these days is that of the first announcement
+            Index(f"{dataset.api}_by_announcement", table.c[dataset.versions.known[-1]])
     elif dataset.partitioned and CODE in dataset.key:
         rest = [name for name in dataset.fields if name not in {CODE, dataset.grain.value}]
         Index(
@@ -428,7 +431,9 @@ LLM_SPENDING = METADATA.tables["llm_spending"]
 RESEARCH_CLAIM = METADATA.tables["research_claim"]
 RESEARCH_NOTE = METADATA.tables["research_note"]
 RESEARCH_OUTCOME = METADATA.tables["research_outcome"]
+RESEARCH_PAGE = METADATA.tables["research_page"]
 RESEARCH_REPORT = METADATA.tables["research_report"]
+RESEARCH_SEARCH = METADATA.tables["research_search"]
 RESEARCH_SHEET = METADATA.tables["research_sheet"]
 RESEARCH_WATCH = METADATA.tables["research_watch"]
 DATA_VERSION = METADATA.tables["data_version"]
