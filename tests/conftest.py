@@ -41,6 +41,13 @@ TOGETHER = {
     "tests/defs/test_daemon.py": "daemon",
     "tests/defs/test_downtime.py": "daemon",
     "tests/defs/test_real_rows.py": "real rows",
+    **dict.fromkeys(
+        [
+            f"tests/research/defs/test_research_{name}.py"
+            for name in ("alerts", "assets", "clock", "goes_on", "on_demand")
+        ],
+        "research in dagster",
+    ),
     "tests/research/test_collect_prices.py": "evidence",
     "tests/research/test_collect_reports.py": "evidence",
     "tests/research/test_collect_valuation.py": "evidence",
