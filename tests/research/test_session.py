@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
 from desks import clear, laid_out
 from evidence_market import DAY, MAIN
+from pydantic import SecretStr
 from sqlalchemy import text
 
+from stock_assistant_pipelines.research import store
+from stock_assistant_pipelines.research.evidence import Topic
 from stock_assistant_pipelines.research.session import NotReady, Session
+from stock_assistant_pipelines.sandbox.search.server import KEY, running
 from stock_assistant_pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.engine import URL
 
+    from stock_assistant_pipelines.research.evidence import Sheet
     from stock_assistant_pipelines.sandbox.model.server import RunningModel
 
 WAITING = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
@@ -59,6 +66,26 @@ def test_who_comes_second_waits_and_then_finds_all_done(session: Session, rules:
     assert session.lacking(DAY) == [MAIN]
     assert session.reports([DAY])[DAY].done == {MAIN: "published"}
     assert session.lacking(DAY) == []
+
+
+def test_news_are_searched_for_once_and_stand_in_the_evidence(session: Session) -> None:
+    def of_news() -> Sheet:
+        session.gather(DAY)
+        with session.engine.connect() as connection:
+            (watched,) = store.watched(connection, DAY)
+            assert watched.evidence_sha256 is not None
+            return store.load_sheet(connection, watched.evidence_sha256)
+
+    assert of_news().missing["news"] == "nobody searched: BOCHA_API_KEY is not set"
+    with running() as web:
+        key, age = SecretStr(KEY), date.today() - DAY  # noqa: DTZ011 - how far back it lies, and a day more
+        words = {"bocha_api_key": key, "bocha_base_url": web.root, "bocha_back_days": age.days + 2}
+        session = replace(session, settings=session.settings.model_copy(update=words))
+        found = of_news()
+        assert found.of(Topic.NEWS)
+        assert found.missing["news"].startswith("searched for on")
+        assert of_news().sha256 == found.sha256
+        assert web.stats()["calls"] == 1
 
 
 def test_a_day_of_which_nothing_can_be_written_says_what_it_takes(session: Session) -> None:
