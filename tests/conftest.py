@@ -44,7 +44,7 @@ TOGETHER = {
     **dict.fromkeys(
         [
             f"tests/research/defs/test_research_{name}.py"
-            for name in ("alerts", "assets", "clock", "goes_on", "on_demand")
+            for name in ("alerts", "assets", "clock", "goes_on", "on_demand", "outcomes")
         ],
         "research in dagster",
     ),

@@ -14,10 +14,9 @@ from pydantic import SecretStr
 from sqlalchemy import func, select, text
 
 from stock_assistant_pipelines.research import store
-from stock_assistant_pipelines.research.booking import Budgets
+from stock_assistant_pipelines.research.booking import Budgets, Span
 from stock_assistant_pipelines.research.contracts import Expert
 from stock_assistant_pipelines.research.experts import ANALYSTS
-from stock_assistant_pipelines.research.ledger import Span
 from stock_assistant_pipelines.research.render import Language
 from stock_assistant_pipelines.research.replay import NotReplayable, replay
 from stock_assistant_pipelines.research.search.bocha import Bocha

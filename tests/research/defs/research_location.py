@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from evidence_market import DAY, MAIN, PAST, PEERS
 
-from stock_assistant_pipelines.defs.research import assets, names, on_demand, waits
+from stock_assistant_pipelines.defs.research import assets, names, on_demand, outcomes, waits
 from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.settings import Settings
 
@@ -81,7 +81,7 @@ class Research:
             "dagster/asset_partition_range_end": last.isoformat(),
         }
         return dg.materialize(
-            assets.build_assets(self.settings),
+            [*assets.build_assets(self.settings), outcomes.build_asset()],
             selection=list(wanted or ALL),
             instance=self.instance,
             resources={"platform": self.platform},

