@@ -174,7 +174,11 @@ def test_reports_without_notes_say_what_to_do_first(research: Research) -> None:
     research.options["research_watchlist"] = [MAIN]
     assert "materialise research_evidence first" in failure(research.run(names.REPORTS))[0]
     assert research.run(names.EVIDENCE).success
-    assert "1 stocks have no notes: materialise research_notes first" in failure(research.run(names.REPORTS))[0]
+    result = research.run(names.REPORTS)
+    assert "of 1 stocks there are no notes: materialise research_notes first" in failure(result)[0]
+    run = research.instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert not [tag for tag in run.tags if tag.startswith("stock_assistant/")], "nobody asked for notes"
 
 
 def test_a_run_that_is_stopped_ends_with_all_its_calls_booked(research: Research) -> None:
