@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 from desks import STOCKS
-from evidence_market import DAY, MAIN
+from evidence_market import DAY, MAIN, PAST, change
 from research_location import ALL, BEFORE, CLOSED, FEW, Research, checks, failure
 from sqlalchemy import func, select, text
 
@@ -64,6 +64,23 @@ def test_a_backfill_of_two_days_makes_no_call_the_second_time(research: Research
     assert research.shown(names.REPORTS, BEFORE)["made_now"] == 0
     assert research.shown(names.REPORTS, BEFORE)["calls"] == 0
     assert checks(again)["research_adds_up"].passed
+
+
+def test_a_report_on_evidence_that_was_corrected_since_is_history_and_counted_no_more(research: Research) -> None:
+    research.options["research_watchlist"] = [MAIN]
+    assert research.run().success
+    move = "update daily set close = close + :by where ts_code = :main and trade_date = :at"
+    with research.engine.begin() as connection:
+        change(connection, move, by=1, at=PAST[-30])
+    try:
+        result = research.run()
+    finally:
+        with research.engine.begin() as connection:
+            change(connection, move, by=-1, at=PAST[-30])
+    shown = research.shown(names.REPORTS)
+    assert len(rows(research.engine)) == 2
+    assert (shown["expected"], shown["published"], shown["made_now"]) == (1, 1, 1)
+    assert checks(result)["research_adds_up"].passed
 
 
 def test_a_holiday_is_booked_as_nothing_to_do(research: Research) -> None:
