@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +17,7 @@ from stock_assistant_pipelines.research.providers.errors import (
     KeyRefused,
     ModelError,
     NotAnswered,
+    Throttled,
     UnknownModel,
     Unreachable,
 )
@@ -130,6 +134,20 @@ def test_one_model_that_can_be_asked_is_enough(rules: RunningModel) -> None:
         asyncio.run(somebody([gone, gone]))
 
 
+class Busy(BaseHTTPRequestHandler):
+    """A server that has no time for anybody."""
+
+    def do_GET(self) -> None:
+        self.send_error(429)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
 def test_who_is_busy_can_be_asked(rules: RunningModel) -> None:
-    rules.inject("throttle:times=1")
-    asyncio.run(somebody([at(rules, "qwen", "qwen3.8-max")]))
+    with HTTPServer(("127.0.0.1", 0), Busy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        busy = replace(at(rules, "qwen", "qwen3.8-max"), base_url=f"http://127.0.0.1:{server.server_port}/v1")
+        assert isinstance(refused(busy), Throttled)
+        asyncio.run(somebody([busy]))
+        server.shutdown()
