@@ -39,6 +39,13 @@ TOGETHER = {
     "tests/defs/test_daemon.py": "services",
     "tests/cli/test_backfill_services.py": "backfills",
     "tests/defs/test_downtime.py": "backfills",
+    **dict.fromkeys(
+        [
+            f"tests/research/defs/test_research_{name}.py"
+            for name in ("alerts", "assets", "clock", "goes_on", "on_demand", "outcomes")
+        ],
+        "research in dagster",
+    ),
     "tests/research/test_collect_prices.py": "evidence",
     "tests/research/test_collect_reports.py": "evidence",
     "tests/research/test_collect_valuation.py": "evidence",
