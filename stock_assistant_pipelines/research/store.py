@@ -1,4 +1,4 @@
-"""The store of the desk: who is expected, evidence, verdicts and reports, in PostgreSQL. One function is work of one transaction.
+"""The store of the desk: who is expected, evidence, verdicts and reports, in PostgreSQL. A function works in one transaction.
 
 Writing the same again changes nothing but the moment. Nothing here asks a model.
 """

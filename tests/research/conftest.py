@@ -1,4 +1,4 @@
-"""The market of the collectors, laid once for each worker, and a transaction of it for each test."""
+"""The market of the collectors, laid once for each worker, a transaction of it for each test, and the sandbox model."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from evidence_market import lay, sheet
 from psycopg import sql
 
+from stock_assistant_pipelines.sandbox.model.server import RunningModel, running
 from stock_assistant_pipelines.warehouse import embedded
 from stock_assistant_pipelines.warehouse.database import Database
 
@@ -50,3 +51,18 @@ def known(evidence_engine: Engine) -> Sheet:
     """The sheet of the main stock, of the market as it was laid."""
     with evidence_engine.connect() as connection:
         return sheet(connection)
+
+
+@pytest.fixture(scope="session")
+def rules_server() -> Iterator[RunningModel]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def rules(rules_server: RunningModel) -> Iterator[RunningModel]:
+    """The session's sandbox model, without faults and with nothing counted."""
+    rules_server.heal()
+    rules_server.forget()
+    yield rules_server
+    rules_server.heal()

@@ -1,4 +1,4 @@
-"""The sandbox model, healthy for every test."""
+"""The database of the ledger, empty for every test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from stock_assistant_pipelines.sandbox.model.server import RunningModel, running
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
@@ -37,18 +36,3 @@ def engine(books: Engine) -> Engine:
     with books.begin() as connection:
         connection.execute(text("TRUNCATE llm_call, llm_spending"))
     return books
-
-
-@pytest.fixture(scope="session")
-def rules_server() -> Iterator[RunningModel]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture
-def rules(rules_server: RunningModel) -> Iterator[RunningModel]:
-    """The session's sandbox model, without faults and with nothing counted."""
-    rules_server.heal()
-    rules_server.forget()
-    yield rules_server
-    rules_server.heal()
