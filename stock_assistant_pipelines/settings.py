@@ -409,6 +409,9 @@ class Settings(BaseSettings):
         "Nobody by default.",
     )
     research_language: Literal["zh", "en"] = Field("zh", description="The language of the research reports: zh or en.")
+    research_digest: bool = Field(
+        False, description="Whether the channels of the alerts are told each evening what came of the day's research."
+    )
 
     api_database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] | None = Field(
         None, description="PostgreSQL that the API reads, such as a replica; by default the one that is written to."

@@ -145,6 +145,7 @@ GOOD: list[tuple[str, str, Any]] = [
         ["600519.SH", "000001.SZ", "920002.BJ", "industry:白酒", "board:科创板", "all"],
     ),
     ("RESEARCH_LANGUAGE", "en", "en"),
+    ("RESEARCH_DIGEST", "true", True),
     ("API_URL", "http://stocks.internal/", "http://stocks.internal"),
     ("ALERT_URLS", f"feishu://{SECRET}", [SecretStr(f"feishu://{SECRET}")]),
     (
