@@ -14,7 +14,8 @@ from stock_assistant_pipelines.research.evidence import Topic
 from stock_assistant_pipelines.research.gate import claims
 from stock_assistant_pipelines.research.providers.errors import Blocked, NotAnswered
 from stock_assistant_pipelines.research.providers.exchange import Prompt, Purpose, Reply, T
-from stock_assistant_pipelines.research.verdicts import Answered, Outcome, Verdict, weigh
+from stock_assistant_pipelines.research.render import Language
+from stock_assistant_pipelines.research.verdicts import REASONS, Answered, Outcome, Verdict, weigh
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.research.evidence import Sheet
     from stock_assistant_pipelines.research.names import Names
     from stock_assistant_pipelines.research.reading import Violation
-    from stock_assistant_pipelines.research.render import Language
 
 ANALYSTS = (Expert.TECHNICAL, Expert.FINANCIAL, Expert.VALUATION, Expert.NEWS)
 """Who writes a note."""
@@ -35,6 +35,11 @@ OWN: Mapping[Expert, Topic] = {
     Expert.NEWS: Topic.NEWS,
 }
 """The topic without which an expert has nothing to say."""
+
+TOPIC_NAMES: Mapping[Language, Mapping[Topic, str]] = {
+    Language.ZH: {Topic.PRICES: "行情", Topic.STATEMENTS: "财务报表", Topic.VALUATION: "估值", Topic.NEWS: "消息"},
+    Language.EN: {topic: str(topic) for topic in OWN.values()},
+}
 
 
 class Asker(Protocol):
@@ -57,14 +62,15 @@ async def consult(
 
     `names`: of all companies, none of which may be named but its own. Raises `BudgetExhausted`.
     """
-    if lacks := _lacks(expert, sheet, notes or {}):
+    if lacks := _lacks(expert, sheet, language, notes or {}):
         return Verdict(expert=expert, outcome=Outcome.ABSENT, reason=lacks)
     prompt = prompts.ask(expert, sheet, language, notes or {})
     course = _Course(asker, expert, sheet, language, Purpose(report_id, expert), names)
     try:
         return await course.take(prompt)
     except Blocked as error:
-        return replace(course.verdict, outcome=Outcome.ABSTAINED, reason=f"the provider refuses the content: {error}")
+        reason = REASONS[language]["refused"].format(error=error)
+        return replace(course.verdict, outcome=Outcome.ABSTAINED, reason=reason)
     except NotAnswered as error:
         return replace(course.verdict, outcome=Outcome.FAILED, reason=str(error))
 
@@ -119,11 +125,11 @@ def _worth(verdict: Verdict) -> tuple[bool, int, int]:
     return verdict.view is not None, len(verdict.held), -len(verdict.dropped)
 
 
-def _lacks(expert: Expert, sheet: Sheet, notes: Mapping[Expert, Sequence[Claim]]) -> str | None:
+def _lacks(expert: Expert, sheet: Sheet, language: Language, notes: Mapping[Expert, Sequence[Claim]]) -> str | None:
     """Why an expert has nothing to say."""
     if expert is Expert.SYNTHESIS:
-        return None if any(notes.values()) else "no expert has anything to say"
+        return None if any(notes.values()) else REASONS[language]["no notes"]
     topic = OWN[expert]
     if any(item.value is not None or item.text for item in sheet.of(topic)):
         return None
-    return sheet.missing.get(topic) or f"there is no evidence of {topic}"
+    return sheet.missing.get(topic) or REASONS[language]["absent"].format(topic=TOPIC_NAMES[language][topic])

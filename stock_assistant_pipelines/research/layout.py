@@ -5,11 +5,14 @@ No clock and no chance: what depends on when or where a report was made is not i
 
 from __future__ import annotations
 
+import hashlib
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.research.contracts import Expert
 from stock_assistant_pipelines.research.render import Language, number, period
+from stock_assistant_pipelines.research.report import Standing
 from stock_assistant_pipelines.research.verdicts import Outcome
 from stock_assistant_pipelines.settings import SHANGHAI
 
@@ -77,9 +80,23 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
 _MARKS = re.compile(r"([\\`*_{}\[\]<>|#~$])")
 
 
-def markdown(report: Report) -> str:
+@dataclass(frozen=True, slots=True)
+class Page:
     """A report as Markdown."""
-    return "\n".join(_lines(report)) + "\n"
+
+    markdown: str
+
+    @property
+    def sha256(self) -> str:
+        """The hash of its bytes."""
+        return hashlib.sha256(self.markdown.encode()).hexdigest()
+
+
+def lay_out(report: Report) -> Page | None:
+    """The page of a report; None where it failed."""
+    if report.standing is Standing.FAILED:
+        return None
+    return Page("\n".join(_lines(report)) + "\n")
 
 
 def escaped(text: str) -> str:

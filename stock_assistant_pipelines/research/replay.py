@@ -16,6 +16,7 @@ from stock_assistant_pipelines.research import store
 from stock_assistant_pipelines.research.contracts import Expert
 from stock_assistant_pipelines.research.editions import Edition
 from stock_assistant_pipelines.research.experts import ANALYSTS, consult
+from stock_assistant_pipelines.research.layout import Page, lay_out
 from stock_assistant_pipelines.research.ledger import unpack
 from stock_assistant_pipelines.research.names import Names
 from stock_assistant_pipelines.research.providers.errors import Blocked
@@ -43,13 +44,15 @@ class NotReplayable(LookupError):
 class Replayed:
     """A report made again."""
 
-    report: Report
-    stored_sha256: str
+    report_id: str
+    page: Page
+    stored: str
+    """The Markdown that was kept."""
 
     @property
     def same(self) -> bool:
         """Whether it is the stored one, byte for byte."""
-        return self.report.sha256 == self.stored_sha256
+        return self.page.markdown == self.stored
 
 
 class Memory:
@@ -106,4 +109,7 @@ async def replay(connection: Connection, report_id: str) -> Replayed:
             verdict = await consult(memory, expert, sheet, edition.language, report_id, Names(verdict.strangers), notes)
         verdicts[expert] = verdict
         held[expert] = [each.claim for each in verdict.held]
-    return Replayed(Report(report_id, sheet, edition, verdicts), row["sha256"])
+    page = lay_out(Report(report_id, sheet, edition, verdicts))
+    if page is None:
+        raise NotReplayable(f"{report_id} could not be made again: {verdicts[Expert.SYNTHESIS].reason}")
+    return Replayed(report_id, page, row["markdown"])

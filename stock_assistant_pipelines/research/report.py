@@ -1,14 +1,11 @@
-"""A report: what is left of the experts' verdicts, put together. Pure: the same verdicts bring the same bytes."""
+"""A report: what is left of the experts' verdicts, put together. Pure: the same verdicts bring the same report."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-from stock_assistant_pipelines.research import layout
 from stock_assistant_pipelines.research.contracts import Expert
 from stock_assistant_pipelines.research.verdicts import Outcome
 
@@ -87,13 +84,3 @@ class Report:
     def dropped(self) -> int:
         """How many the gate refused in the end."""
         return sum(len(verdict.dropped) for verdict in self.verdicts.values())
-
-    @cached_property
-    def markdown(self) -> str | None:
-        """The report as Markdown; None where it failed."""
-        return None if self.standing is Standing.FAILED else layout.markdown(self)
-
-    @property
-    def sha256(self) -> str | None:
-        """The hash of the Markdown."""
-        return None if self.markdown is None else hashlib.sha256(self.markdown.encode()).hexdigest()

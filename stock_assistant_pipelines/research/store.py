@@ -14,12 +14,13 @@ import zstandard
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from stock_assistant_pipelines.research.contracts import Claim, ClaimKind, Direction, Expert, Stance
+from stock_assistant_pipelines.research.contracts import Claim, ClaimKind, Direction, Expert
 from stock_assistant_pipelines.research.evidence import Sheet
+from stock_assistant_pipelines.research.layout import lay_out
 from stock_assistant_pipelines.research.reading import Violation
 from stock_assistant_pipelines.research.render import Language, render
 from stock_assistant_pipelines.research.report import Report, Standing
-from stock_assistant_pipelines.research.verdicts import Answered, Judged, Outcome, Verdict, View
+from stock_assistant_pipelines.research.verdicts import Answered, Judged, Outcome, Verdict
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import (
     METADATA,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Connection, RowMapping, Table
 
     from stock_assistant_pipelines.research.editions import Edition
     from stock_assistant_pipelines.research.render import Span
@@ -170,7 +171,7 @@ def load_verdicts(connection: Connection, report_id: str, sheet: Sheet, language
     return {expert: found[expert] for expert in Expert if expert in found}
 
 
-def _judged(row: Mapping[str, Any], sheet: Sheet, language: Language) -> Judged:
+def _judged(row: RowMapping, sheet: Sheet, language: Language) -> Judged:
     claim = Claim(
         text=row["template"],
         kind=ClaimKind(row["kind"]),
@@ -187,6 +188,7 @@ def save_report(
 ) -> None:
     """Keep a report in the place of a failed one of the same id; a report that stands is never overwritten."""
     view, sheet, edition = report.view, report.sheet, report.edition
+    page = lay_out(report)
     values = {
         **_identity(report.id, sheet.ts_code, sheet.day, edition),
         "name": sheet.name,
@@ -198,8 +200,8 @@ def save_report(
         "probability": Decimal(str(view.probability)) if view else None,
         "claims": report.claims,
         "dropped": report.dropped,
-        "markdown": report.markdown,
-        "sha256": report.sha256,
+        "markdown": page and page.markdown,
+        "sha256": page and page.sha256,
         "forward": is_forward(connection, sheet.day, at),
         "before_cutoff": before_cutoff,
         "made_at": at,
@@ -271,16 +273,9 @@ def is_forward(connection: Connection, day: date, at: datetime) -> bool:
     return at < datetime.combine(after, OPENS, SHANGHAI)
 
 
-def load_report(connection: Connection, report_id: str) -> Mapping[str, Any] | None:
+def load_report(connection: Connection, report_id: str) -> RowMapping | None:
     """The row of a report; None: there is none."""
     return connection.execute(select(RESEARCH_REPORT).where(RESEARCH_REPORT.c.id == report_id)).mappings().first()
-
-
-def view_of(row: Mapping[str, Any]) -> View | None:
-    """The stance that a stored report holds."""
-    if row["stance"] is None:
-        return None
-    return View(Stance(row["stance"]), row["horizon"], float(row["probability"]))
 
 
 def _upsert(connection: Connection, table: Table, values: Mapping[str, Any]) -> None:

@@ -103,11 +103,32 @@ class Verdict:
         return tuple(each for each in self.claims if not each.held)
 
 
-NEEDED: Mapping[str, str] = {
-    "thesis": "no claim of its thesis holds",
-    "invalidation": "nothing holds of what would prove it wrong",
+NEEDED = ("thesis", "invalidation")
+"""The parts without which a stance does not stand."""
+
+REASONS: Mapping[Language, Mapping[str, str]] = {
+    Language.ZH: {
+        "dropped": "{all}条论断中有{dropped}条得不到证据支持",
+        "nothing": "没有论断得到证据支持",
+        "abstains": "模型放弃判断",
+        "thesis": "没有一条论据站得住",
+        "invalidation": "没有说明什么会证明判断有误",
+        "absent": "没有{topic}方面的证据",
+        "no notes": "各研究员均无可说",
+        "refused": "服务商拒绝处理此内容：{error}",
+    },
+    Language.EN: {
+        "dropped": "{dropped} of {all} claims are not supported by the evidence",
+        "nothing": "no claim is supported by the evidence",
+        "abstains": "the model abstains",
+        "thesis": "no claim of its thesis holds",
+        "invalidation": "nothing holds of what would prove it wrong",
+        "absent": "there is no evidence of {topic}",
+        "no notes": "no expert has anything to say",
+        "refused": "the provider refuses the content: {error}",
+    },
 }
-"""What a stance does not stand without."""
+"""Why an answer is not worth all that it could be."""
 
 
 def weigh(
@@ -120,7 +141,7 @@ def weigh(
         by_place[each.where].append(each)
     judged = tuple(_judged(place, claim, sheet, language, by_place[place]) for place, claim in claims(answer))
     unprinted = [each for claim in judged for each in claim.violations if each not in found]
-    return _verdict(expert, answer, judged, by_place[""]), (*found, *unprinted)
+    return _verdict(expert, answer, judged, by_place[""], REASONS[language]), (*found, *unprinted)
 
 
 def _judged(place: str, claim: Claim, sheet: Sheet, language: Language, found: Sequence[Violation]) -> Judged:
@@ -132,28 +153,34 @@ def _judged(place: str, claim: Claim, sheet: Sheet, language: Language, found: S
 
 
 def _verdict(
-    expert: Expert, answer: Note | Synthesis, judged: tuple[Judged, ...], whole: Sequence[Violation]
+    expert: Expert,
+    answer: Note | Synthesis,
+    judged: tuple[Judged, ...],
+    whole: Sequence[Violation],
+    reasons: Mapping[str, str],
 ) -> Verdict:
     held, dropped = [each for each in judged if each.held], [each for each in judged if not each.held]
-    reason = f"{len(dropped)} of {len(judged)} claims are not supported by the evidence" if dropped else None
+    reason = reasons["dropped"].format(dropped=len(dropped), all=len(judged)) if dropped else None
     outcome = Outcome.DEGRADED if dropped else Outcome.WRITTEN
     view = None
     if isinstance(answer, Synthesis):
-        lacks = _lacks(answer, held, whole)
+        lacks = _lacks(answer, held, whole, reasons)
         if lacks:
             outcome, reason = Outcome.ABSTAINED, lacks
         else:
             view = View(answer.stance, answer.horizon, answer.probability)
     elif not held:
-        outcome, reason = Outcome.ABSTAINED, "no claim is supported by the evidence"
+        outcome, reason = Outcome.ABSTAINED, reasons["nothing"]
     return Verdict(expert=expert, outcome=outcome, reason=reason, claims=judged, view=view)
 
 
-def _lacks(answer: Synthesis, held: Sequence[Judged], whole: Sequence[Violation]) -> str | None:
+def _lacks(
+    answer: Synthesis, held: Sequence[Judged], whole: Sequence[Violation], reasons: Mapping[str, str]
+) -> str | None:
     """Why no stance can be held."""
     if answer.stance is Stance.ABSTAIN:
-        return "the model abstains"
+        return reasons["abstains"]
     if whole:
         return " ".join(each.detail for each in whole)
     parts = {each.part for each in held}
-    return next((reason for part, reason in NEEDED.items() if part not in parts), None)
+    return next((reasons[part] for part in NEEDED if part not in parts), None)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
-import psycopg
 import pytest
-from evidence_market import lay, sheet
-from psycopg import sql
+from desks import laid_out
+from evidence_market import sheet
 
 from stock_assistant_pipelines.sandbox.model.server import RunningModel, running
-from stock_assistant_pipelines.warehouse import embedded
-from stock_assistant_pipelines.warehouse.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,16 +22,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def evidence_engine(postgres: URL) -> Iterator[Engine]:
     """A database with the market made by hand. Nobody commits anything to it."""
-    database = Database(postgres.set(database=f"evidence_{uuid4().hex[:12]}"))
-    with psycopg.connect(embedded.conninfo(postgres), autocommit=True) as connection:
-        copy = "CREATE DATABASE {} TEMPLATE template STRATEGY file_copy"
-        connection.execute(sql.SQL(copy).format(sql.Identifier(str(database.url.database))))
-    engine = database.engine()
-    with engine.begin() as connection:
-        lay(connection)
-    yield engine
-    engine.dispose()
-    database.drop()
+    with laid_out(postgres) as engine:
+        yield engine
 
 
 @pytest.fixture

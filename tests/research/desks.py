@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-from evidence_market import DAY, HALTED, NEW, PEERS
-from sqlalchemy import select
+import psycopg
+from evidence_market import DAY, HALTED, NEW, PEERS, lay
+from psycopg import sql
+from sqlalchemy import select, text
 
 from stock_assistant_pipelines.research import store
 from stock_assistant_pipelines.research.booking import Budgets
@@ -20,19 +24,51 @@ from stock_assistant_pipelines.research.providers.model import Limits, Model
 from stock_assistant_pipelines.research.providers.prices import price
 from stock_assistant_pipelines.research.providers.quirks import quirks
 from stock_assistant_pipelines.research.render import Language
+from stock_assistant_pipelines.warehouse.database import Database
+from stock_assistant_pipelines.warehouse.embedded import conninfo
 from stock_assistant_pipelines.warehouse.tables import RESEARCH_REPORT
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
     from datetime import date
 
     from sqlalchemy import Engine, RowMapping
+    from sqlalchemy.engine import URL
 
     from stock_assistant_pipelines.sandbox.model.server import RunningModel
 
 RULES = "sandbox-rules"
 STOCKS = (*PEERS, NEW, HALTED)
 PLENTY = Budgets(Decimal(1000), Decimal(10_000), Decimal(100_000))
+
+
+TABLES = (
+    "research_outcome, research_claim, research_note, research_report, research_watch, research_sheet, llm_call, "
+    "llm_spending"
+)
+
+
+@contextmanager
+def laid_out(postgres: URL) -> Iterator[Engine]:
+    """A database of the market made by hand, for as long as a block lasts."""
+    database = Database(postgres.set(database=f"desk_{uuid4().hex[:12]}"))
+    with psycopg.connect(conninfo(postgres), autocommit=True) as connection:
+        copy = "CREATE DATABASE {} TEMPLATE template STRATEGY file_copy"
+        connection.execute(sql.SQL(copy).format(sql.Identifier(str(database.url.database))))
+    engine = database.engine()
+    try:
+        with engine.begin() as connection:
+            lay(connection)
+        yield engine
+    finally:
+        engine.dispose()
+        database.drop()
+
+
+def clear(engine: Engine) -> None:
+    """Forget all research and all calls."""
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {TABLES}"))
 
 
 @dataclass

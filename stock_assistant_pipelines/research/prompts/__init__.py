@@ -75,9 +75,13 @@ def edition(language: Language) -> str:
 
 
 def given(expert: Expert, sheet: Sheet, notes: Mapping[Expert, Sequence[Claim]]) -> tuple[Item, ...]:
-    """The items that an expert is shown: those of its topics; the synthesis those that the others cited, and the company's."""
+    """The items that an expert is shown: those of its topics, its own first; the synthesis those that the others cited.
+
+    The company's are always among them, and come first.
+    """
     if expert is not Expert.SYNTHESIS:
-        return sheet.of(*TOPICS[expert])
+        topics = TOPICS[expert]
+        return tuple(sorted(sheet.of(*topics), key=lambda item: topics.index(item.topic)))
     cited = {each for claims in notes.values() for claim in claims for each in claim.evidence}
     return tuple(item for item in sheet.items if item.topic is Topic.COMPANY or item.id in cited)
 
