@@ -14,6 +14,7 @@ from stock_assistant_pipelines.research import prompts
 from stock_assistant_pipelines.research.contracts import Claim, Expert
 from stock_assistant_pipelines.research.editions import Edition
 from stock_assistant_pipelines.research.experts import ANALYSTS, consult
+from stock_assistant_pipelines.research.layout import lay_out
 from stock_assistant_pipelines.research.names import Names
 from stock_assistant_pipelines.research.providers.exchange import Prompt, Purpose, Reply, T, schema
 from stock_assistant_pipelines.research.providers.quirks import Rung
@@ -76,5 +77,7 @@ def test_a_note_tells_each_measure_once_and_companies_are_told_in_other_words(ma
 
 
 def test_a_report_by_rules_says_so(market: Connection) -> None:
-    assert "并非语言模型" in (written(market, MAIN, Language.ZH).markdown or "")
-    assert "not by a language model" in (written(market, MAIN, Language.EN).markdown or "")
+    for language, told in ((Language.ZH, "并非语言模型"), (Language.EN, "not by a language model")):
+        page = lay_out(written(market, MAIN, language))
+        assert page is not None
+        assert told in page.markdown
