@@ -200,7 +200,7 @@ def _earlier(connection: Connection, day: date, edition: Edition) -> tuple[date 
     same = [report[each] == getattr(edition, each) for each in EDITION if each != "prompt_version"]
     before = connection.scalar(select(func.max(report.trade_date)).where(report.trade_date < day, *same))
     newest = select(report.ts_code, report.stance).where(report.trade_date == before, *same).order_by(report.made_at)
-    return before, dict(connection.execute(newest).tuples().all())
+    return before, {row.ts_code: row.stance for row in connection.execute(newest)}
 
 
 def _paid(connection: Connection, ids: Sequence[str]) -> tuple[int, Decimal]:
