@@ -119,7 +119,7 @@ ZH: Mapping[str, Forms] = {
     "": {
         "up": ("{:label}为{}，方向为正。", "{:label}为{}，是正值。"),
         "down": ("{:label}为{}，方向为负。", "{:label}为{}，是负值。"),
-        "level": ("{:label}为{}。", "{:label}目前为{}。"),
+        "level": ("{:label}为{}。", "{:label}录得{}。"),
         "text": ("{:label}：{}。",),
     },
 }
