@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from decimal import Decimal
+
+
+class Span(StrEnum):
+    """What a budget is for."""
+
+    REPORT = "report"
+    DAY = "day"
+    MONTH = "month"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +102,20 @@ class Remembered:
     rung: str
     response: bytes
     usage: Usage | None
+
+
+def spans_of(now: datetime, report_key: str | None) -> dict[Span, str]:
+    """The budgets that a call of now falls under, and the rows that count them, in the order in which they are locked."""
+    found = {Span.MONTH: f"{now:%Y-%m}", Span.DAY: f"{now:%Y-%m-%d}"}
+    return found if report_key is None else {**found, Span.REPORT: f"report:{report_key}"}
+
+
+def end_of(span: Span, now: datetime) -> datetime | None:
+    """When the budget of a day or a month begins anew."""
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    match span:
+        case Span.DAY:
+            return today + timedelta(days=1)
+        case Span.MONTH:
+            return (today.replace(day=1) + timedelta(days=32)).replace(day=1)
+    return None

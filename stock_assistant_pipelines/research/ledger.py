@@ -11,7 +11,6 @@ import asyncio
 import random
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -20,7 +19,17 @@ import zstandard
 from sqlalchemy import and_, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql
 
-from stock_assistant_pipelines.research.booking import Budgets, Planned, Remembered, Settled, Ticket, Usage
+from stock_assistant_pipelines.research.booking import (
+    Budgets,
+    Planned,
+    Remembered,
+    Settled,
+    Span,
+    Ticket,
+    Usage,
+    end_of,
+    spans_of,
+)
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import LLM_CALL, LLM_SPENDING
 
@@ -36,14 +45,6 @@ GRACE = timedelta(seconds=60)
 """How long after its deadline a call that nobody settled counts as lost."""
 THREADS = 4
 """Statements of one process at once."""
-
-
-class Span(StrEnum):
-    """What a budget is for."""
-
-    REPORT = "report"
-    DAY = "day"
-    MONTH = "month"
 
 
 class BudgetExhausted(Exception):
@@ -109,10 +110,10 @@ class Ledger:
 
     def _reserve(self, connection: Connection, planned: Planned) -> Ticket | float:
         """A ticket, or how many seconds to wait. Whoever comes here at the same time waits for the month's row."""
-        spans = _spans(_now(connection), planned.report_key)
+        spans = spans_of(_now(connection), planned.report_key)
         spent = _lock(connection, spans)
         now = _now(connection)
-        if _spans(now, planned.report_key) != spans:
+        if spans_of(now, planned.report_key) != spans:
             return 0.0  # midnight passed while waiting
         _bury(connection, now)
         if (wait := _wait(connection, planned, now)) is not None:
@@ -120,7 +121,7 @@ class Ledger:
         for span, key in spans.items():
             budget: Decimal = getattr(self._budgets, span)
             if spent[key] + planned.most > budget:
-                raise BudgetExhausted(span, budget, spent[key], planned.most, _end(span, now))
+                raise BudgetExhausted(span, budget, spent[key], planned.most, end_of(span, now))
         _spend(connection, tuple(spans.values()), planned.most)
         values = {
             "report_key": planned.report_key,
@@ -170,23 +171,6 @@ def _now(connection: Connection) -> datetime:
     """What time it is for everyone, in Shanghai."""
     now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
     return now.astimezone(SHANGHAI)
-
-
-def _spans(now: datetime, report_key: str | None) -> dict[Span, str]:
-    """The budgets that a call of now falls under, and the rows that count them, in the order in which they are locked."""
-    found = {Span.MONTH: f"{now:%Y-%m}", Span.DAY: f"{now:%Y-%m-%d}"}
-    return found if report_key is None else {**found, Span.REPORT: f"report:{report_key}"}
-
-
-def _end(span: Span, now: datetime) -> datetime | None:
-    """When the budget of a day or a month begins anew."""
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    match span:
-        case Span.DAY:
-            return today + timedelta(days=1)
-        case Span.MONTH:
-            return (today.replace(day=1) + timedelta(days=32)).replace(day=1)
-    return None
 
 
 def _lock(connection: Connection, spans: dict[Span, str]) -> dict[str, Decimal]:

@@ -151,9 +151,12 @@ def _outcomes(metadata: MetaData) -> None:
         Column("index_pct", Numeric, comment="Of CSI 300"),
         Column("industry_pct", Numeric, comment="The median of its industry"),
         Column("hit", Boolean, comment="Whether the stance came true against the index; null: none was taken"),
-        Column("brier", Numeric, comment="The square of probability less hit"),
-        Column("lacks", Text, comment="Why something cannot be told"),
-        Column("made_at", DateTime(timezone=True), nullable=False),
+        Column("brier", Numeric, comment="The square of probability less hit; at the report's own horizon only"),
+        Column("lacks", Text, comment="Why something cannot be told, or was told by other days' prices"),
+        Column(
+            "made_from", Text, nullable=False, comment="MD5 of the revisions, as in `coverage`, of the days it took"
+        ),
+        Column("made_at", DateTime(timezone=True), nullable=False, comment="When it was last written"),
         PrimaryKeyConstraint("report_id", "horizon"),
         comment="One row per report and horizon that has passed",
     )

@@ -113,10 +113,7 @@ def read_ground(connection: Connection, day: date, industries: Iterable[str]) ->
 
 
 def _peers(connection: Connection, days: Sequence[date], industries: list[str]) -> dict[str, Peers]:
-    prices: defaultdict[str, defaultdict[date, dict[str, Decimal]]] = defaultdict(lambda: defaultdict(dict))
-    for row in read(connection, "peer_prices", industries=industries, days=list(days)):
-        if row["price"] is not None:
-            prices[row["industry"]][row["trade_date"]][row["ts_code"]] = row["price"]
+    prices = read_peer_prices(connection, days, industries)
     multiples: defaultdict[str, defaultdict[str, list[Decimal]]] = defaultdict(lambda: defaultdict(list))
     for row in read(connection, "peer_valuations", industries=industries, day=days[0]):
         for name in MULTIPLES:
@@ -125,7 +122,7 @@ def _peers(connection: Connection, days: Sequence[date], industries: list[str]) 
     found = {}
     for industry in industries:
         returns = {
-            span: _returns(prices[industry][days[0]], prices[industry][begin])
+            span: returns_of(prices[industry][begin], prices[industry][days[0]])
             for span, begin in zip(SPANS, days[1:], strict=False)
         }
         found[industry] = Peers(
@@ -136,6 +133,17 @@ def _peers(connection: Connection, days: Sequence[date], industries: list[str]) 
     return found
 
 
-def _returns(now: Mapping[str, Decimal], before: Mapping[str, Decimal]) -> list[Decimal]:
+def read_peer_prices(
+    connection: Connection, days: Sequence[date], industries: Sequence[str]
+) -> Mapping[str, Mapping[date, Mapping[str, Decimal]]]:
+    """Read the adjusted closes of the stocks of industries on some days; what is not there is an empty mapping."""
+    prices: defaultdict[str, defaultdict[date, dict[str, Decimal]]] = defaultdict(lambda: defaultdict(dict))
+    for row in read(connection, "peer_prices", industries=list(industries), days=list(days)):
+        if row["price"] is not None:
+            prices[row["industry"]][row["trade_date"]][row["ts_code"]] = row["price"]
+    return prices
+
+
+def returns_of(before: Mapping[str, Decimal], now: Mapping[str, Decimal]) -> list[Decimal]:
     """Returns in percent of the stocks that have a price at both ends."""
     return [(price / before[code] - 1) * 100 for code, price in now.items() if before.get(code)]

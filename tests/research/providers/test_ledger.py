@@ -14,9 +14,9 @@ import pytest
 from questions import PLENTY, PURPOSE, Sleeps, about, ask, at, until
 from sqlalchemy import func, select, text
 
-from stock_assistant_pipelines.research.booking import Budgets, Planned, Settled, Usage
+from stock_assistant_pipelines.research.booking import Budgets, Planned, Settled, Span, Usage
 from stock_assistant_pipelines.research.contracts import Note
-from stock_assistant_pipelines.research.ledger import BudgetExhausted, Ledger, Span, unpack
+from stock_assistant_pipelines.research.ledger import BudgetExhausted, Ledger, unpack
 from stock_assistant_pipelines.research.providers.errors import NotAnswered
 from stock_assistant_pipelines.research.providers.model import Limits, Model
 from stock_assistant_pipelines.research.providers.prices import INVENTED

@@ -155,9 +155,19 @@ def upgrade() -> None:
             sa.Boolean(),
             comment="Whether the stance came true against the index; null: none was taken",
         ),
-        sa.Column("brier", sa.Numeric(), comment="The square of probability less hit"),
-        sa.Column("lacks", sa.Text(), comment="Why something cannot be told"),
-        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "brier",
+            sa.Numeric(),
+            comment="The square of probability less hit; at the report's own horizon only",
+        ),
+        sa.Column("lacks", sa.Text(), comment="Why something cannot be told, or was told by other days' prices"),
+        sa.Column(
+            "made_from",
+            sa.Text(),
+            nullable=False,
+            comment="MD5 of the revisions, as in `coverage`, of the days it took",
+        ),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False, comment="When it was last written"),
         sa.ForeignKeyConstraint(
             ["report_id"], ["research_report.id"], name=op.f("research_outcome_report_id_fkey"), ondelete="CASCADE"
         ),
