@@ -35,6 +35,9 @@ EVENING = time(20, 0)
 FILINGS = time(21, 0)
 """When the reports of the day are asked for, on every day: companies also publish on Fridays for the weekend."""
 
+RESEARCH = time(22, 0)
+"""From when on a trading day is written of: bars are there by then, and the reports of most evenings."""
+
 OPEN_FOR = 365
 """Days after which a report that is still missing is not waited for any more."""
 
