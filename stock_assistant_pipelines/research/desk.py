@@ -14,11 +14,12 @@ import anyio.to_thread
 
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.research import prompts, store
+from stock_assistant_pipelines.research.booking import Span
 from stock_assistant_pipelines.research.collect import UnknownStock, build, build_many
 from stock_assistant_pipelines.research.collect.ground import NoTradingDay
 from stock_assistant_pipelines.research.contracts import Expert
 from stock_assistant_pipelines.research.experts import ANALYSTS, consult
-from stock_assistant_pipelines.research.ledger import BudgetExhausted, Span
+from stock_assistant_pipelines.research.ledger import BudgetExhausted
 from stock_assistant_pipelines.research.names import Names
 from stock_assistant_pipelines.research.report import Report, Standing
 from stock_assistant_pipelines.research.verdicts import Outcome, Verdict
