@@ -48,7 +48,8 @@ WORDS = {
     "underperform": "跑输 underperform",
     None: "不作判断 no stance",
 }
-SIDES = ("outperform", "underperform")
+STANCES = ("outperform", "neutral", "underperform")
+SIDES = STANCES[::2]
 """The stances that take a side."""
 
 
@@ -108,7 +109,7 @@ def _lines(digest: Digest, api_url: str) -> Iterator[str]:
     yield f"应有 Expected {digest.expected}: {', '.join(counted)}"
     taken = Counter(line.stance for line in digest.lines if line.stance)
     if taken:
-        yield "观点 Stances: " + ", ".join(f"{WORDS[each]} {taken[each]}" for each in WORDS if taken[each])
+        yield "观点 Stances: " + ", ".join(f"{WORDS[each]} {taken[each]}" for each in STANCES if taken[each])
     yield f"费用 Cost: CNY {digest.cost:.2f}, {digest.calls} 次调用 calls"
     yield f"{api_url}/research?day={digest.day}"
     yield from _changed(digest)
@@ -191,7 +192,8 @@ def _line(row: RowMapping, earlier: Mapping[str, str | None]) -> Line:
 def _newest(connection: Connection) -> date | None:
     """The newest day of which the watchlist expects reports."""
     watch = RESEARCH_WATCH.c
-    return connection.scalar(select(func.max(watch.trade_date)).where(watch.named_by != ON_DEMAND))
+    newest: date | None = connection.scalar(select(func.max(watch.trade_date)).where(watch.named_by != ON_DEMAND))
+    return newest
 
 
 def _earlier(connection: Connection, day: date, edition: Edition) -> tuple[date | None, dict[str, str | None]]:
