@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from stock_assistant_pipelines import calendar
+from stock_assistant_pipelines.alerts import digest
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.defs.partitions import days
 from stock_assistant_pipelines.defs.research import names, shown
@@ -122,6 +124,8 @@ def _report(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[A
         since = began(context)
         read = [shown.Day.read(session, day, tally, since) for day, tally in written.tallies.items()]
         answerless = {each.day: session.lacking(each.day) for each in read if each.day in written.whole}
+        for day in (each.day for each in read if each.day in written.whole and not each.tally.waiting):
+            context.log.info(digest.send(session.engine, platform.settings, day, session.edition, calendar.now()))
     yield from shown.checks(read)
     for each in read:
         if each.day not in written.whole:
