@@ -47,10 +47,11 @@ TOGETHER = {
     "tests/research/test_costs.py": "evidence",
     "tests/research/test_evidence_origins.py": "evidence",
     "tests/research/test_look_ahead.py": "evidence",
-    "tests/research/test_written_by_rules.py": "evidence",
+    "tests/research/test_research_command.py": "research command",
     "tests/research/test_outcome_laws.py": "evidence",
     "tests/research/test_outcomes.py": "evidence",
     "tests/research/test_scorecard.py": "evidence",
+    "tests/research/test_written_by_rules.py": "evidence",
     "tests/test_adding_a_dataset.py": "adding a dataset",
 }
 """Files whose tests one worker runs: they share what is dear to make, or start all services, and one set at once is enough."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stock_assistant_pipelines.cli.reports import costs, replay, research
 from stock_assistant_pipelines.settings import SettingsError, settings
 
 if TYPE_CHECKING:
@@ -61,6 +62,10 @@ class Group(click.Group):
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Complete, point-in-time A-share history in PostgreSQL."""
+
+
+for command in (research, replay, costs):
+    main.add_command(command)
 
 
 @main.command()

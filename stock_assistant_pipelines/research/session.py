@@ -53,6 +53,8 @@ class Session:
     settings: Settings
     language: Language | None = None
     run_id: str | None = None
+    progress: Callable[[str, str, str], None] = lambda code, step, outcome: None
+    """What is told of each step of a stock: code, step, what came of it."""
 
     @cached_property
     def edition(self) -> Edition:
@@ -62,7 +64,8 @@ class Session:
     @cached_property
     def desk(self) -> Desk:
         """The desk. Raises `SettingsError`."""
-        return Desk(self.engine, self.edition, cutoff=self.settings.llm_training_cutoff, run_id=self.run_id)
+        cutoff = self.settings.llm_training_cutoff
+        return Desk(self.engine, self.edition, cutoff=cutoff, run_id=self.run_id, progress=self.progress)
 
     def is_closed(self, day: date) -> bool:
         """Whether the market is known to be closed on a day, so that there is nothing to write."""
