@@ -41,7 +41,7 @@ def test_datasets_are_listed_one_a_line() -> None:
 
 def test_help_names_every_command() -> None:
     result = CliRunner().invoke(main, ["--help"])
-    for command in ("datasets", "db", "demo", "exec", "sandbox", "sandbox-model", "up"):
+    for command in ("costs", "datasets", "db", "demo", "exec", "replay", "research", "sandbox", "sandbox-model", "up"):
         assert f"\n  {command} " in result.output
 
 
