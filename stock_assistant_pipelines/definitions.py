@@ -13,7 +13,7 @@ from stock_assistant_pipelines.defs.assets import build_asset
 from stock_assistant_pipelines.defs.fill import fill
 from stock_assistant_pipelines.defs.research import assets as research
 from stock_assistant_pipelines.defs.research import clock as research_clock
-from stock_assistant_pipelines.defs.research import waits
+from stock_assistant_pipelines.defs.research import outcomes, waits
 from stock_assistant_pipelines.defs.research.on_demand import research_stocks
 from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.defs.tidy import tidy, tidy_weekly
@@ -28,9 +28,9 @@ def build(configuration: Settings) -> dg.Definitions:
     daily = research.build_job(researched)
     platform = Platform(configuration)
     return dg.Definitions(
-        assets=[*assets, *following, *researched],
-        jobs=[fill, disclosed.disclosed, tidy, daily, research_stocks],
-        schedules=[*clock.build_schedules(platform), tidy_weekly],
+        assets=[*assets, *following, *researched, outcomes.build_asset()],
+        jobs=[fill, disclosed.disclosed, tidy, daily, research_stocks, outcomes.research_follow],
+        schedules=[*clock.build_schedules(platform), outcomes.build_schedule(platform), tidy_weekly],
         sensors=[
             *(part.build_sensor(platform) for part in (clock, disclosed, freshness, lifeline, alerts)),
             derived.build_sensor(following),

@@ -89,12 +89,18 @@ def _web_url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _tushare_url(value: str) -> str:
-    """Check where Tushare is asked: the token is part of every call, so it travels encrypted or not at all."""
-    url = _web_url(value)
-    if not url.lower().startswith("https://") and not on_loopback(url):
-        raise ValueError("takes an https:// URL: over http:// the token could be read on its way (only loopback may)")
-    return url
+def _encrypted(secret: str) -> AfterValidator:
+    """Check where somebody is asked who is told a secret with every call: it travels encrypted or not at all."""
+
+    def check(value: str) -> str:
+        url = _web_url(value)
+        if not url.lower().startswith("https://") and not on_loopback(url):
+            raise ValueError(
+                f"takes an https:// URL: over http:// the {secret} could be read on its way (only loopback may)"
+            )
+        return url
+
+    return AfterValidator(check)
 
 
 def _parts(url: str) -> SplitResult | None:
@@ -311,7 +317,7 @@ class Settings(BaseSettings):
     tushare_token: SecretStr | None = Field(
         None, description="Your Tushare token. Without it only the sandbox can be asked."
     )
-    tushare_base_url: Annotated[str, AfterValidator(_tushare_url)] = Field(
+    tushare_base_url: Annotated[str, _encrypted("token")] = Field(
         "https://api.waditu.com/dataapi", description="Where Tushare's interface is asked."
     )
     tushare_points: Annotated[int, Field(ge=0)] = Field(
@@ -411,6 +417,23 @@ class Settings(BaseSettings):
     research_language: Literal["zh", "en"] = Field("zh", description="The language of the research reports: zh or en.")
     research_digest: bool = Field(
         False, description="Whether the channels of the alerts are told each evening what came of the day's research."
+    )
+
+    bocha_api_key: SecretStr | None = Field(
+        None, description="Your key at Bocha, which searches the web for news. Without it there is none."
+    )
+    bocha_base_url: Annotated[str, _encrypted("key")] = Field(
+        "https://api.bocha.cn", description="Where Bocha is asked."
+    )
+    bocha_timeout: Annotated[float, Field(gt=0, le=600)] = Field(
+        15.0, description="Seconds after which a search is over, whatever keeps its connection alive."
+    )
+    bocha_calls_per_minute: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        60, description="Searches per minute, of all workers together. 0: no limit."
+    )
+    bocha_back_days: Annotated[int, Field(ge=0, le=3650)] = Field(
+        30,
+        description="How many days back a day may lie for which the web is searched; of older ones only what was found then.",
     )
 
     api_database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] | None = Field(

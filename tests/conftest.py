@@ -41,15 +41,22 @@ TOGETHER = {
     "tests/defs/test_daemon.py": "daemon",
     "tests/defs/test_downtime.py": "daemon",
     "tests/defs/test_real_rows.py": "real rows",
+    **dict.fromkeys(
+        [
+            f"tests/research/defs/test_research_{name}.py"
+            for name in ("alerts", "assets", "clock", "digest", "goes_on", "on_demand", "outcomes")
+        ],
+        "research in dagster",
+    ),
     "tests/research/test_collect_prices.py": "evidence",
     "tests/research/test_collect_reports.py": "evidence",
     "tests/research/test_collect_valuation.py": "evidence",
     "tests/research/test_costs.py": "evidence",
     "tests/research/test_evidence_origins.py": "evidence",
     "tests/research/test_look_ahead.py": "evidence",
-    "tests/research/test_research_command.py": "research command",
     "tests/research/test_outcome_laws.py": "evidence",
     "tests/research/test_outcomes.py": "evidence",
+    "tests/research/test_research_command.py": "research command",
     "tests/research/test_scorecard.py": "evidence",
     "tests/research/test_written_by_rules.py": "evidence",
     "tests/test_adding_a_dataset.py": "adding a dataset",

@@ -24,7 +24,7 @@ class Group(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands, in the order of the alphabet."""
-        return sorted([*super().list_commands(ctx), "sandbox", "sandbox-model"])
+        return sorted([*super().list_commands(ctx), "sandbox", "sandbox-model", "sandbox-search"])
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The sandboxes' commands are imported when they are called for: nothing else here knows the sandboxes."""
@@ -36,6 +36,10 @@ class Group(click.Group):
             from stock_assistant_pipelines.sandbox.model.cli import sandbox_model
 
             return sandbox_model
+        if name == "sandbox-search":
+            from stock_assistant_pipelines.sandbox.search.cli import sandbox_search
+
+            return sandbox_search
         return super().get_command(ctx, name)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -189,7 +189,8 @@ def _error(instance: dg.DagsterInstance, run_id: str) -> str | None:
         return None
     event = next(iter(blameless or events), None)
     data: Any = event.event_specific_data if event else None
-    line = _first_line(getattr(data, "error", None)) or (event.message if event else None)
+    told = getattr(getattr(data, "user_failure_data", None), "description", None)
+    line = told or _first_line(getattr(data, "error", None)) or (event.message if event else None)
     return line or "it ended without a word: see its log"
 
 

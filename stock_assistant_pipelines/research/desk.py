@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from stock_assistant_pipelines.research.contracts import Claim
     from stock_assistant_pipelines.research.editions import Edition
-    from stock_assistant_pipelines.research.evidence import Item, Sheet
+    from stock_assistant_pipelines.research.evidence import Found, Sheet
     from stock_assistant_pipelines.research.experts import Asker
     from stock_assistant_pipelines.research.store import Watched
 
@@ -85,10 +85,11 @@ class Desk:
         self._progress = progress
         self._threads = anyio.CapacityLimiter(THREADS)
 
-    def gather(
-        self, day: date, codes: Iterable[str] | None = None, news: Mapping[str, Sequence[Item]] | None = None
-    ) -> Tally:
-        """Collect the evidence of all that are expected on a day, or of some of them. Raises `NoTradingDay`."""
+    def gather(self, day: date, codes: Iterable[str] | None = None, news: Mapping[str, Found] | None = None) -> Tally:
+        """Collect the evidence of all that are expected on a day, or of some of them, with the news that were found.
+
+        Raises `NoTradingDay`.
+        """
         wanted = self._wanted(day, codes)
         tally = Tally(len(wanted))
         known = {each.ts_code: each.evidence_sha256 for each in wanted}
@@ -275,7 +276,7 @@ class Desk:
 
 
 def _sheets(
-    connection: Connection, codes: Sequence[str], day: date, news: Mapping[str, Sequence[Item]]
+    connection: Connection, codes: Sequence[str], day: date, news: Mapping[str, Found]
 ) -> Iterable[tuple[str, Sheet | str]]:
     """A sheet of each stock, or why there is none. What breaks a batch is looked for stock by stock. Raises `NoTradingDay`."""
     left = dict.fromkeys(codes)
@@ -288,10 +289,10 @@ def _sheets(
     except Exception:  # noqa: BLE001 - which stock it was is found below
         connection.rollback()
     for code in left:
-        yield code, _sheet(connection, code, day, news.get(code, ()))
+        yield code, _sheet(connection, code, day, news.get(code))
 
 
-def _sheet(connection: Connection, code: str, day: date, news: Sequence[Item]) -> Sheet | str:
+def _sheet(connection: Connection, code: str, day: date, news: Found | None) -> Sheet | str:
     try:
         return build(connection, code, day, news)
     except UnknownStock as error:

@@ -156,6 +156,15 @@ class Item:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search for news found of one stock."""
+
+    items: tuple[Item, ...] = ()
+    missing: str | None = None
+    """What is not there, and why: no search, no page, pages that were left out; None: nothing is missing."""
+
+
 @dataclass(frozen=True)
 class Sheet:
     """All that was known of one stock on one trading day."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from anyio.from_thread import start_blocking_portal
 from sqlalchemy import func, select
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.research import store, watchlist
+from stock_assistant_pipelines.research.collect.company import read_companies
 from stock_assistant_pipelines.research.desk import Desk
 from stock_assistant_pipelines.research.editions import Edition
 from stock_assistant_pipelines.research.providers.endpoint import endpoints
@@ -22,17 +23,22 @@ from stock_assistant_pipelines.research.providers.model import Model
 from stock_assistant_pipelines.research.providers.preflight import somebody
 from stock_assistant_pipelines.research.render import Language
 from stock_assistant_pipelines.research.report import Standing
+from stock_assistant_pipelines.research.search.news import news_for
+from stock_assistant_pipelines.research.search.searcher import Searcher
 from stock_assistant_pipelines.warehouse.coverage import entries
 from stock_assistant_pipelines.warehouse.freshness import last_complete, read_calendar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
     from datetime import date
 
     from sqlalchemy import Connection, Engine
 
     from stock_assistant_pipelines.research.desk import Tally
+    from stock_assistant_pipelines.research.evidence import Found
     from stock_assistant_pipelines.settings import Settings
+
+T = TypeVar("T")
 
 CONNECTIONS = 10
 """Database connections of a session: the desk's statements, the ledger's, the lock, and one to look."""
@@ -82,7 +88,7 @@ class Session:
         return found[BARS.api].day
 
     def gather(self, day: date, entries: Sequence[str] | None = None) -> Tally:
-        """Expect the stocks that the watchlist names on a day, or those that are asked for, and collect their evidence.
+        """Expect the stocks that the watchlist names on a day, or those that are asked for, and collect evidence and news.
 
         Raises `NotReady`, `NotWatchable`, `SettingsError`.
         """
@@ -95,7 +101,19 @@ class Session:
             asked = ", ".join(self.settings.research_watchlist if entries is None else entries)
             told = f"none of {asked} was listed then" if asked else "RESEARCH_WATCHLIST is not set"
             raise NotReady(f"nobody is expected on {day}: {told}")
-        return self.desk.gather(day, None if entries is None else named)
+        codes = [each.ts_code for each in expected] if entries is None else sorted(named)
+        return self.desk.gather(day, codes, self._news(day, codes))
+
+    def _news(self, day: date, codes: Sequence[str]) -> Mapping[str, Found]:
+        """What a search finds of these stocks, or why nobody searches."""
+        with self.engine.connect() as connection:
+            companies = {code: each.name for code, each in read_companies(connection, codes, day).items()}
+
+        async def search() -> Mapping[str, Found]:
+            async with Searcher.from_settings(self.settings) as searcher:
+                return await news_for(searcher, self.engine, companies, day)
+
+        return _apart(search)
 
     def notes(self, days: Sequence[date], codes: Collection[str] | None = None) -> dict[date, Tally]:
         """Let the notes of these days be written, one day after the other, as `reports` does."""
@@ -123,10 +141,8 @@ class Session:
                     if tallies[day].stopped:
                         return
 
-        # Who stops a run raises something in this thread, which merely waits: in that of the loop it could be lost between
-        # two tasks. What is under way is then cancelled, and booked.
-        with _alone(self.engine, days), start_blocking_portal() as portal:
-            portal.call(work)
+        with _alone(self.engine, days):
+            _apart(work)
         return tallies
 
     def lacking(self, day: date, codes: Collection[str] | None = None) -> list[str]:
@@ -147,6 +163,16 @@ def _ready(connection: Connection, day: date) -> None:
     booked = entries(connection, BARS, [day]).get(day)
     if booked is None or not booked.landed:
         raise NotReady(f"{BARS.api} of {day} " + (f"is {booked.status}" if booked else "has not landed"))
+
+
+def _apart(work: Callable[[], Awaitable[T]]) -> T:
+    """Run something in an event loop of another thread.
+
+    Who stops a run raises an error in this one, which merely waits: in that of the loop it could be lost between two tasks.
+    What is under way is then cancelled, and booked.
+    """
+    with start_blocking_portal() as portal:
+        return portal.call(work)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Type
 from stock_assistant_pipelines.catalog.derived import DERIVED
-from stock_assistant_pipelines.warehouse import desk
+from stock_assistant_pipelines.warehouse import desk, searches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,7 +100,7 @@ ORDINARY = frozenset({None, *INCOMPLETE, *DOUBTS})
 
 
 def build(datasets: Iterable[Dataset]) -> MetaData:
-    """Build the tables of these datasets, the derived ones, and ours: coverage, what was asked, quota, alerts, keys, ledger."""
+    """Build the tables of these datasets, the derived ones, and ours: bookings, quota, alerts, keys, ledger, searches."""
     metadata = MetaData(naming_convention=NAMING)
     for dataset in datasets:
         dataset_table(dataset, metadata)
@@ -115,6 +115,7 @@ def build(datasets: Iterable[Dataset]) -> MetaData:
     _keys(metadata)
     _ledger(metadata)
     desk.add(metadata)
+    searches.add(metadata)
     return metadata
 
 
@@ -428,7 +429,9 @@ LLM_SPENDING = METADATA.tables["llm_spending"]
 RESEARCH_CLAIM = METADATA.tables["research_claim"]
 RESEARCH_NOTE = METADATA.tables["research_note"]
 RESEARCH_OUTCOME = METADATA.tables["research_outcome"]
+RESEARCH_PAGE = METADATA.tables["research_page"]
 RESEARCH_REPORT = METADATA.tables["research_report"]
+RESEARCH_SEARCH = METADATA.tables["research_search"]
 RESEARCH_SHEET = METADATA.tables["research_sheet"]
 RESEARCH_WATCH = METADATA.tables["research_watch"]
 DATA_VERSION = METADATA.tables["data_version"]

@@ -29,6 +29,7 @@ SECRETS = {
     "DATABASE_URL",
     "LLM_API_KEY",
     "LLM_FALLBACKS",
+    "BOCHA_API_KEY",
 }
 
 

@@ -29,12 +29,13 @@ from stock_assistant_pipelines.warehouse.embedded import conninfo
 from stock_assistant_pipelines.warehouse.tables import RESEARCH_REPORT
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
     from datetime import date
 
     from sqlalchemy import Engine, RowMapping
     from sqlalchemy.engine import URL
 
+    from stock_assistant_pipelines.research.evidence import Found
     from stock_assistant_pipelines.sandbox.model.server import RunningModel
 
 RULES = "sandbox-rules"
@@ -44,7 +45,7 @@ PLENTY = Budgets(Decimal(1000), Decimal(10_000), Decimal(100_000))
 
 TABLES = (
     "research_outcome, research_claim, research_note, research_report, research_watch, research_sheet, llm_call, "
-    "llm_spending"
+    "llm_spending, research_search, research_page"
 )
 
 
@@ -95,10 +96,12 @@ class Office:
         with self.engine.begin() as connection:
             store.watch(connection, day, dict.fromkeys(codes, "list"))
 
-    def write(self, day: date = DAY, **limits: Any) -> tuple[Tally, Tally, Tally]:
+    def write(
+        self, day: date = DAY, news: Mapping[str, Found] | None = None, **limits: Any
+    ) -> tuple[Tally, Tally, Tally]:
         """Evidence, notes and reports of a day."""
         desk = self.desk()
-        evidence = desk.gather(day)
+        evidence = desk.gather(day, news=news)
         notes = self.ask(lambda model: desk.notes(model, day), **limits)
         reports = self.ask(lambda model: desk.reports(model, day), **limits)
         return evidence, notes, reports

@@ -10,24 +10,30 @@ from typing import TYPE_CHECKING
 import pytest
 from desks import STOCKS, Office, clear, laid_out
 from evidence_market import DAY, HALTED, MAIN, PAST, PEERS, company, put
+from pydantic import SecretStr
 from sqlalchemy import func, select, text
 
 from stock_assistant_pipelines.research import store
-from stock_assistant_pipelines.research.booking import Budgets
+from stock_assistant_pipelines.research.booking import Budgets, Span
 from stock_assistant_pipelines.research.contracts import Expert
 from stock_assistant_pipelines.research.experts import ANALYSTS
-from stock_assistant_pipelines.research.ledger import Span
 from stock_assistant_pipelines.research.render import Language
 from stock_assistant_pipelines.research.replay import NotReplayable, replay
+from stock_assistant_pipelines.research.search.bocha import Bocha
+from stock_assistant_pipelines.research.search.news import news_for
+from stock_assistant_pipelines.research.search.searcher import Searcher
+from stock_assistant_pipelines.sandbox.search.server import running
 from stock_assistant_pipelines.warehouse.tables import LLM_CALL, RESEARCH_CLAIM, RESEARCH_NOTE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sqlalchemy import Engine
     from sqlalchemy.engine import URL
 
+    from stock_assistant_pipelines.research.evidence import Found
     from stock_assistant_pipelines.sandbox.model.server import RunningModel
+    from stock_assistant_pipelines.sandbox.server import Door
 
 FEW = (MAIN, *PEERS[1:3])
 
@@ -75,6 +81,30 @@ def test_every_report_is_replayed_to_the_byte(office: Office, language: Language
         assert again.page.sha256 == row["sha256"]
     with office.engine.connect() as connection, pytest.raises(NotReplayable, match="no report"):
         asyncio.run(replay(connection, "600519.SH-20250303-0000000000"))
+
+
+def test_news_that_were_found_are_written_about_and_where_there_are_none_it_is_said_why(office: Office) -> None:
+    other = PEERS[1]
+    office.expect(MAIN, other)
+    with running(faults=("undated:company=茅台股份",)) as web:
+        found = asyncio.run(search(office.engine, web, {MAIN: "茅台股份", other: "名600001"}))
+    office.write(news=found)
+    with office.engine.connect() as connection:
+        query = select(RESEARCH_NOTE).where(RESEARCH_NOTE.c.expert == Expert.NEWS)
+        notes = {row["report_id"][:9]: row for row in connection.execute(query).mappings()}
+        query = select(RESEARCH_CLAIM).where(RESEARCH_CLAIM.c.expert == Expert.NEWS)
+        claims = connection.execute(query).mappings().all()
+    assert (notes[MAIN]["status"], notes[other]["status"]) == ("absent", "written")
+    assert "pages without a date" in notes[MAIN]["reason"]
+    assert {row["report_id"][:9] for row in claims} == {other}
+    assert all(row["held"] and row["evidence"][0].startswith("news.") for row in claims)
+    pages = {row["ts_code"]: row["markdown"] for row in office.reports() if row["status"] == "published"}
+    assert all(item.text in pages[other] for item in found[other].items if item.id == claims[0]["evidence"][0])
+
+
+async def search(engine: Engine, web: Door, companies: Mapping[str, str]) -> Mapping[str, Found]:
+    async with Searcher(Bocha(SecretStr("sandbox"), web.url), today=lambda: DAY) as searcher:
+        return await news_for(searcher, engine, companies, DAY)
 
 
 def test_what_the_gate_refuses_is_repaired_once(office: Office) -> None:

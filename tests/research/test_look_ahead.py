@@ -24,7 +24,7 @@ from later_events import EVENTS, LATER, Later
 
 from stock_assistant_pipelines.research import collect
 from stock_assistant_pipelines.research.collect import LookAhead, NoTradingDay, UnknownStock, build, build_many
-from stock_assistant_pipelines.research.evidence import Item, Kind, Topic
+from stock_assistant_pipelines.research.evidence import Found, Item, Kind, Topic
 from stock_assistant_pipelines.settings import SHANGHAI
 
 if TYPE_CHECKING:
@@ -127,9 +127,21 @@ def news(known_at: datetime) -> Item:
 
 
 def test_news_are_taken_along_and_never_from_the_future(market: Connection) -> None:
-    assert build(market, MAIN, DAY, [news(END)]).by_id["news.1"].known_at == END
+    assert build(market, MAIN, DAY, Found((news(END),))).by_id["news.1"].known_at == END
     with pytest.raises(LookAhead):
-        build(market, MAIN, DAY, [news(END + timedelta(seconds=1))])
+        build(market, MAIN, DAY, Found((news(END + timedelta(seconds=1)),)))
+
+
+def test_why_news_are_missing_is_told_and_part_of_the_bytes(market: Connection, known: Sheet) -> None:
+    told = sheet_with(market, Found(missing="nobody searched"))
+    assert told.missing == {**known.missing, "news": "nobody searched"}
+    assert told.sha256 != known.sha256
+    assert sheet_with(market, Found()).canonical == known.canonical
+
+
+def sheet_with(market: Connection, found: Found) -> Sheet:
+    [sheet] = build_many(market, [MAIN], DAY, {MAIN: found})
+    return sheet
 
 
 def test_a_stock_or_a_day_that_there_is_not_is_refused(market: Connection) -> None:

@@ -11,11 +11,16 @@ from stock_assistant_pipelines.defs.resources import UNDER_WAY
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-EVIDENCE, NOTES, REPORTS = ASSETS = ("research_evidence", "research_notes", "research_reports")
+EVIDENCE, NOTES, REPORTS, OUTCOMES = ASSETS = (
+    "research_evidence",
+    "research_notes",
+    "research_reports",
+    "research_outcomes",
+)
 WRITTEN = (NOTES, REPORTS)
 """What a model writes."""
 
-DAILY, ON_DEMAND = JOBS = ("research_day", "research_stocks")
+DAILY, ON_DEMAND, FOLLOWING = JOBS = ("research_day", "research_stocks", "research_follow")
 
 
 def is_research(assets: Iterable[dg.AssetKey] | None, job: str = "") -> bool:

@@ -15,7 +15,7 @@ from stock_assistant_pipelines.research.collect.company import Company, UnknownS
 from stock_assistant_pipelines.research.collect.draft import Draft, LookAhead
 from stock_assistant_pipelines.research.collect.ground import Ground, NoTradingDay, read_ground
 from stock_assistant_pipelines.research.collect.rows import by_stock, read
-from stock_assistant_pipelines.research.evidence import Sheet, Topic
+from stock_assistant_pipelines.research.evidence import Found, Sheet, Topic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
     from stock_assistant_pipelines.research.collect.rows import ByStock
-    from stock_assistant_pipelines.research.evidence import Item
 
 __all__ = ["LookAhead", "NoTradingDay", "UnknownStock", "build", "build_many"]
 
@@ -58,19 +57,19 @@ class _Read:
     dividends: ByStock
 
 
-def build(connection: Connection, ts_code: str, day: date, news: Sequence[Item] = ()) -> Sheet:
+def build(connection: Connection, ts_code: str, day: date, news: Found | None = None) -> Sheet:
     """The sheet of one stock on a trading day. Raises `UnknownStock`, `NoTradingDay`."""
-    for sheet in build_many(connection, [ts_code], day, {ts_code: news}):
+    for sheet in build_many(connection, [ts_code], day, {ts_code: news} if news else None):
         return sheet
     raise UnknownStock(f"stock_basic has no {ts_code}: land it, or name a stock that there is.")
 
 
 def build_many(
-    connection: Connection, codes: Sequence[str], day: date, news: Mapping[str, Sequence[Item]] | None = None
+    connection: Connection, codes: Sequence[str], day: date, news: Mapping[str, Found] | None = None
 ) -> Iterator[Sheet]:
     """The sheets of many stocks on a trading day, by code, one batch after the other; a code that no stock bears has none.
 
-    Raises `NoTradingDay`.
+    `news` is what a search found of each; without it a sheet says nothing of news. Raises `NoTradingDay`.
     """
     companies = read_companies(connection, codes, day)
     ground = read_ground(connection, day, (each.industry for each in companies.values() if each.industry))
@@ -78,10 +77,10 @@ def build_many(
     for batch in (known[at : at + BATCH] for at in range(0, len(known), BATCH)):
         found = _read(connection, batch, ground)
         for code in batch:
-            yield _sheet(companies[code], ground, found, (news or {}).get(code, ()))
+            yield _sheet(companies[code], ground, found, (news or {}).get(code, Found()))
 
 
-def _sheet(about: Company, ground: Ground, found: _Read, news: Sequence[Item]) -> Sheet:
+def _sheet(about: Company, ground: Ground, found: _Read, news: Found) -> Sheet:
     draft, code = Draft(about.ts_code, ground.day), about.ts_code
     company.collect(draft.part(Topic.COMPANY), about, ground)
     traded = prices.Traded(found.bars[code], found.suspended.get(code, frozenset()))
@@ -97,8 +96,10 @@ def _sheet(about: Company, ground: Ground, found: _Read, news: Sequence[Item]) -
         found.express[code],
         found.dividends[code],
     )
-    for item in news:
+    for item in news.items:
         draft.add(item)
+    if news.missing:
+        draft.part(Topic.NEWS).lacks("news", news.missing)
     return draft.sheet(about.name)
 
 

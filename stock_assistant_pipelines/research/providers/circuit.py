@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from stock_assistant_pipelines.research.providers.errors import ModelError
 
 STANDING = 600.0
 """Seconds after something that only a person can mend: a key, a balance, a model."""
 FAILING = 60.0
 """Seconds after several failures in a row."""
 IN_A_ROW = 5
+
+
+class Failure(Protocol):
+    """What a circuit has to know of a failure."""
+
+    again: bool
+    """Whether there was an answer, which could not be used."""
+    stands: bool
+    """Whether only a person can mend it."""
 
 
 class Circuit:
@@ -24,7 +31,7 @@ class Circuit:
         self._clock = clock
         self._until = 0.0
         self._failures = 0
-        self.error: ModelError | None = None
+        self.error: Failure | None = None
         """What opened it last."""
 
     @property
@@ -37,7 +44,7 @@ class Circuit:
         self._failures = 0
         self.error = None
 
-    def failed(self, error: ModelError) -> None:
+    def failed(self, error: Failure) -> None:
         """Somebody was not. An answer that cannot be used is one all the same."""
         if error.again:
             return

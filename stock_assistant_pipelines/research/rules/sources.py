@@ -82,4 +82,4 @@ def _published(item: Item) -> date | None:
 
 def _late(read: Reading, item: Item, published: date) -> bool:
     end = datetime.combine(read.sheet.day + timedelta(days=1), time(), SHANGHAI)
-    return published > read.sheet.day or item.known_at >= end
+    return published > read.sheet.day or item.known_at > end

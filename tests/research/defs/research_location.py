@@ -6,16 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from evidence_market import DAY, PAST
+from evidence_market import DAY, MAIN, PAST, PEERS
 
-from stock_assistant_pipelines import definitions
-from stock_assistant_pipelines.defs.research import assets, names
+from stock_assistant_pipelines.defs.research import assets, names, on_demand, outcomes, waits
 from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date
+    from datetime import date, datetime
 
     from sqlalchemy import Engine
 
@@ -25,6 +24,7 @@ BEFORE = PAST[-2]
 """A Friday, the trading day before the day of the market."""
 CLOSED = PAST[-300]
 """A weekday on which the market was closed."""
+FEW = (MAIN, PEERS[1])
 ALL = (names.EVIDENCE, names.NOTES, names.REPORTS)
 
 
@@ -63,7 +63,10 @@ class Research:
 
     @property
     def repository(self) -> dg.RepositoryDefinition:
-        return definitions.build(self.settings).get_repository_def()
+        """The research's part of the code location: the whole takes a second to build."""
+        made = assets.build_assets(self.settings)
+        jobs = [assets.build_job(made), on_demand.research_stocks]
+        return dg.Definitions(made, jobs=jobs, resources={"platform": self.platform}).get_repository_def()
 
     @property
     def calls(self) -> int:
@@ -78,7 +81,7 @@ class Research:
             "dagster/asset_partition_range_end": last.isoformat(),
         }
         return dg.materialize(
-            assets.build_assets(self.settings),
+            [*assets.build_assets(self.settings), outcomes.build_asset()],
             selection=list(wanted or ALL),
             instance=self.instance,
             resources={"platform": self.platform},
@@ -122,3 +125,13 @@ def failure(result: dg.ExecuteInProcessResult) -> tuple[str, dict[str, Any]]:
 def checks(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
     """What the checks of a run said, by name."""
     return {each.check_name: each for each in result.get_asset_check_evaluations()}
+
+
+def goes_on(research: Research, at: datetime) -> dg.RunRequest | str | None:
+    """What the sensor asks for at a moment, or why it asks for nothing."""
+    repository = research.repository
+    jobs = [repository.get_job(name) for name in (names.DAILY, names.ON_DEMAND)]
+    sensor = waits.build_sensor(research.platform, jobs, now=lambda: at)
+    with dg.build_sensor_context(research.instance, repository_def=repository) as context:
+        told = sensor.evaluate_tick(context)
+    return told.run_requests[0] if told.run_requests else told.skip_message

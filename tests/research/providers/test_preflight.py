@@ -10,8 +10,14 @@ from pydantic import SecretStr
 from questions import at
 
 from stock_assistant_pipelines.research.providers.endpoint import endpoints
-from stock_assistant_pipelines.research.providers.errors import KeyRefused, ModelError, UnknownModel, Unreachable
-from stock_assistant_pipelines.research.providers.preflight import preflight
+from stock_assistant_pipelines.research.providers.errors import (
+    KeyRefused,
+    ModelError,
+    NotAnswered,
+    UnknownModel,
+    Unreachable,
+)
+from stock_assistant_pipelines.research.providers.preflight import preflight, somebody
 from stock_assistant_pipelines.settings import Fallback, Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -115,3 +121,15 @@ def test_what_is_missing_is_told_with_its_variable(words: dict[str, Any], told: 
         configured(**words)
     assert told in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+def test_one_model_that_can_be_asked_is_enough(rules: RunningModel) -> None:
+    good, gone = at(rules, "qwen", "qwen3.8-max"), at(rules, "qwen", "qwen-none")
+    asyncio.run(somebody([gone, good]))
+    with pytest.raises(NotAnswered, match=r"qwen/qwen-none: there is no such model.*; qwen/qwen-none"):
+        asyncio.run(somebody([gone, gone]))
+
+
+def test_who_is_busy_can_be_asked(rules: RunningModel) -> None:
+    rules.inject("throttle:times=1")
+    asyncio.run(somebody([at(rules, "qwen", "qwen3.8-max")]))
