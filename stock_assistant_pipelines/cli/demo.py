@@ -55,7 +55,7 @@ def run(settings: Settings, count: int, stocks: int) -> int:
             settings, database, api_port=port, ui_port=None, sandbox_port=sandbox_port, stocks=stocks
         )
         if settings.sandboxed or settings.llm_provider is None:  # nobody pays for words about made-up stocks
-            standin.join(machine, settings.data_dir / "logs")
+            standin.join(machine, settings.data_dir / "logs", news=settings.sandboxed)
         out.print("Starting Dagster and the API …")
         with services.running(machine.first, machine.environment):
             os.environ.update(machine.environment)  # this process asks the same Dagster, database and Tushare

@@ -15,7 +15,7 @@ from stock_assistant_pipelines.research.contracts import Expert
 from stock_assistant_pipelines.research.report import Standing
 from stock_assistant_pipelines.research.session import Session
 from stock_assistant_pipelines.settings import Settings
-from stock_assistant_pipelines.warehouse.tables import METADATA, RESEARCH_CLAIM
+from stock_assistant_pipelines.warehouse.tables import METADATA, RESEARCH_CLAIM, RESEARCH_NOTE
 
 if TYPE_CHECKING:
     from datetime import date
@@ -81,7 +81,11 @@ def _tell(out: Console, connection: Connection, row: RowMapping, api_url: str) -
     stance = row["reason"] or "no stance"
     if row["stance"]:
         stance = f"{row['stance']} over {row['horizon']} trading days, probability {row['probability']:.0%}"
-    worth = f"{row['status']}, {row['claims']} claims, {paid(connection, row['id'])}"
+    note = RESEARCH_NOTE.c
+    answered = select(note.expert).where(note.report_id == row["id"], func.cardinality(note.calls) > 0)
+    experts = set(connection.scalars(answered))
+    asked = [each for each in Expert if each in experts]
+    worth = f"{row['status']}, {row['claims']} claims ({', '.join(asked)}); {paid(connection, row['id'])}"
     out.print(f"\n[bold]{escape(row['name'])}[/] ({row['ts_code']}): {escape(stance)}")
     out.print(f"  {worth}", markup=False)
     claim = RESEARCH_CLAIM.c

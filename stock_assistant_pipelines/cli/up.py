@@ -56,12 +56,12 @@ def run(settings: Settings, ui_port: int, api_port: int, stocks: int) -> None:
 
 
 def _stand_in(settings: Settings, machine: services.Machine) -> str | None:
-    """Where neither Tushare nor a model is configured, let rules write the research reports, and say so."""
+    """Where neither Tushare nor a model is configured, let rules write the research reports, of invented news, and say so."""
     if not settings.sandboxed or settings.llm_provider is not None:
         return None
     from stock_assistant_pipelines.cli import standin  # loads the sandbox
 
-    url = standin.join(machine, settings.data_dir / "logs")
+    url = standin.join(machine, settings.data_dir / "logs", news=True)
     return f"Reports by   {standin.NOTICE}: {url}"
 
 

@@ -88,6 +88,7 @@ def test_the_demo_lands_a_market_writes_of_it_and_the_second_time_writes_nothing
     assert "by rules, not a model (规则生成，并非模型)" in output
     assert all(f"/research/{report_id} " in output for report_id in written)
     assert output.count(" calls, CNY ") == 3
+    assert ", news, synthesis); " in output, "pages are invented for a made-up market"
 
     second = demo(data)
     _, _, again, inserted, updated, unchanged, calls, missing = row(second, "daily")
