@@ -19,7 +19,7 @@ from stock_assistant_pipelines.research.collect import NoTradingDay
 from stock_assistant_pipelines.research.experts import ANALYSTS
 from stock_assistant_pipelines.research.providers.errors import NotAnswered
 from stock_assistant_pipelines.research.report import Standing
-from stock_assistant_pipelines.research.session import CONNECTIONS, NotReady, Session
+from stock_assistant_pipelines.research.session import CONNECTIONS, NotLanded, NotReady, Session
 from stock_assistant_pipelines.research.watchlist import NotWatchable
 from stock_assistant_pipelines.settings import Settings
 from stock_assistant_pipelines.warehouse.database import available
@@ -76,6 +76,8 @@ def run(settings: Settings, asked: Asked, *, rules: bool) -> int:
                     raise ServiceError(f"{day} is no trading day of the calendar: name one that is")
                 stopped = make(session, day, codes)
             return _result(talk, session, asked, day, codes, stopped)
+        except NotLanded as error:
+            raise ServiceError(f"{error}: `stock-assistant backfill --all --from {day} --to {day}` lands it") from error
         except (NotReady, NotWatchable, NoTradingDay, NotAnswered) as error:
             raise ServiceError(str(error)) from error
         finally:

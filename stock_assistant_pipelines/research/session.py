@@ -51,6 +51,10 @@ class NotReady(ValueError):
     """Nothing can be written of a day; says what it takes."""
 
 
+class NotLanded(NotReady):
+    """The bars of a day are not there."""
+
+
 @dataclass(frozen=True)
 class Session:
     """The desk of the configured edition, or of another language."""
@@ -159,10 +163,10 @@ class Session:
 
 
 def _ready(connection: Connection, day: date) -> None:
-    """Raise `NotReady` where nothing can be written of a day."""
+    """Raise `NotLanded` where nothing can be written of a day."""
     booked = entries(connection, BARS, [day]).get(day)
     if booked is None or not booked.landed:
-        raise NotReady(f"{BARS.api} of {day} " + (f"is {booked.status}" if booked else "has not landed"))
+        raise NotLanded(f"{BARS.api} of {day} " + (f"is {booked.status}" if booked else "has not landed"))
 
 
 def _apart(work: Callable[[], Awaitable[T]]) -> T:
