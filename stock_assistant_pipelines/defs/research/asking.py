@@ -60,11 +60,7 @@ def write(
     return Written(tallies, _stop(context, stopped, waiting))
 
 
-def _stop(
-    context: Context,
-    budget: BudgetExhausted,
-    waiting: Mapping[date, Sequence[str]],
-) -> dg.Failure:
+def _stop(context: Context, budget: BudgetExhausted, waiting: Mapping[date, Sequence[str]]) -> dg.Failure:
     """The end of a run that a budget stopped: no defect, and it says when it goes on."""
     wait = Wait.of_budget(budget, waiting)
     wait.tell(context.instance, context.run.run_id)

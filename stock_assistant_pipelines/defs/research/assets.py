@@ -123,23 +123,21 @@ def _report(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[A
         written = write(context, session, wanted, lambda: session.reports(wanted))
         since = began(context)
         read = [shown.Day.read(session, day, tally, since) for day, tally in written.tallies.items()]
-        answerless = {each.day: session.lacking(each.day) for each in read if each.day in written.whole}
-        for day in (each.day for each in read if each.day in written.whole and not each.tally.waiting):
+        whole = [each for each in read if each.day in written.whole]
+        unanswered = [each.day for each in whole if not each.tally.waiting and session.lacking(each.day)]
+        for day in (each.day for each in whole if not each.tally.waiting):
             context.log.info(digest.send(session.engine, platform.settings, day, session.edition, calendar.now()))
     yield from shown.checks(read)
-    for each in read:
-        if each.day not in written.whole:
-            continue
+    for each in whole:
         if each.tally.waiting:
-            booked.refused[each.day] = (
-                f"{len(each.tally.waiting)} stocks have no notes: materialise {names.NOTES} first"
-            )
-        elif answerless[each.day] and not each.account.made:
+            lacking = len(each.tally.waiting)
+            booked.refused[each.day] = f"of {lacking} stocks there are no notes: materialise {names.NOTES} first"
+        elif each.day in unanswered and not each.account.made:
             booked.refused[each.day] = next(iter(each.account.failures.values()))
         else:
             booked.done[each.day] = each.shown(platform.settings)
-    if left := [day for day, codes in answerless.items() if codes]:
-        wait_for_answers(context, left)
+    if unanswered and written.failure is None:
+        wait_for_answers(context, unanswered)
     yield from booked.end(context, written.failure)
 
 

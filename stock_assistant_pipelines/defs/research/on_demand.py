@@ -10,8 +10,6 @@ from stock_assistant_pipelines.defs.research import names, shown
 from stock_assistant_pipelines.defs.research.asking import began, wait_for_answers, write
 from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.research.render import Language
-from stock_assistant_pipelines.research.watchlist import NotWatchable
-from stock_assistant_pipelines.settings import SettingsError
 
 OP = "write_reports"
 
@@ -37,9 +35,6 @@ def config(ts_codes: list[str], as_of: date | None = None, language: str | None 
 @dg.op(name=OP)
 def write_reports(context: dg.OpExecutionContext, config: Asked, platform: dg.ResourceParam[Platform]) -> None:
     """Evidence, notes and reports of these stocks, each only where it is not there yet."""
-    from stock_assistant_pipelines.research.collect import NoTradingDay
-    from stock_assistant_pipelines.research.session import NotReady
-
     if config.language not in {None, *Language}:
         raise dg.Failure(f"language takes {' or '.join(Language)}, and not {config.language!r}", allow_retries=False)
     language = Language(config.language) if config.language else None
@@ -47,7 +42,7 @@ def write_reports(context: dg.OpExecutionContext, config: Asked, platform: dg.Re
         try:
             day = date.fromisoformat(config.as_of) if config.as_of else session.last_day()
             gathered = session.gather(day, config.ts_codes)
-        except (ValueError, NotReady, NoTradingDay, NotWatchable, SettingsError) as error:
+        except ValueError as error:  # a day, a stock or a setting that is none, or a day that is not there yet
             raise dg.Failure(str(error), allow_retries=False) from None
         codes, wanted = list(gathered.done), [day]
         context.log.info(f"{day}: {len(codes)} stocks")

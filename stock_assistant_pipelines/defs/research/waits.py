@@ -22,10 +22,11 @@ from stock_assistant_pipelines.settings import Settings
 if TYPE_CHECKING:
     from stock_assistant_pipelines.research.session import Session
 
-FOR, AGAIN, DAYS, BUDGET, TRIES = (
-    f"stock_assistant/research_{name}" for name in ("waits_for", "goes_on", "days", "budget", "tries")
+FOR, AGAIN, DAYS, BUDGET, TRIES, RUN = (
+    f"stock_assistant/research_{name}" for name in ("waits_for", "goes_on", "days", "budget", "tries", "run")
 )
-"""The tags of a run that left something: for what it waits, when it goes on, which days, which budget, which try it was."""
+"""The tags of a run that left something: for what it waits, when it goes on, which days, which budget, which try it was; and
+which run it is, since one that is executed again inherits them."""
 
 ANSWER = "an answer"
 BUDGETS = ("budget of the day", "budget of the month")
@@ -65,8 +66,10 @@ class Wait:
         return cls(ANSWER, now + PAUSE, tuple(days), tries=tries) if tries <= MOST_TRIES else None
 
     @classmethod
-    def read(cls, run: dg.DagsterRun) -> Self:
-        """The wait that the tags of a run tell."""
+    def read(cls, run: dg.DagsterRun) -> Self | None:
+        """The wait that the tags of a run tell; None: it left nothing."""
+        if run.tags.get(RUN) != run.run_id:
+            return None
         budget = run.tags.get(BUDGET)
         days = (date.fromisoformat(day) for day in run.tags[DAYS].split(","))
         again, tries = datetime.fromisoformat(run.tags[AGAIN]), int(run.tags.get(TRIES, 0))
@@ -75,7 +78,7 @@ class Wait:
     def tell(self, instance: dg.DagsterInstance, run_id: str) -> None:
         """Tell it in the tags of a run."""
         days = ",".join(day.isoformat() for day in self.days)
-        tags = {FOR: self.cause, AGAIN: self.again.isoformat(), DAYS: days, TRIES: str(self.tries)}
+        tags = {FOR: self.cause, AGAIN: self.again.isoformat(), DAYS: days, TRIES: str(self.tries), RUN: run_id}
         instance.add_run_tags(run_id, tags if self.budget is None else {**tags, BUDGET: str(self.budget)})
 
     def work(self, run: dg.DagsterRun) -> dict[str, list[str]]:
@@ -91,7 +94,7 @@ class Wait:
 
 def of_budget(run: dg.DagsterRun) -> Wait | None:
     """For which budget a run waits; None: for none."""
-    wait = Wait.read(run) if FOR in run.tags else None
+    wait = Wait.read(run)
     return wait if wait and wait.cause in BUDGETS else None
 
 
@@ -133,16 +136,22 @@ def build_sensor(
 
 
 def _left(instance: dg.DagsterInstance, now: datetime) -> dict[str, Wait]:
-    """What runs left that nobody has asked for again, by run, the newest first; a day that a later run had is that one's."""
+    """What runs left that nobody has asked for again, by run, the newest first.
+
+    A day that a later run left is that one's; stocks that somebody asked for are theirs who asked.
+    """
     filters = dg.RunsFilter(tags={FOR: [*BUDGETS, ANSWER]}, created_after=now - REACH)
     found: dict[str, Wait] = {}
-    seen: set[tuple[bool, date]] = set()
+    seen: set[date] = set()
     for run in instance.get_runs(filters):
-        wait, on_demand = Wait.read(run), run.job_name == names.ON_DEMAND
-        days = tuple(day for day in wait.days if (on_demand, day) not in seen)
-        seen |= {(on_demand, day) for day in wait.days}
-        if days and not instance.get_runs_count(dg.RunsFilter(tags={RUN_KEY: run.run_id})):
-            found[run.run_id] = replace(wait, days=days)
+        wait = Wait.read(run)
+        if wait is None or instance.get_runs_count(dg.RunsFilter(tags={RUN_KEY: run.run_id})):
+            continue
+        if run.job_name != names.ON_DEMAND:
+            wait = replace(wait, days=tuple(day for day in wait.days if day not in seen))
+            seen |= {*wait.days}
+        if wait.days:
+            found[run.run_id] = wait
     return found
 
 

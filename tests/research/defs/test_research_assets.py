@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 from desks import STOCKS
-from evidence_market import DAY, MAIN
+from evidence_market import DAY, MAIN, PAST, change
 from research_location import ALL, BEFORE, CLOSED, FEW, Research, checks, failure
 from sqlalchemy import func, select, text
 
@@ -64,6 +64,23 @@ def test_a_backfill_of_two_days_makes_no_call_the_second_time(research: Research
     assert research.shown(names.REPORTS, BEFORE)["made_now"] == 0
     assert research.shown(names.REPORTS, BEFORE)["calls"] == 0
     assert checks(again)["research_adds_up"].passed
+
+
+def test_a_report_on_evidence_that_was_corrected_since_is_history_and_counted_no_more(research: Research) -> None:
+    research.options["research_watchlist"] = [MAIN]
+    assert research.run().success
+    move = "update daily set close = close + :by where ts_code = :main and trade_date = :at"
+    with research.engine.begin() as connection:
+        change(connection, move, by=1, at=PAST[-30])
+    try:
+        result = research.run()
+    finally:
+        with research.engine.begin() as connection:
+            change(connection, move, by=-1, at=PAST[-30])
+    shown = research.shown(names.REPORTS)
+    assert len(rows(research.engine)) == 2
+    assert (shown["expected"], shown["published"], shown["made_now"]) == (1, 1, 1)
+    assert checks(result)["research_adds_up"].passed
 
 
 def test_a_holiday_is_booked_as_nothing_to_do(research: Research) -> None:
@@ -174,7 +191,11 @@ def test_reports_without_notes_say_what_to_do_first(research: Research) -> None:
     research.options["research_watchlist"] = [MAIN]
     assert "materialise research_evidence first" in failure(research.run(names.REPORTS))[0]
     assert research.run(names.EVIDENCE).success
-    assert "1 stocks have no notes: materialise research_notes first" in failure(research.run(names.REPORTS))[0]
+    result = research.run(names.REPORTS)
+    assert "of 1 stocks there are no notes: materialise research_notes first" in failure(result)[0]
+    run = research.instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert not [tag for tag in run.tags if tag.startswith("stock_assistant/")], "nobody asked for notes"
 
 
 def test_a_run_that_is_stopped_ends_with_all_its_calls_booked(research: Research) -> None:
