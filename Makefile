@@ -10,10 +10,12 @@ BIN     := .venv/bin
 
 # Would send pip's or uv's work elsewhere than into .venv.
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME PYTHONPATH VIRTUAL_ENV UV_SYSTEM_PYTHON UV_TARGET UV_PREFIX
+# Would let each process compile all that it imports anew: Dagster's take twice as long to start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up test browser screenshots lint format fuzz bench drill lock image-check clean
+.PHONY: help demo up test test-slow browser screenshots lint format fuzz bench drill lock image-check clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -26,6 +28,9 @@ up: .venv/.stamp ## Run Dagster's UI and daemon and the API until Ctrl-C
 
 test: lint browser ## Lint, then run all tests (ARGS="-k word" to choose)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(ARGS)
+
+test-slow: .venv/.stamp ## Run the tests that `make test` leaves out: more days, more deaths
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m slow $(ARGS)
 
 # Where it can neither be found nor installed, the tests that need it are skipped, and say so.
 browser: .venv/.stamp ## Find Chromium for the tests of the pages, or install Debian's (as root)

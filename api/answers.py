@@ -89,11 +89,18 @@ def describe(dataset: Dataset | Derived, rows: int, standings: Mapping[str, Stan
         "as_of": moment(calendar.now()),
         "source": standing.source(standings.values()),
         "rows": rows,
-        "complete": all(one.complete for one in standings.values()),
-        "partitions": {name: one.counts for name, one in standings.items()},
+        **wholeness(standings),
         "landed_at": moment(max(landed)) if landed else None,
         "units": {column.name: column.unit for column in dataset.columns if column.unit},
         **more,
+    }
+
+
+def wholeness(standings: Mapping[str, Standing]) -> dict[str, Any]:
+    """Say whether an answer's partitions hold all that is expected of them, and how many are in which state."""
+    return {
+        "complete": all(one.complete for one in standings.values()),
+        "partitions": {name: one.counts for name, one in standings.items()},
     }
 
 
@@ -114,10 +121,15 @@ def headers(dataset: str, meta: Mapping[str, Any], form: Format) -> dict[str, st
     told = {**marked(meta["source"]), "Content-Type": formats.MEDIA_TYPES[form], "Vary": "Accept"}
     if form not in formats.BARE:
         return told
-    for name, value in meta.items():
-        if value is not None and name not in {"source", "units"}:
-            told["X-" + name.replace("_", "-").title()] = _in_header(value)
+    told |= in_headers({name: value for name, value in meta.items() if name not in {"source", "units"}})
     return {**told, "Content-Disposition": f'inline; filename="{dataset}.{form}"'}
+
+
+def in_headers(meta: Mapping[str, Any]) -> dict[str, str]:
+    """Say in headers what is said of an answer: each member that is not null under its own name."""
+    return {
+        "X-" + name.replace("_", "-").title(): _in_header(value) for name, value in meta.items() if value is not None
+    }
 
 
 def _in_header(value: Any) -> str:

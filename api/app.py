@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
 from api import (
@@ -20,12 +19,14 @@ from api import (
     market,
     pages,
     problems,
+    reports,
     rows,
     statements,
     stocks,
 )
 from api.cache import CacheMiddleware
 from api.compression import CompressionMiddleware
+from api.cors import Cors
 from api.database import Database
 from api.gate import Gate
 from api.journal import Journal
@@ -51,23 +52,6 @@ numbers are exact decimals, absent values are null. `format`, or the header `Acc
 form of JSON. Parameters take days as `YYYYMMDD` or `YYYY-MM-DD`; an unknown parameter is refused. Every error is an RFC 9457
 problem, `application/problem+json`, whose `detail` says what to do.
 """
-
-
-EXPOSED = (
-    *(
-        "X-Data-Source",
-        "X-As-Of",
-        "X-Rows",
-        "X-Complete",
-        "X-Partitions",
-        "X-Data-Version",
-        "X-Next-Cursor",
-        "Link",
-        "ETag",
-    ),
-    *("X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy"),
-)
-"""Headers that pages of other origins may read, where they may read at all."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -97,7 +81,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.admission = Admission(database, settings.api_calls_per_minute)
     problems.install(app)
     routes = APIRouter(prefix=settings.api_v1_str, dependencies=[Depends(once)])
-    for noun in (health, datasets, holes, stocks, bars, statements, filings, daily, market, calendar, rows):
+    for noun in (health, datasets, holes, stocks, bars, statements, filings, daily, market, calendar, rows, reports):
         routes.include_router(noun.router)
     app.include_router(routes)
     app.include_router(tushare.router)
@@ -111,13 +95,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(HeadMiddleware)
     app.add_middleware(Gate, settings=settings, admission=app.state.admission, open_paths=pages.OPEN)
     if settings.backend_cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.backend_cors_origins,
-            allow_methods=["GET", "HEAD"],
-            allow_headers=["Authorization", "X-API-Key", "X-Request-ID"],
-            expose_headers=EXPOSED,
-        )
+        app.add_middleware(Cors, settings.backend_cors_origins)
     stack = app.build_middleware_stack
     # Around all of it, Starlette's own answer to a mistake of ours included.
     app.build_middleware_stack = lambda: Journal(stack(), app.state.metrics.requests)  # type: ignore[method-assign]

@@ -7,17 +7,21 @@ timestamps in Shanghai's time; everything else is text. What is said of the answ
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow as pa
-from pyarrow import csv, ipc, parquet
+from pyarrow import csv, ipc
+from pyarrow.parquet import ParquetWriter
 from sqlalchemy import Date, DateTime, Numeric
 from sqlalchemy.types import Integer
 
 from api.documents import BLOCK
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.types import TypeEngine
 
     from api.documents import Document
@@ -63,10 +67,11 @@ class Drain:
         return b"".join(pieces)
 
 
-class Reader:
-    """Reads the CSV that COPY writes. Only what is empty and not quoted is null."""
+class Written:
+    """A document that one of Arrow's writers makes, of the CSV that COPY writes. Only what is empty and not quoted is null."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, writer: Callable[[pa.NativeFile, pa.Schema], Any], block: int) -> None:
+        self.block = block
         self.names = document.fields
         self.schema = schema(document)
         self.parse = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
@@ -76,64 +81,37 @@ class Reader:
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
         )
+        self.drain = Drain()
+        self.writer = writer(pa.PythonFile(self.drain, "w"), self.schema)
 
-    def table(self, copied: bytes) -> pa.Table:
-        """The rows of a block."""
+    def head(self) -> bytes:
+        """The mark of a Parquet file; nothing of a stream, whose schema comes with the first block."""
+        return self.drain.take()
+
+    def rows(self, copied: bytes) -> bytes:
+        """A record batch, or a row group."""
+        self.writer.write_table(self._table(copied))
+        return self.drain.take()
+
+    def end(self) -> bytes:
+        """The end of a stream, without which readers complain; the footer of a file, without which there is none."""
+        self.writer.close()
+        return self.drain.take()
+
+    def _table(self, copied: bytes) -> pa.Table:
         options = csv.ReadOptions(column_names=self.names, block_size=len(copied) + 1, use_threads=False)
         rows = csv.read_csv(pa.BufferReader(copied), options, self.parse, self.convert)
         return rows.cast(self.schema)
 
 
-class Stream(Reader):
+def stream(document: Document) -> Written:
     """An Arrow IPC stream, a record batch per block."""
-
-    block = BLOCK
-
-    def __init__(self, document: Document) -> None:
-        super().__init__(document)
-        self.drain = Drain()
-        self.writer = ipc.new_stream(pa.PythonFile(self.drain, "w"), self.schema)
-
-    def head(self) -> bytes:
-        """The schema."""
-        return self.drain.take()
-
-    def rows(self, copied: bytes) -> bytes:
-        """A record batch."""
-        self.writer.write_table(self.table(copied))
-        return self.drain.take()
-
-    def end(self) -> bytes:
-        """The end of the stream, without which readers complain."""
-        self.writer.close()
-        return self.drain.take()
+    return Written(document, ipc.new_stream, BLOCK)
 
 
-class Parquet(Reader):
+def file(document: Document) -> Written:
     """A Parquet file, a row group per block."""
-
-    block = ROW_GROUP
-
-    def __init__(self, document: Document) -> None:
-        super().__init__(document)
-        self.drain = Drain()
-        self.writer = parquet.ParquetWriter(
-            pa.PythonFile(self.drain, "w"), self.schema, compression="zstd", compression_level=1
-        )
-
-    def head(self) -> bytes:
-        """The mark of a Parquet file."""
-        return self.drain.take()
-
-    def rows(self, copied: bytes) -> bytes:
-        """A row group."""
-        self.writer.write_table(self.table(copied))
-        return self.drain.take()
-
-    def end(self) -> bytes:
-        """The footer, without which there is no file."""
-        self.writer.close()
-        return self.drain.take()
+    return Written(document, partial(ParquetWriter, compression="zstd", compression_level=1), ROW_GROUP)
 
 
 def schema(document: Document) -> pa.Schema:

@@ -166,10 +166,14 @@ async def copy_to(
     statement: Select[Any],
     values: Mapping[str, Any] | None,
     form: Format,
+    seconds: float | None = None,
 ) -> int:
-    """Run a query and hand on whole rows as they come, no faster than they are taken. Returns how many there were."""
+    """Run a query and hand on whole rows as they come, no faster than they are taken. Returns how many there were.
+
+    `seconds` is how long all of it may take; as long as any statement by default.
+    """
     query = _written(statement, form).filled(values)
-    done = await driver_of(connection).copy_from_query(query, output=output, **WIRES[form].options)
+    done = await driver_of(connection).copy_from_query(query, output=output, timeout=seconds, **WIRES[form].options)
     return int(done.rpartition(" ")[2])
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import date
+from datetime import UTC, date, datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,7 @@ def read(question: Sequence[Any], cursor: str, kinds: Sequence[Kind]) -> list[An
         if whole[:MARK] != _mark(question, told):
             raise ValueError("it is another question's, or was changed")
         return [_read(value, kind) for value, kind in zip(json.loads(told), kinds, strict=True)]
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         detail = (
             "The cursor is none of this question: it is cut off, was changed, or belongs to another dataset, filter or order. "
             "Take meta.next_cursor of the page before as it is, and change nothing but limit, fields and format; or begin anew "
@@ -66,6 +66,8 @@ def _read(value: Any, kind: Kind) -> Any:
     of, may_be_absent = kind
     if value is None and may_be_absent:
         return None
+    if issubclass(of, datetime):
+        return of.fromisoformat(value).astimezone(UTC)  # or it is out of reach
     if issubclass(of, date):
         return of.fromisoformat(value)
     if not isinstance(value, of) or isinstance(value, bool) or "\0" in str(value):

@@ -18,7 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from api import problems, versions
+from api import driver, problems, versions
 from api.problems import Problem
 from api.versions import LOST, READING, Reading, Versions, Watch
 from api.written import written
@@ -37,21 +37,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-CONNECT_SECONDS = 5
 POOL_SECONDS = 5
-STATEMENT_SECONDS = 20
-
-SESSION = {
-    "application_name": "stock-assistant-api",
-    "default_transaction_read_only": "on",
-    "statement_timeout": f"{STATEMENT_SECONDS}s",
-    "idle_in_transaction_session_timeout": "60s",
-    "timezone": "Asia/Shanghai",
-    "datestyle": "ISO, YMD",
-    "jit": "off",
-    "standard_conforming_strings": "on",
-}
-"""What each connection is set to. Compiling a query that runs for milliseconds costs more than it saves, hence no JIT."""
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -83,7 +69,7 @@ ADVICE = {
     problems.DATABASE_UNAVAILABLE: ("The database does not answer. Ask again in a moment.", 5),
     problems.OVERLOADED: ("All database connections are taken. Ask again in a moment.", 1),
     problems.TOOK_TOO_LONG: (
-        f"The database worked for {STATEMENT_SECONDS} s without an answer. Ask for a shorter range.",
+        f"The database worked for {driver.STATEMENT_SECONDS} s without an answer. Ask for less: a shorter range, or one stock.",
         5,
     ),
     problems.MIGRATIONS_PENDING: (
@@ -114,11 +100,8 @@ class Database:
     """The pool. It connects when first asked, so that the API starts, and says why it is not ready, without a database."""
 
     def __init__(self, url: URL, pool_size: int, queue_size: int = 64) -> None:
-        dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
-
         async def connect(*_: Any, **__: Any) -> asyncpg.Connection:
-            # asyncpg reads the URL itself, as libpq would: socket directories, sslmode, password files.
-            return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, server_settings=SESSION)
+            return await driver.connect(url)
 
         self.connect: Callable[[], Awaitable[asyncpg.Connection]] = connect
         self.engine: AsyncEngine = create_async_engine(
@@ -176,7 +159,7 @@ class Database:
     async def fetch(self, query: str) -> list[asyncpg.Record]:
         """Ask on a connection of its own, past the pool: what has to be known whoever else reads. Raises `Problem`."""
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with asyncio.timeout(driver.CONNECT_SECONDS):
                 connection = await self.connect()
                 try:
                     rows: list[asyncpg.Record] = await connection.fetch(query)
@@ -220,21 +203,21 @@ class Database:
 @asynccontextmanager
 async def _snapshot(connection: AsyncConnection) -> AsyncIterator[str | None]:
     """Hold a transaction that sees one state of the database. Yields the data versions of this state, where they are there."""
-    driver = driver_of(connection)
+    raw = driver_of(connection)
     try:
-        await driver.execute(BEGIN)
+        await raw.execute(BEGIN, timeout=driver.CONNECT_SECONDS)
         try:
-            told = await driver.fetchval(versions.QUERY)
+            told = await raw.fetchval(versions.QUERY)
         except (
             asyncpg.UndefinedTableError,
             asyncpg.InsufficientPrivilegeError,
         ):  # before the migrations, or our role's
             told = None
-            await driver.execute(f"ROLLBACK; {BEGIN}")
+            await raw.execute(f"ROLLBACK; {BEGIN}")
         yield told
     finally:
         try:
-            await driver.execute("ROLLBACK")
+            await raw.execute("ROLLBACK", timeout=driver.CONNECT_SECONDS)
         except LOST:
             await connection.invalidate()  # broken underneath SQLAlchemy, which cannot know
 

@@ -27,7 +27,7 @@ def encoder(document: Document, form: Format) -> Encoder:
         return PLAIN[form](document)
     from api import arrow
 
-    return arrow.Stream(document) if form is Format.ARROW else arrow.Parquet(document)
+    return arrow.stream(document) if form is Format.ARROW else arrow.file(document)
 
 
 def encoded(document: Document, copied: bytes, form: Format) -> bytes:

@@ -14,7 +14,7 @@ from api import problems
 from api.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 class Format(StrEnum):
@@ -84,15 +84,21 @@ Wanted = Annotated[Format, Depends(wanted)]
 
 def accepted(accept: str) -> Format:
     """The format that this header likes best. Raises a problem when it is none of ours."""
-    ranges = dict(weighed(accept))
-    liked = {media: _liking(media, ranges) for media in ACCEPTED}
-    best = max(liked, key=lambda media: liked[media])
-    if liked[best][0] <= 0:
+    media = liked(accept, tuple(ACCEPTED))
+    if media is None:
         detail = (
             f"Accept: {accept[:100]} allows none of {', '.join(ACCEPTED)}. Ask for one of these, or with ?format=csv."
         )
         raise Problem(problems.NOT_ACCEPTABLE, detail)
-    return ACCEPTED[best]
+    return ACCEPTED[media]
+
+
+def liked(accept: str, offered: Sequence[str]) -> str | None:
+    """Which of these media types the header likes best, of equals the first; None: it allows none of them."""
+    ranges = dict(weighed(accept))
+    liking = {media: _liking(media, ranges) for media in offered}
+    best = max(liking, key=lambda media: liking[media])
+    return best if liking[best][0] > 0 else None
 
 
 def weighed(header: str) -> Iterator[tuple[str, float]]:

@@ -194,3 +194,10 @@ async def admit(request: Request, token: str | None) -> Key:
     if visit.origin.keyless and token is not None and not token.startswith(PREFIX):
         token = None
     return await admission.admit(visit, token)
+
+
+def count(request: Request) -> None:
+    """Count a request of whom nobody has let in yet, for its address. Raises `Problem` when that was one too many."""
+    visit: Visit = request.state.visit
+    if visit.key is None:
+        request.app.state.admission.count(visit)

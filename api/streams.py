@@ -1,7 +1,8 @@
 """Streams: long answers are sent while they are read, so that their length costs no memory, here or in PostgreSQL.
 
 PostgreSQL is read no faster than the client takes. Who takes longer than the deadline, or leaves, is dropped, and so is the
-connection. An answer that has begun cannot become a problem: it breaks off, without the end that makes it whole.
+connection. An answer begins with its first rows; what fails before becomes a problem. One that has begun cannot: it breaks off,
+without the end that makes it whole.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Select
     from sqlalchemy.ext.asyncio import AsyncConnection
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
     from api.documents import Encoder
     from api.formats import Format
@@ -86,13 +87,18 @@ class Stream(Response):
         del self.headers["content-length"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it, unless the client leaves. Raises `Broken` when it cannot be sent whole, or not before the deadline."""
+        """Send it, unless the client leaves. Raises `Problem` when it cannot begin, `Broken` when it cannot be sent whole."""
         try:
             await self._answer(scope, receive, send)
-        except (Problem, TimeoutError) as error:
+        except TimeoutError as error:
+            if not self.begun:
+                detail = f"The database worked for {DEADLINE_SECONDS} s without a row. Ask for less at once."
+                raise Problem(problems.TOOK_TOO_LONG, detail, retry_after=5) from error
+            raise Broken(f"not taken within {DEADLINE_SECONDS} s") from error
+        except Problem as error:
             if not self.begun:
                 raise
-            raise Broken(str(error) or f"not taken within {DEADLINE_SECONDS} s") from error
+            raise Broken(str(error)) from error
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with asyncio.timeout(DEADLINE_SECONDS), self.held:
@@ -112,8 +118,13 @@ class Stream(Response):
                 await asyncio.wait({sending, left})
 
     async def _send(self, send: Send) -> None:
+        async def begin_and_send(message: Message) -> None:
+            if not self.begun:
+                await self._start(send)
+            await send(message)
+
         try:
-            await self._copy(_Blocks(self.encoder, send), send)
+            await self._copy(_Blocks(self.encoder, begin_and_send))
         except BaseException:
             await self.connection.invalidate()  # PostgreSQL is still writing
             raise
@@ -122,24 +133,23 @@ class Stream(Response):
         self.begun = True
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
 
-    async def _copy(self, blocks: _Blocks, send: Send) -> None:
+    async def _copy(self, blocks: _Blocks) -> None:
         limit = text(f"set local statement_timeout = '{DEADLINE_SECONDS}s'")
         await self.connection.execute(limit)
-        await self._start(send)
-        await blocks.put(self.encoder.head())
-        rows = await copying.copy_to(blocks.take, self.connection, *self.query)
+        rows = await copying.copy_to(blocks.take, self.connection, *self.query, seconds=DEADLINE_SECONDS)
         await blocks.flush()
         if rows != self.rows:
             raise Broken(f"{self.rows} rows were promised, and {rows} came")
-        await send({"type": "http.response.body", "body": self.encoder.end()})
+        await blocks.end()
 
 
 class _Blocks:
-    """Gathers what COPY writes into blocks, and sends them encoded."""
+    """Gathers what COPY writes into blocks, and sends them encoded, the head of the document with the first."""
 
     def __init__(self, encoder: Encoder, send: Send) -> None:
         self.encoder = encoder
         self.send = send
+        self.head = encoder.head()
         self.gathered: list[bytes] = []
         self.size = 0
 
@@ -154,12 +164,14 @@ class _Blocks:
         """Send what is gathered."""
         copied, self.gathered, self.size = b"".join(self.gathered), [], 0
         if copied:
-            await self.put(await asyncio.to_thread(self.encoder.rows, copied))
+            encoded = await asyncio.to_thread(self.encoder.rows, copied)
+            head, self.head = self.head, b""
+            # Waits until the client has taken most of what was sent.
+            await self.send({"type": "http.response.body", "body": head + encoded, "more_body": True})
 
-    async def put(self, piece: bytes) -> None:
-        """Send a piece, and wait until the client has taken most of what was sent."""
-        if piece:
-            await self.send({"type": "http.response.body", "body": piece, "more_body": True})
+    async def end(self) -> None:
+        """Send what comes after the rows."""
+        await self.send({"type": "http.response.body", "body": self.head + self.encoder.end()})
 
 
 async def _left(receive: Receive) -> None:

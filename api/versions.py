@@ -35,18 +35,24 @@ LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.Internal
 an OSError."""
 
 QUERY = """
-select concat_ws(
-    ' ',
-    (select version_num from alembic_version),
+select alembic_version.version_num || '.' || watch.oid || ' ' || coalesce(told.versions, '')
+from
+    alembic_version,
+    pg_trigger as watch,
     (
-        select string_agg(dataset || '=' || version, ' ' order by dataset)
+        select string_agg(dataset || '=' || version, ' ' order by dataset) as versions
         from (select dataset, sum(version) as version from data_version group by dataset) as summed
-    )
-)
+    ) as told
+where watch.tgrelid = to_regclass('coverage') and watch.tgname = 'data_changed'
 """
-"""The migration that has run, and the version of each dataset. A migration may change what is served, too."""
+"""The migration that has run and the trigger that watches; and the version of each dataset. Null where nothing watches.
 
-MIGRATION = "migration"
+A migration may change what is served, too. A restore over these tables (`pg_restore --clean`) sets the versions back, but makes
+the triggers anew, last of all.
+"""
+
+GROUND = "ground"
+"""Where the versions stand for that."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,9 +66,9 @@ class Versions:
     @classmethod
     def read(cls, told: str) -> Versions:
         """Take apart what the query tells."""
-        migration, _, rest = told.partition(" ")
+        ground, _, rest = told.partition(" ")
         pairs = (word.rpartition("=") for word in rest.split())
-        return cls(told, {MIGRATION: migration, **{name: version for name, _, version in pairs}})
+        return cls(told, {GROUND: ground, **{name: version for name, _, version in pairs}})
 
     def moved(self, told: str) -> Versions:
         """These, or those that are told now."""
@@ -72,7 +78,7 @@ class Versions:
         """The state of these datasets; None: of all there are."""
         if datasets is None:
             return self.told
-        return " ".join(self.by_dataset.get(name, "0") for name in (MIGRATION, EVERYTHING, *sorted(datasets)))
+        return " ".join(self.by_dataset.get(name, "0") for name in (GROUND, EVERYTHING, *sorted(datasets)))
 
 
 @dataclass(slots=True)
@@ -160,6 +166,8 @@ class Watch:
             self._drop()
             return None
         self._known = True
+        if told is None:  # a restore is under way
+            return None
         self._last = self._last.moved(told)
         return self._last
 

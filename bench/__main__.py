@@ -15,8 +15,8 @@ from stock_assistant_pipelines.cli.up import stopped_by_signal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NAMES = ("landing", "api", "formats", "gate", "dagster", "quota", "startup", "storage", "reports")
-LARGE = ("fullsize", "finance", "soak")
+NAMES = ("landing", "api", "formats", "gate", "dagster", "quota", "startup", "storage", "reports", "figures", "desk")
+LARGE = ("fullsize", "finance", "growth", "soak")
 """Those that take long, or measure nothing by ratios: only by name."""
 SIZED = ("finance",)
 """Those whose size can be chosen."""
@@ -35,14 +35,17 @@ SIZED = ("finance",)
 )
 def main(names: tuple[str, ...], quick: bool, stocks: int | None, datasets: tuple[str, ...], path: Path | None) -> None:
     """Measure against the plain ways of doing the same: landing, api, formats, gate, dagster, quota, startup, storage; and how
-    often the gate of the reports errs: reports. All by default.
+    often the gate of the reports errs: reports; whether every figure in them is right: figures; what writing them takes: desk.
+    All by default.
 
     Ends with 1, and writes nothing of it, when a call of ours was refused, or less than 99 % of what is allowed was used, or
-    memory grew with the length of an answer, or an answer in the soak was wrong.
+    memory grew with the length of an answer, or an answer in the soak was wrong, or a figure in a report, or a report that
+    hung delayed others.
 
     Only by name, and with up to 20 GB in the temporary directory: fullsize is the whole market's days since 1990, three
-    quarters of an hour; finance is what its companies filed since 1990, by period and by stock, half an hour. And soak,
-    five minutes: it asks while a backfill lands and PostgreSQL restarts, and holds each answer to what the database held.
+    quarters of an hour; finance is what its companies filed since 1990, by period and by stock, half an hour; growth asks
+    the same over one year and over all of them. And soak, five minutes: it asks while a backfill lands and PostgreSQL
+    restarts, and holds each answer to what the database held.
     """
     console = Console(highlight=False, width=None if Console().is_terminal else 150)
     broken = False

@@ -6,10 +6,10 @@ import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import psycopg
 import pytest
+from databases import copied
 from hypothesis import settings
 from psycopg import sql
 from pydantic import SecretStr
@@ -35,12 +35,10 @@ REAL_ROWS = Path(__file__).parents[2] / "shared" / "data" / "tushare"
 """Real rows as Tushare returned them; they lie beside the project and are never copied into it."""
 
 TOGETHER = {
-    "tests/api/test_tushare_parity.py": "tushare",
-    "tests/cli/test_backfill_services.py": "daemon",
-    "tests/cli/test_services.py": "daemon",
-    "tests/defs/test_daemon.py": "daemon",
-    "tests/defs/test_downtime.py": "daemon",
-    "tests/defs/test_real_rows.py": "real rows",
+    "tests/cli/test_services.py": "services",
+    "tests/defs/test_daemon.py": "services",
+    "tests/cli/test_backfill_services.py": "backfills",
+    "tests/defs/test_downtime.py": "backfills",
     **dict.fromkeys(
         [
             f"tests/research/defs/test_research_{name}.py"
@@ -56,28 +54,44 @@ TOGETHER = {
     "tests/research/test_look_ahead.py": "evidence",
     "tests/research/test_outcome_laws.py": "evidence",
     "tests/research/test_outcomes.py": "evidence",
-    "tests/research/test_research_command.py": "research command",
     "tests/research/test_scorecard.py": "evidence",
     "tests/research/test_written_by_rules.py": "evidence",
-    "tests/test_adding_a_dataset.py": "adding a dataset",
 }
-"""Files whose tests one worker runs: they share what is dear to make, or start all services, and one set at once is enough."""
+"""Files that one worker runs: they share what is dear to make, or start all services, and two sets at once are enough."""
+
+APART = {"tests/defs/test_faults.py"}
+"""Files whose tests several workers share: each of them is dear, and makes what it needs by itself."""
+
+FIRST = (
+    *TOGETHER,
+    "tests/bench/test_bench.py",
+    "tests/defs/test_real_rows.py",
+)
+"""Files that are begun with, so that no worker is still at one of them when the others have nothing left to do."""
 
 
 UNSAFE = ("fsync", "full_page_writes", "synchronous_commit")
 """What a server waits for the disk with: no test of this one outlives a loss of power."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    ranks = {name: rank for rank, name in enumerate(FIRST)}
+    items.sort(key=lambda item: ranks.get(item.nodeid.partition("::")[0], len(ranks)))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Hand out single tests, but for those that belong together. xdist's own groups are not seen under pytest 9.2."""
+    """Hand out whole files, in the order of the tests: a file's tests share what its fixtures make."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class Together(LoadScopeScheduling):
+    class Files(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return TOGETHER.get(nodeid.partition("::")[0], nodeid)
+            file = nodeid.partition("::")[0]
+            return nodeid if file in APART else TOGETHER.get(file, file)
 
-    return Together(config, log)
+    config.option.loadscopereorder = False
+    return Files(config, log)
 
 
 # What is set on this machine must not decide a test.
@@ -106,10 +120,8 @@ def postgres() -> Iterator[URL]:
 @pytest.fixture
 def database(postgres: URL) -> Iterator[Database]:
     """An empty database with all tables."""
-    database = Database(postgres.set(database=f"test_{uuid4().hex[:12]}"))
-    _administer(postgres, "CREATE DATABASE {} TEMPLATE template STRATEGY file_copy", database)
-    yield database
-    database.drop()
+    with copied(postgres) as database:
+        yield database
 
 
 @pytest.fixture
@@ -159,8 +171,3 @@ def real_rows() -> Path:
     if not REAL_ROWS.is_dir():
         pytest.skip("the real rows (shared/data/tushare beside the project) are not here")
     return REAL_ROWS
-
-
-def _administer(server: URL, statement: str, database: Database) -> None:
-    with psycopg.connect(embedded.conninfo(server), autocommit=True) as connection:
-        connection.execute(sql.SQL(statement).format(sql.Identifier(str(database.url.database))))

@@ -9,8 +9,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from databases import copied
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 ROOT = Path(__file__).parents[1]
 
@@ -43,22 +48,22 @@ MARKET = (*MARKET, MONEYFLOW)
 
 WALK = """
 import asyncio, importlib, json, sys
-from datetime import date, datetime
-from pathlib import Path
+from datetime import datetime
 
 import dagster as dg
 import httpx2
+from sqlalchemy.engine import make_url
 
 from api.app import create_app
 from stock_assistant_pipelines import definitions
 from stock_assistant_pipelines.sandbox.server import running
 from stock_assistant_pipelines.settings import SHANGHAI, Settings
 from stock_assistant_pipelines.warehouse import revision
-from stock_assistant_pipelines.warehouse.database import available
+from stock_assistant_pipelines.warehouse.database import Database
 
 now = datetime(2026, 3, 4, 20, tzinfo=SHANGHAI)
-with available(Settings(data_dir=Path(sys.argv[1]))) as database, running(stocks=60, quota=False, now=now) as sandbox:
-    database.upgrade()
+database = Database(make_url(sys.argv[1]))
+with running(stocks=60, quota=False, now=now) as sandbox:
     database.revise("Add moneyflow")
     database.upgrade()
     importlib.reload(revision)
@@ -92,17 +97,16 @@ print(json.dumps({"checks": checks, "partitions": partitions, "rows": rows, "des
 
 
 @pytest.fixture(scope="module")
-def told() -> dict:  # type: ignore[type-arg]
+def told(postgres: URL) -> dict:  # type: ignore[type-arg]
     """What a copy of the project, with one declaration more, does with it."""
-    with tempfile.TemporaryDirectory(prefix="sa-add-", dir="/tmp") as directory:
+    with tempfile.TemporaryDirectory(prefix="sa-add-") as directory, copied(postgres) as database:
         copy = Path(directory)
-        copy.chmod(0o755)
         for package in ("stock_assistant_pipelines", "api"):
-            shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / package, copy / package)
         market = copy / "stock_assistant_pipelines" / "catalog" / "market.py"
         market.write_text(market.read_text(encoding="utf-8") + DECLARATION, encoding="utf-8")
         done = subprocess.run(
-            [sys.executable, "-c", WALK, str(copy / "data")],
+            [sys.executable, "-c", WALK, database.url.render_as_string(hide_password=False)],
             cwd=copy,
             env={**os.environ, "PYTHONPATH": str(copy)},
             capture_output=True,

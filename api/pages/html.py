@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -48,7 +47,7 @@ HEADERS = {
     "Content-Security-Policy": POLICY,
     "Referrer-Policy": "same-origin",
     "Cache-Control": "private, no-cache",
-    "Vary": "Accept-Language, Cookie, Accept-Encoding",
+    "Vary": "Accept-Language, Cookie",
 }
 
 ASSETS = {
@@ -60,9 +59,6 @@ ASSETS = {
 
 VERSION = hashlib.sha256(b"".join(content for content, _ in ASSETS.values())).hexdigest()[:12]
 """Changes with them, so that a browser may keep them for ever."""
-
-WORTHWHILE = 1400
-"""Bytes from which on a page is compressed: less fits in a packet anyhow."""
 
 
 def figure(value: Any) -> str:
@@ -135,27 +131,18 @@ def page(
         remembered=session.COOKIE in request.cookies,
         **{"query": "", **values},
     )
-    response = compressed(request, html.encode(), {**HEADERS, **(headers or {})}, "text/html")
-    response.status_code = status
+    response = Response(html, status, {**HEADERS, **(headers or {})}, "text/html")
     if request.query_params.get("lang") == language:
         response.set_cookie(languages.COOKIE, language, max_age=365 * 86400, httponly=True, samesite="lax")
     return response
 
 
-def asset(request: Request, name: str) -> Response | None:
+def asset(name: str) -> Response | None:
     """A file that pages load; None where there is none of that name."""
     if name not in ASSETS:
         return None
     content, kind = ASSETS[name]
-    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
-    return compressed(request, content, headers, kind)
-
-
-def compressed(request: Request, content: bytes, headers: dict[str, str], kind: str) -> Response:
-    """An answer, compressed for who can read that."""
-    if len(content) > WORTHWHILE and "gzip" in request.headers.get("Accept-Encoding", ""):
-        content, headers = gzip.compress(content, 5, mtime=0), {**headers, "Content-Encoding": "gzip"}
-    return Response(content, headers=headers, media_type=kind)
+    return Response(content, headers={"Cache-Control": "public, max-age=31536000, immutable"}, media_type=kind)
 
 
 class PageRoute(APIRoute):

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from api.pages.languages import Language  # noqa: TC001 - Pydantic reads it
-from api.parameters import Adjust, Parameters, Word
+from api.parameters import Adjust, Day, Parameters, Word
+from api.row_parameters import Cursor  # noqa: TC001 - Pydantic reads it
 from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
 
 Reach = Literal["3m", "1y", "5y", "all"]
+
+
+def given(value: object) -> object:
+    """What a field of a form holds: one that is left empty holds nothing."""
+    return value or None
 
 
 class Page(Parameters):
@@ -43,3 +49,11 @@ class Search(Page):
 
     q: Word | None = None
     offset: int = Field(0, ge=0, le=1_000_000)
+
+
+class Research(Page):
+    """Which reports are listed."""
+
+    ts_code: Annotated[Word | None, BeforeValidator(given)] = None
+    day: Annotated[Day | None, BeforeValidator(given)] = None
+    cursor: Cursor | None = None

@@ -1,4 +1,4 @@
-"""The pages: an overview of all datasets, one dataset, stocks to choose from, and one stock."""
+"""The pages: an overview of all datasets, one dataset, stocks to choose from, one stock; research reports, and one report."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from fastapi import APIRouter, Query, Request, Response
 from api import problems, session
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
 from api.datasets import Name  # noqa: TC001 - FastAPI reads it
-from api.pages import dictionary, html, login, overview, parameters, stock
+from api.pages import dictionary, html, login, overview, parameters, report, research, scores, stock
 from api.pages.asking import ask
 from api.problems import Problem
+from api.reports.routes import Id  # noqa: TC001 - FastAPI reads it
 from api.stocks import Code  # noqa: TC001 - FastAPI reads it
 
 LISTED = 50
@@ -57,6 +58,26 @@ async def show_stock(
     return await stock.show(request, database, ts_code, asked)
 
 
+@router.get("/research")
+async def show_research(
+    request: Request, database: ReadOnly, asked: Annotated[parameters.Research, Query()]
+) -> Response:
+    """The research reports of a day, or of a stock."""
+    return await research.show(request, database, asked)
+
+
+@router.get("/research/scorecard")
+async def show_scorecard(request: Request, asked: Annotated[parameters.Page, Query()]) -> Response:
+    """How often the stances came true, and what they cost."""
+    return await scores.show(request)
+
+
+@router.get("/research/{report_id}")
+async def show_report(request: Request, report_id: Id, asked: Annotated[parameters.Page, Query()]) -> Response:
+    """One report: the argument, the evidence of each figure, what came of it."""
+    return await report.show(request, report_id)
+
+
 @router.get(session.LOGIN)
 async def show_login(request: Request, asked: Annotated[parameters.Login, Query()]) -> Response:
     """Where a person gives his key."""
@@ -76,9 +97,9 @@ async def log_out(request: Request) -> Response:
 
 
 @router.get("/pages/{name}")
-async def load(request: Request, name: str) -> Response:
+async def load(name: str) -> Response:
     """What the pages load."""
-    found = html.asset(request, name)
+    found = html.asset(name)
     if found is None:
         raise Problem(problems.UNKNOWN_PATH, f"The pages load {', '.join(html.ASSETS)}, and nothing else.")
     return found

@@ -34,6 +34,8 @@ PERIODS = 5
 """Report periods beside each other."""
 FILINGS = 10
 """Dividends and forecasts, the newest."""
+REPORTS = 5
+"""Research reports, the newest."""
 HEADS = frozenset(
     {"ts_code", "end_date", "ann_date", "f_ann_date", "report_type", "comp_type", "end_type", "update_flag"}
 )
@@ -75,6 +77,7 @@ async def show(request: Request, database: Database, ts_code: str, asked: Chart)
     bars = await _bars(request, code, asked, last)
     told = {name: await ask(request, f"/stocks/{code}/statements/{name}", periods=PERIODS) for name in STATEMENTS}
     dividends, forecasts = [await ask(request, f"/stocks/{code}/{name}") for name in ("dividends", "forecasts")]
+    reports = await ask(request, "/reports", ts_code=code, limit=REPORTS)
     drawn = candles.bars(bars.rows, asked.range)
     everything = {"stocks": who, "chart": bars, **told, "dividends": dividends, "forecasts": forecasts}
     return html.page(
@@ -90,6 +93,7 @@ async def show(request: Request, database: Database, ts_code: str, asked: Chart)
             _filings("dividends", CATALOG["dividend"], PAID, dividends),
             _filings("forecasts", CATALOG["forecast"], FORESEEN, forecasts),
         ],
+        reports=reports.document["items"],
         provenance=everything,
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from api.pages import research_texts
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -192,6 +194,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "whole": ("Whole", "是否完整"),
     "yes": ("yes", "是"),
     "no": ("no", "否"),
+    **research_texts.TEXTS,
 }
 """By name: in English, in Chinese. `{0}` and those that follow are filled in."""
 

@@ -55,11 +55,11 @@ class Envelope(BaseModel):
     detail: str | None = Field(description="Who told us: `tushare`, or the sandbox. Also in the header X-Data-Source.")
 
 
-def table(fields: tuple[str, ...], page: Page, source: str | None) -> Response:
-    """Answer with rows, and say whose they are."""
+def table(fields: tuple[str, ...], page: Page, source: str | None, meta: Mapping[str, Any]) -> Response:
+    """Answer with rows, and say whose they are; in headers what `meta` says, since a `msg` is taken for a refusal."""
     more = b"true" if page.more else b"false"
     data = b'{"fields":%b,"items":%b,"has_more":%b,"count":-1}' % (orjson.dumps(fields), page.items.json, more)
-    marks = answers.marked(source)
+    marks = answers.marked(source) | answers.in_headers(meta)
     if source and source.startswith(SANDBOX):
         marks[SANDBOX_HEADER] = source.removeprefix(SANDBOX)
     return _envelope(0, data, "", source, marks)

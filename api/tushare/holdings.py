@@ -66,21 +66,20 @@ def _kept(dataset: Dataset) -> Mapping[str, frozenset[str]]:
             return {}
 
 
-async def require_landed(connection: AsyncConnection, dataset: Dataset, query: Query) -> None:
+def require_landed(dataset: Dataset, stands: Standing) -> None:
     """Refuse a question about days or periods of which nothing has landed. Raises `Refusal`."""
-    dataset = CATALOG[home(dataset)]
-    stands = await _stands(connection, dataset, query)
     if stands.not_landed == 0 and not stands.statuses:
         return  # there is nothing to land: a holiday, or days that are still to come
     if not any(status in HELD for status in stands.statuses):
         what = ", ".join(
             f"{name} {'?' if count is None else count}" for name, count in stands.counts.items() if count != 0
         )
-        raise Refusal.of(NOT_LANDED, api=dataset.api, what=what)
+        raise Refusal.of(NOT_LANDED, api=home(dataset), what=what)
 
 
-async def _stands(connection: AsyncConnection, dataset: Dataset, query: Query) -> Standing:
+async def stands(connection: AsyncConnection, dataset: Dataset, query: Query) -> Standing:
     """Where the partitions stand that the question is about."""
+    dataset = CATALOG[home(dataset)]
     if dataset.by_period and (periods := _named(dataset, query)) is not None:
         return await standing.of_periods(connection, dataset, periods)
     first, last = MARKET_OPENED, calendar.now().date()

@@ -5,22 +5,23 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import ClientDisconnect
 
-from api import keys, problems
+from api import answers, keys, problems
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
 from api.problems import Problem
 from api.tushare import envelope, rows
 from api.tushare.envelope import Envelope
-from api.tushare.holdings import find, require_kept, require_landed
+from api.tushare.holdings import find, require_kept, require_landed, stands
 from api.tushare.texts import MISTAKE, NOT_KEPT
+from stock_assistant_pipelines.protocol.call import read
+from stock_assistant_pipelines.protocol.interfaces import home
 from stock_assistant_pipelines.protocol.query import parse, parse_fields
-from stock_assistant_pipelines.protocol.refusals import PARAMETERS, Refusal
+from stock_assistant_pipelines.protocol.refusals import Refusal
 from stock_assistant_pipelines.warehouse.tables import COVERAGE
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ async def answer_call(database: ReadOnly, request: Request, api_name: str = "") 
     """
     api = api_name
     try:
-        call = _read(await request.body())
+        call = await _read(request)
         api = str(call.get("api_name") or api_name)[:64]
         return await _answer(database, request, call, api)
     except Refusal as refusal:
@@ -113,20 +114,21 @@ async def _answer(database: Database, request: Request, call: Mapping[str, Any],
     fields = parse_fields(dataset, call.get("fields"))
     async with database.read() as connection:
         page = await rows.read(connection, dataset, query, fields)
+        told = await stands(connection, dataset, query)
         if not page.items.rows:
-            await require_landed(connection, dataset, query)
-        return envelope.table(fields, page, await _source(connection))
+            require_landed(dataset, told)
+        meta = answers.wholeness({home(dataset): told})
+        return envelope.table(fields, page, await _source(connection), meta)
 
 
-def _read(body: bytes) -> dict[str, Any]:
-    """A call, from its body. Raises `Refusal` when it is no JSON object with an object as `params`."""
+async def _read(request: Request) -> dict[str, Any]:
+    """The call of a request. Raises `Refusal` when there is none, which counts for the address, and `Problem`."""
+    body = await request.body()
     try:
-        call = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise Refusal.of(PARAMETERS) from None
-    if not isinstance(call, dict) or not isinstance(call.get("params") or {}, dict):
-        raise Refusal.of(PARAMETERS)
-    return call
+        return read(body)
+    except Refusal:
+        keys.count(request)
+        raise
 
 
 async def _source(connection: AsyncConnection) -> str | None:

@@ -14,7 +14,7 @@ from stock_assistant_pipelines.research.collect.rows import read
 from stock_assistant_pipelines.research.queries import query
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import date
 
     from sqlalchemy import Connection
@@ -50,9 +50,10 @@ class Aftermath:
     closes: Mapping[tuple[str, date], tuple[date, Decimal]]
     """By stock and day: the last adjusted close up to it, and of which day it is."""
     suspended: frozenset[tuple[str, date]]
-    index: Mapping[date, Decimal]
-    industries: Mapping[tuple[str, date], Sequence[Decimal]]
-    """By industry and last day: the returns of its stocks that traded on both days."""
+    index: Mapping[date, Told]
+    """By last day: the return of CSI 300."""
+    industries: Mapping[tuple[str | None, date], Told]
+    """By industry, as it is known now, and last day: the median return of its stocks that traded on both days."""
 
     def of_stock(self, stock: Stock, end: date) -> Told:
         """The adjusted return of a stock. One that does not trade on a day has its last close."""
@@ -65,22 +66,6 @@ class Aftermath:
             )
         remarks = (self._remark(stock, self.day, begun[0]), self._remark(stock, end, ended[0]))
         return Told(_change(begun[1], ended[1]), "; ".join(filter(None, remarks)) or None)
-
-    def of_index(self, end: date) -> Told:
-        """The return of CSI 300."""
-        gone = [day.isoformat() for day in (self.day, end) if day not in self.index]
-        if gone:
-            return Told(None, f"index_daily has no {INDEX} of {', '.join(gone)}")
-        return Told(_change(self.index[self.day], self.index[end]))
-
-    def of_industry(self, stock: Stock, end: date) -> Told:
-        """The median return of a stock's industry, as it is known now."""
-        if stock.industry is None:
-            return Told(None, "stock_basic tells no industry of it")
-        returns = self.industries[stock.industry, end]
-        if len(returns) < PEERS:
-            return Told(None, f"{len(returns)} stocks of its industry traded on both days, fewer than {PEERS}")
-        return Told(median(returns).quantize(EXACT))
 
     def _remark(self, stock: Stock, day: date, last: date) -> str | None:
         """Why the close of another day stands for that of this one."""
@@ -96,25 +81,43 @@ def read_aftermath(
     connection: Connection, stocks: Sequence[Stock], day: date, ends: Sequence[date], lacking: Sequence[str]
 ) -> Aftermath:
     """Read what these stocks, the index and their industries did from a day's close to those of later days."""
-    days = [day, *ends]
     codes = sorted({stock.ts_code for stock in stocks})
-    industries = sorted({stock.industry for stock in stocks if stock.industry})
-    closes = connection.execute(text(query("last_closes")), {"codes": codes, "days": days})
-    suspended = read(connection, "suspensions", codes=codes, first=day, day=max(days))
-    index = read(connection, "index_bars", index=INDEX, days=days)
-    prices = read_peer_prices(connection, days, industries)
+    closes = connection.execute(text(query("last_closes")), {"codes": codes, "days": [day, *ends]})
+    suspended = read(connection, "suspensions", codes=codes, first=day, day=max(ends))
     return Aftermath(
         day=day,
         lacking=lacking,
         closes={(row.ts_code, row.day): (row.trade_date, row.price) for row in closes},
         suspended=frozenset((row["ts_code"], row["trade_date"]) for row in suspended),
-        index={row["trade_date"]: row["close"] for row in index if row["close"]},
-        industries={
-            (industry, end): returns_of(prices[industry][day], prices[industry][end])
-            for industry in industries
-            for end in ends
-        },
+        index=_read_index(connection, day, ends),
+        industries=_read_industries(connection, {stock.industry for stock in stocks if stock.industry}, day, ends),
     )
+
+
+def _read_index(connection: Connection, day: date, ends: Sequence[date]) -> dict[date, Told]:
+    rows = read(connection, "index_bars", index=INDEX, days=[day, *ends])
+    closes = {row["trade_date"]: row["close"] for row in rows if row["close"]}
+    told = {}
+    for end in ends:
+        gone = [each.isoformat() for each in (day, end) if each not in closes]
+        lacks = f"index_daily has no {INDEX} of {', '.join(gone)}"
+        told[end] = Told(None, lacks) if gone else Told(_change(closes[day], closes[end]))
+    return told
+
+
+def _read_industries(
+    connection: Connection, industries: Collection[str], day: date, ends: Sequence[date]
+) -> dict[tuple[str | None, date], Told]:
+    prices = read_peer_prices(connection, [day, *ends], sorted(industries))
+    told: dict[tuple[str | None, date], Told] = {}
+    for end in ends:
+        told[None, end] = Told(None, "stock_basic tells no industry of it")
+        for industry in industries:
+            returns = returns_of(prices[industry][day], prices[industry][end])
+            lacks = f"{len(returns)} stocks of its industry traded on both days, fewer than {PEERS}"
+            enough = len(returns) >= PEERS
+            told[industry, end] = Told(median(returns).quantize(EXACT)) if enough else Told(None, lacks)
+    return told
 
 
 def _change(before: Decimal, after: Decimal) -> Decimal:

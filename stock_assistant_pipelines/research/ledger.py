@@ -34,7 +34,7 @@ from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import LLM_CALL, LLM_SPENDING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from sqlalchemy import Connection, Engine
 
@@ -111,7 +111,7 @@ class Ledger:
     def _reserve(self, connection: Connection, planned: Planned) -> Ticket | float:
         """A ticket, or how many seconds to wait. Whoever comes here at the same time waits for the month's row."""
         spans = spans_of(_now(connection), planned.report_key)
-        spent = _lock(connection, spans)
+        spent = _lock(connection, tuple(spans.values()))
         now = _now(connection)
         if spans_of(now, planned.report_key) != spans:
             return 0.0  # midnight passed while waiting
@@ -173,15 +173,26 @@ def _now(connection: Connection) -> datetime:
     return now.astimezone(SHANGHAI)
 
 
-def _lock(connection: Connection, spans: dict[Span, str]) -> dict[str, Decimal]:
-    """Lock the rows that count, always in the same order, and read them."""
-    spent = {}
-    for key in spans.values():
-        connection.execute(
-            postgresql.insert(LLM_SPENDING).values(span=key, spent_cny=Decimal(0)).on_conflict_do_nothing()
-        )
-        query = select(SPENDING.spent_cny).where(SPENDING.span == key).with_for_update()
-        spent[key] = connection.execute(query).scalar_one()
+def _lock(connection: Connection, keys: Sequence[str]) -> dict[str, Decimal]:
+    """Lock the rows that count, always in the same order, and read them.
+
+    By one statement where all are there. Where one is not, they are made and locked one after the other: who locked those
+    behind it first, or made several at once, could wait for somebody who waits for him.
+    """
+    known = LLM_SPENDING.alias()
+    there = select(func.count()).select_from(known).where(known.c.span.in_(keys)).scalar_subquery()
+    query = (
+        select(SPENDING.span, SPENDING.spent_cny)
+        .where(SPENDING.span.in_(keys), there == len(keys))
+        .order_by(func.array_position(list(keys), SPENDING.span))
+        .with_for_update(of=LLM_SPENDING)
+    )
+    spent: dict[str, Decimal] = dict(connection.execute(query).all())
+    for key in keys if not spent else ():
+        new = postgresql.insert(LLM_SPENDING).values(span=key, spent_cny=Decimal(0)).on_conflict_do_nothing()
+        connection.execute(new)
+        one = select(SPENDING.spent_cny).where(SPENDING.span == key).with_for_update()
+        spent[key] = connection.execute(one).scalar_one()
     return spent
 
 
@@ -216,8 +227,7 @@ def _spend(connection: Connection, keys: tuple[str, ...], amount: Decimal) -> No
 
 def _settle(connection: Connection, ticket: Ticket, settled: Settled) -> None:
     """Settle a call that is open, or was taken for lost; the rows that count are locked first, as by who reserves."""
-    for key in ticket.spans:
-        connection.execute(select(SPENDING.span).where(SPENDING.span == key).with_for_update())
+    _lock(connection, ticket.spans)
     usage, cost = settled.usage, settled.paid(ticket)
     values: dict[str, Any] = {
         "outcome": settled.outcome,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, Date, Integer, Text, and_, select, text, tuple_
+from sqlalchemy import ARRAY, Date, Integer, Text, and_, bindparam, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from stock_assistant_pipelines.research.aftermath import Stock, read_aftermath
@@ -100,15 +100,17 @@ def _make(connection: Connection, day: date, windows: Sequence[Row[Any]], at: da
     reports = connection.execute(text(query("reports")), {"day": day}).all()
     outcomes: list[dict[str, Any]] = []
     if reports and told:
-        stocks = {row.id: Stock(row.ts_code, row.industry, row.delist_date) for row in reports}
+        stocks = {row.id: Stock(row.ts_code, row.industry or None, row.delist_date) for row in reports}
         ends = [window.end_date for window in told]
-        aftermath = read_aftermath(connection, list(stocks.values()), day, ends, told[0].lacking_at_begin)
+        lacking = [api for api in told[0].lacking_at_begin if api != SOURCES["index"]]
+        aftermath = read_aftermath(connection, list(stocks.values()), day, ends, lacking)
         outcomes = [
             _outcome(report, window, stocks[report.id], aftermath) | {"made_at": at}
             for report in reports
             for window in told
         ]
-    written = connection.execute(_UPSERT, outcomes).all() if outcomes else ()
+    columns = {name: [outcome[name] for outcome in outcomes] for name in _COLUMNS}
+    written = connection.execute(_UPSERT, columns).all() if outcomes else ()
     return Made(day, len(reports), len(outcomes), len(written), _waits(day, windows))
 
 
@@ -128,12 +130,12 @@ def _waits(day: date, windows: Sequence[Row[Any]]) -> dict[int, str]:
 def _outcome(report: Row[Any], window: Row[Any], stock: Stock, aftermath: Aftermath) -> dict[str, Any]:
     """The row of one report and horizon. Whether it hit is told by the returns as they are kept, so that anybody can say it."""
     own = aftermath.of_stock(stock, window.end_date)
-    index = aftermath.of_index(window.end_date)
-    industry = aftermath.of_industry(stock, window.end_date)
+    index = aftermath.index[window.end_date]
+    industry = aftermath.industries[stock.industry, window.end_date]
     hit = None
     if report.stance and own.value is not None and index.value is not None:
         hit = came_true(report.stance, own.value - index.value, window.horizon)
-    judged = hit is not None and report.probability is not None and window.horizon == report.horizon
+    judged = report.probability is not None and window.horizon == report.horizon
     return {
         "report_id": report.id,
         "horizon": window.horizon,
@@ -148,13 +150,16 @@ def _outcome(report: Row[Any], window: Row[Any], stock: Stock, aftermath: Afterm
     }
 
 
-_adding = insert(RESEARCH_OUTCOME)
-_KEY = ("report_id", "horizon")
-_SAID = [column.name for column in OUTCOME if column.name not in {*_KEY, "made_at"}]
+_COLUMNS = [column.name for column in OUTCOME]
+_KEY = ["report_id", "horizon"]
+_SAID = [name for name in _COLUMNS if name not in {*_KEY, "made_at"}]
+_rows = func.unnest(*(bindparam(column.name, type_=ARRAY(column.type)) for column in OUTCOME))
+_adding = insert(RESEARCH_OUTCOME).from_select(_COLUMNS, select(_rows.table_valued(*_COLUMNS).render_derived()))
 _UPSERT = _adding.on_conflict_do_update(
-    index_elements=list(_KEY),
+    index_elements=_KEY,
     set_={name: _adding.excluded[name] for name in (*_SAID, "made_at")},
     where=tuple_(*(OUTCOME[name] for name in _SAID)).is_distinct_from(
         tuple_(*(_adding.excluded[name] for name in _SAID))
     ),
 ).returning(OUTCOME.report_id)
+"""One array for each column: a statement with a parameter for each value takes longer to write than to carry out."""

@@ -14,9 +14,10 @@ import orjson
 from anyio.to_thread import run_sync
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
+from stock_assistant_pipelines.protocol.call import read
 from stock_assistant_pipelines.protocol.interfaces import INTERFACES
 from stock_assistant_pipelines.protocol.query import parse, parse_fields
-from stock_assistant_pipelines.protocol.refusals import BAD_TOKEN, PARAMETERS, PERMISSION, THROTTLE, UNKNOWN, Refusal
+from stock_assistant_pipelines.protocol.refusals import BAD_TOKEN, PERMISSION, THROTTLE, UNKNOWN, Refusal
 from stock_assistant_pipelines.sandbox.answer import ROW_FAULTS, Answers, Page, Question
 from stock_assistant_pipelines.sandbox.clock import Clock
 from stock_assistant_pipelines.sandbox.faults import Fault, Faults
@@ -90,7 +91,7 @@ class Service:
 
     async def _answer(self, request: Request, body: bytes, entry: dict[str, Any]) -> Response:
         """One call, step by step: token, interface, quota, parameters, faults, rows. Raises `Refusal`."""
-        call = _read(body)
+        call = read(body)
         api, params = call.get("api_name"), call.get("params") or {}
         entry |= {
             "api": api,
@@ -198,17 +199,6 @@ class Reset(Response):
             transport.abort()
             return
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000")]})
-
-
-def _read(body: bytes) -> dict[str, Any]:
-    """A call's body. Raises `Refusal` when it is no JSON object with an object as `params`."""
-    try:
-        call = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise Refusal.of(PARAMETERS) from None
-    if not isinstance(call, dict) or not isinstance(call.get("params") or {}, dict):
-        raise Refusal.of(PARAMETERS)
-    return call
 
 
 def _refuse(fault: Fault, dataset: Dataset, points: int) -> None:

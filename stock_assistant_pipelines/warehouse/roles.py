@@ -16,11 +16,25 @@ from stock_assistant_pipelines.catalog.derived import DERIVED
 from stock_assistant_pipelines.settings import API_ROLE
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from psycopg import Connection
     from pydantic import SecretStr
 
-OURS = ("coverage", "asked", "alembic_version", "data_version", "quota", "permit", "quarantine")
+OURS = (
+    *("coverage", "asked", "alembic_version", "data_version", "quota", "permit", "quarantine"),
+    *("research_watch", "research_sheet", "research_report", "research_note", "research_claim", "research_outcome"),
+    "llm_spending",
+)
 """Tables of ours that the API reads, beside those of the datasets."""
+
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "llm_call": (
+        *("report_key", "expert", "provider", "model", "tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning"),
+        *("price_version", "reserved_cny", "cost_cny", "started_at", "total_ms", "attempt", "outcome"),
+    ),
+}
+"""Tables of which it reads these columns only: of a call what it cost, and nothing that was said in it."""
 
 FUNCTIONS = ("api_keys()",)
 """Functions that are closed to everybody else."""
@@ -39,6 +53,14 @@ FROM pg_class c
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
 """Tables and views; whether the role may read, whether it may write."""
+
+COLUMNS = """
+SELECT c.relname, a.attname, has_column_privilege(%(role)s, c.oid, a.attnum, 'SELECT')
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+WHERE c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
+    AND (a.attacl IS NOT NULL OR c.relname = ANY(%(parts)s))
+"""
+"""Columns that are let or kept one by one; whether the role may read them."""
 
 ROLE = sql.Identifier(API_ROLE)
 
@@ -101,12 +123,24 @@ def _grant(connection: Connection[tuple[object, ...]]) -> None:
             connection.execute(sql.SQL("REVOKE ALL ON TABLE {} FROM {}").format(table, ROLE))
         if name in served and (writes or not reads):
             connection.execute(sql.SQL("GRANT SELECT ON TABLE {} TO {}").format(table, ROLE))
+    _grant_columns(connection, served)
     for name in FUNCTIONS:
         connection.execute(sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(sql.SQL(name), ROLE))
     query = "SELECT current_setting('is_superuser')::boolean AND has_function_privilege(%s, %s, 'EXECUTE')"
     for name in LARGE_OBJECTS:
         if connection.execute(query, (API_ROLE, name)).fetchone() == (True,):
             connection.execute(sql.SQL("REVOKE EXECUTE ON FUNCTION {} FROM PUBLIC").format(sql.SQL(name)))
+
+
+def _grant_columns(connection: Connection[tuple[object, ...]], served: Collection[str]) -> None:
+    """The same for the columns of what is served in part."""
+    asked = {"role": API_ROLE, "parts": list(PARTS)}
+    for name, column, reads in connection.execute(COLUMNS, asked).fetchall():
+        wanted = name in served or column in PARTS.get(str(name), ())
+        if reads != wanted:
+            statement = "GRANT SELECT ({}) ON TABLE {} TO {}" if wanted else "REVOKE SELECT ({}) ON TABLE {} FROM {}"
+            names = (sql.Identifier(str(column)), sql.Identifier("public", str(name)), ROLE)
+            connection.execute(sql.SQL(statement).format(*names))
 
 
 def _close_databases(connection: Connection[tuple[object, ...]]) -> None:

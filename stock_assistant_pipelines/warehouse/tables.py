@@ -142,6 +142,8 @@ def dataset_table(dataset: Dataset, metadata: MetaData) -> Table:
         period, code = table.c[dataset.grain.value], table.c[CODE]
         Index(f"{dataset.api}_by_period", period, code)
         Index(f"{dataset.api}_quarantined", period, code, postgresql_where=table.c.flaw.is_not(None))
+        if dataset.versions.known:  # the last of these days is that of the first announcement
+            Index(f"{dataset.api}_by_announcement", table.c[dataset.versions.known[-1]])
     elif dataset.partitioned and CODE in dataset.key:
         rest = [name for name in dataset.fields if name not in {CODE, dataset.grain.value}]
         Index(

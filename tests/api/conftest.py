@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import fuzz
 import pytest
+import research_reports
 import small_reports
 from small_market import application, fill, make_database, served
 
@@ -32,6 +33,13 @@ def reports(market: str) -> str:
     """The small market, with what its companies report."""
     small_reports.fill(market)
     return market
+
+
+@pytest.fixture(scope="module")
+def research(reports: str) -> str:
+    """The same, with what was written of two of them."""
+    research_reports.fill(reports)
+    return reports
 
 
 @pytest.fixture(scope="module")

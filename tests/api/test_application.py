@@ -87,6 +87,28 @@ def test_browsers_of_other_origins_are_not_let_in_by_default(client: httpx2.Clie
     assert "access-control-allow-origin" not in response.headers
 
 
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"Origin": "https://example.com"}, "Disallowed CORS origin: "),
+        ({"Access-Control-Request-Method": "POST"}, "Disallowed CORS method: "),
+        ({"Access-Control-Request-Headers": "X-Other"}, "Disallowed CORS headers: "),
+    ],
+)
+def test_a_browser_that_may_not_ask_is_told_so_by_a_problem(market: str, asked: dict[str, str], words: str) -> None:
+    app = application(market, backend_cors_origins=["https://example.org"])
+    plain = {"Origin": "https://example.org", "Access-Control-Request-Method": "GET"}
+    with served(app) as client:
+        assert client.options("/api/v1/calendar", headers=plain).status_code == 200
+        refused = client.options("/api/v1/calendar", headers=plain | asked)
+    assert (refused.status_code, refused.json()["type"]) == (403, "/problems/cors-refused")
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert refused.json()["detail"].startswith(words)
+    assert ("Access-Control-Allow-Origin" in refused.headers) is ("Origin" not in asked)
+    assert "Origin" in refused.headers["Vary"]
+    assert refused.json()["request_id"] == refused.headers["X-Request-ID"]
+
+
 def test_configured_origins_may_read_the_source(market: str) -> None:
     app = application(market, backend_cors_origins=["https://example.org"])
     with served(app) as client:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+from research_reports import PUBLISHED
 from small_market import application, served
 
 from api.gate import LARGEST_BODY
@@ -45,9 +46,9 @@ REFUSED = {400, 404, 406, 414, 422}
 
 
 @pytest.fixture(scope="module")
-def reported(reports: str) -> Iterator[httpx2.Client]:
+def reported(research: str) -> Iterator[httpx2.Client]:
     """A client of the API over the small market and its reports."""
-    with served(application(reports)) as client:
+    with served(application(research)) as client:
         yield client
 
 
@@ -65,7 +66,7 @@ def texts(document: dict[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
 
 
 def filled(path: str, **chosen: str) -> str:
-    known = {"dataset": "daily", "ts_code": "600519.SH", "statement": "income", **chosen}
+    known = {"dataset": "daily", "ts_code": "600519.SH", "statement": "income", "report_id": PUBLISHED, **chosen}
     for name, value in known.items():
         path = path.replace("{" + name + "}", quote(value, safe=""))
     return path

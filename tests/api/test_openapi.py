@@ -11,6 +11,7 @@ import pytest
 import schemathesis
 from hypothesis import given
 from hypothesis import strategies as st
+from research_reports import BEGUN, FAILED, PUBLISHED
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.generation import GenerationMode
 from small_market import application, served
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-PLAIN = ("/health", "/health/live", "/health/ready", "/datasets", "/datasets/{dataset}")
+PLAIN = (
+    *("/health", "/health/live", "/health/ready", "/datasets", "/datasets/{dataset}"),
+    *("/reports/{report_id}", "/reports/{report_id}.md", "/reports/{report_id}/claims"),
+)
 """Routes of which any question is a valid one."""
 ASKING = (
     "/datasets/{dataset}/coverage",
@@ -39,6 +43,10 @@ ASKING = (
     "/daily",
     "/market",
     "/calendar",
+    "/reports",
+    "/reports/{report_id}/evidence",
+    "/scorecard",
+    "/costs",
 )
 """Routes that take query parameters, of which some values are wrong."""
 POSTED = ("/tushare", "/tushare/{api_name}")
@@ -56,6 +64,9 @@ KNOWN = {
     "as_of": ["20240430", "2024-09-30", "20230101"],
     "adjust_as_of": ["20240103", "2024-06-19"],
     "fields": ["ts_code,end_date,known_at", "revenue", "ts_code"],
+    "report_id": [PUBLISHED, FAILED, BEGUN],
+    "by": ["model,prompt_version", "expert,month", "stance", "outcome"],
+    "id": ["close", "return.1d,news.1", "moon"],
     "format": ["json", "rows", "columns", "csv", "parquet", "arrow"],
 }
 """Values that mean something to the small market, since a text made up from a pattern hardly ever does."""
@@ -68,8 +79,8 @@ UNTRIED = [check for check in CHECKED if check.__name__ != "negative_data_reject
 
 
 @pytest.fixture(scope="module")
-def app(reports: str) -> FastAPI:
-    return application(reports)
+def app(research: str) -> FastAPI:
+    return application(research)
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +154,7 @@ def with_links(document: dict[str, Any]) -> dict[str, Any]:
                 parameter["schema"] = {"enum": known}
     for source, target in LEADS.items():
         _lead(paths, source, target, "path.ts_code", "$response.body#/items/0/0")
+    _lead(paths, "/reports", "/reports/{report_id}/claims", "path.report_id", "$response.body#/items/0/id")
     for source in (path for path in paths if path.endswith("/rows")):
         _lead(paths, source, source, "query.cursor", "$response.body#/meta/next_cursor")
         asked = paths[source]["get"]  # a cursor belongs to its question

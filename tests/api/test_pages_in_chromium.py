@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import chromium
 import pages_market
 import pytest
+import research_reports
 from pages_market import HOSTILE, HOSTILE_CODE
+from research_reports import ENGLISH, PUBLISHED
 from small_market import application, served
 
 if TYPE_CHECKING:
@@ -24,6 +26,10 @@ PAGES = (
     f"/stocks/{HOSTILE_CODE}",
     "/datasets/daily?year=2024",
     "/datasets/balancesheet",
+    "/research",
+    f"/research/{PUBLISHED}",
+    f"/research/{ENGLISH}",
+    "/research/scorecard",
     "/stocks/999999.SH",
 )
 SIZES = {"phone": (360, 740, True), "tablet": (768, 1024, False), "desktop": (1440, 900, False)}
@@ -32,9 +38,9 @@ pytestmark = pytest.mark.skipif(chromium.found() is None, reason=chromium.ABSENT
 
 
 @pytest.fixture(scope="module")
-def shown(reports: str) -> str:
-    pages_market.fill(reports)
-    return reports
+def shown(research: str) -> str:
+    pages_market.fill(research)
+    return research
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +87,9 @@ def test_a_page_fits_and_asks_nobody_else(tab: Tab, host: str, path: str, size: 
     assert tab.complaints == failed
 
 
-@pytest.mark.parametrize("path", ["/datasets/stk_limit?year=2024", "/stocks", "/stocks/600519.SH"])
+@pytest.mark.parametrize(
+    "path", ["/datasets/stk_limit?year=2024", "/stocks", "/stocks/600519.SH", "/research", f"/research/{PUBLISHED}"]
+)
 def test_a_table_breaks_no_word_on_a_phone(tab: Tab, host: str, path: str) -> None:
     tab.resize(*SIZES["phone"][:2], phone=True)
     tab.open(host + path)
@@ -202,6 +210,33 @@ def test_hostile_names_are_shown_and_do_nothing(tab: Tab, host: str) -> None:
     tab.open(f"{host}/stocks?q=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")
     assert tab.run("document.querySelector('#q').value") == '"><script>alert(1)</script>'
     assert tab.complaints == []
+
+
+def test_a_printed_figure_leads_to_its_evidence_and_that_to_its_row(tab: Tab, host: str) -> None:
+    tab.open(f"{host}/research/{PUBLISHED}")
+    tab.run("[...document.querySelectorAll('.figure')].find(one => one.textContent === '1,669.00元').click()")
+    assert tab.run("document.querySelector('tr:target').cells[1].textContent.trim()") == "CNY 1,669.00"
+    at = tab.run("document.querySelector('tr:target').getBoundingClientRect().top")
+    assert 0 <= at < 900, "the line is seen"
+    tab.click("tr:target td:last-child a")
+    assert '"close"' in tab.run("document.body.textContent")
+    assert tab.complaints == []
+
+
+def test_hostile_claims_and_headlines_are_shown_and_do_nothing(tab: Tab, host: str) -> None:
+    tab.open(f"{host}/research/{PUBLISHED}")
+    assert research_reports.HOSTILE in tab.texts("#e-news\\.1 td")
+    assert tab.run("document.querySelectorAll('script, img').length") == 1, "our own script"
+    assert tab.run("[...document.links].filter(one => !/^https?:/.test(one.href)).length") == 0
+    assert tab.complaints == []
+
+
+def test_what_was_left_out_is_folded_away_until_it_is_asked_for(tab: Tab, host: str) -> None:
+    tab.open(f"{host}/research/{PUBLISHED}")
+    seen = "document.querySelector('#left-out s').checkVisibility()"
+    assert not tab.run(seen)
+    tab.run("document.querySelector('#left-out summary').click()")
+    assert tab.run(seen)
 
 
 def test_a_stock_is_found_by_its_pinyin(tab: Tab, host: str) -> None:

@@ -138,6 +138,7 @@ def test_a_cursor_of_another_question_or_one_that_was_changed_is_a_problem(
         ("daily", '["2024-01-03", "\\u0000"]'),
         ("daily", '["2024-02-30", "600519.SH"]'),
         ("daily", "[" * 1000),
+        ("fina_indicator", '["2023-12-31", "600519.SH", null, null, "0001-01-01T00:00:00+08:00", 1, "x"]'),
         *(
             ("fina_indicator", f'["2023-12-31", "600519.SH", null, null, "2024-05-01T00:00:00+08:00", {filled}, "x"]')
             for filled in ("true", "1.5", "99999999999", "1" * 400)

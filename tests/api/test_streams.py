@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import os
@@ -9,19 +10,22 @@ import socket
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pyarrow as pa
 import pytest
 from pyarrow import ipc, parquet
 from small_market import application, connected, served
-from sqlalchemy import text
+from sqlalchemy import Text, cast, func, select, text
 
-from api import streams, texts
+from api import copying, streams, texts
+from api.formats import Format
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 ROWS = 20_000
 PATH = "/api/v1/datasets/stock_basic/rows"
@@ -138,6 +142,42 @@ def test_an_end_of_the_database_in_the_middle_breaks_the_transfer(client: httpx2
     with pytest.raises(httpx2.RemoteProtocolError):
         cut(10**6)
     assert client.get(PATH, params={"limit": "1"}).status_code == 200
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "arrow", "parquet"])
+@pytest.mark.parametrize(
+    ("failure", "kind"), [("it takes too long", "took-too-long"), ("it is gone", "database-unavailable")]
+)
+def test_a_failure_before_the_first_row_is_a_problem(
+    client: httpx2.Client, market: str, monkeypatch: pytest.MonkeyPatch, form: str, failure: str, kind: str
+) -> None:
+    plain = copying.copy_to
+
+    async def fail(output: copying.Output, connection: AsyncConnection, *query: Any, **_: Any) -> int:
+        if failure == "it is gone":
+            terminate(market)
+            return await plain(output, connection, *query)
+        await connection.execute(text("set local statement_timeout = '1ms'"))
+        return await plain(output, connection, select(cast(func.pg_sleep(60), Text)), None, Format.CSV)
+
+    monkeypatch.setattr(copying, "copy_to", fail)
+    response = client.get(PATH, params={**LONG, "format": form})
+    assert (response.status_code, response.json()["type"]) == (503, f"/problems/{kind}")
+    assert int(response.headers["Retry-After"]) > 0
+    monkeypatch.undo()
+    assert client.get(PATH, params={"limit": "1"}).status_code == 200
+
+
+def test_no_row_before_the_deadline_is_a_problem(market: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent(*_: Any, **__: Any) -> int:
+        await asyncio.sleep(60)
+        return 0
+
+    monkeypatch.setattr(copying, "copy_to", silent)
+    monkeypatch.setattr("api.streams.DEADLINE_SECONDS", 1)
+    with served(application(market)) as client:
+        response = client.get(PATH, params=LONG)
+    assert (response.status_code, response.json()["type"]) == (503, "/problems/took-too-long")
 
 
 def test_another_number_of_rows_than_promised_breaks_the_transfer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,32 @@ def test_the_envelope_is_tushares_and_says_whose_rows_these_are(client: httpx2.C
     assert list(response.json()["data"]) == ["fields", "items", "has_more", "count"]
     assert response.json()["detail"] == response.headers["X-Data-Source"] == "sandbox: synthetic"
     assert response.headers["X-Stock-Assistant-Sandbox"] == "synthetic"
+
+
+@pytest.mark.parametrize(
+    ("api", "params", "complete", "partitions"),
+    [
+        ("daily", {"trade_date": DAY}, "true", {"complete": 1, "not_landed": 0}),
+        (
+            "daily",
+            {"start_date": "20240101", "end_date": "20240105"},
+            "false",
+            {"closed": 1, "complete": 3, "partial": 1, "not_landed": 0},
+        ),
+        ("adj_factor", {"start_date": "20240102", "end_date": "20240105"}, "false", {"complete": 3, "not_landed": 1}),
+        ("income_vip", {"period": "20231231"}, "true", {"complete": 1, "not_landed": 0}),
+        ("daily", {"trade_date": "20240101"}, "true", {"closed": 1, "not_landed": 0}),
+        ("stock_basic", {}, "true", {"complete": 1, "not_landed": 0}),
+    ],
+    ids=str,
+)
+def test_headers_say_whether_that_is_all(
+    reported: httpx2.Client, api: str, params: dict[str, str], complete: str, partitions: dict[str, int]
+) -> None:
+    response = reported.post("/tushare", json={"api_name": api, "params": params})
+    assert (response.json()["code"], response.json()["msg"]) == (0, "")
+    assert response.headers["X-Complete"] == complete
+    assert json.loads(response.headers["X-Partitions"]) == {api.removesuffix("_vip"): partitions}
 
 
 @pytest.mark.parametrize("path", ["/tushare", "/tushare/daily", "/tushare/", "/tushare//daily"])
@@ -187,6 +214,13 @@ def test_calls_are_counted_once_and_the_last_is_refused_in_tushares_words(market
         codes = [call(client, "daily", trade_date=DAY)["code"] for _ in range(3)]
         assert codes == [0, 0, 40203]
         assert refused(client, "daily", trade_date=DAY)[1].startswith("抱歉，您访问接口(daily)频率超限(2次/分钟)")
+
+
+def test_what_is_no_call_is_counted_as_well(market: str) -> None:
+    with served(application(market, api_calls_per_minute=2)) as client:
+        answers = [client.post("/tushare", content=b"{").json() for _ in range(3)]
+        assert [answer["code"] for answer in answers] == [50101, 50101, 40203]
+        assert call(client, "daily", trade_date=DAY)["code"] == 40203
 
 
 @pytest.mark.parametrize(

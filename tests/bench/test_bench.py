@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from bench import quota, reports, tiers
+from bench import growth, quota, reports, tiers
 from bench.__main__ import NAMES, main
 from bench.histories import Content, History, Taken
 from bench.measure import Figures, figure, in_turns, ratio
@@ -33,7 +33,7 @@ def measured(name: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("name", ["landing", "quota"])
+@pytest.mark.parametrize("name", ["landing", pytest.param("quota", marks=pytest.mark.slow)])
 def test_a_question_is_answered_with_ratios(name: str) -> None:
     """The others take minutes together: `make bench ARGS=--quick` asks them all."""
     assert name in NAMES
@@ -50,12 +50,28 @@ def test_a_day_landed_again_writes_no_row() -> None:
     assert not changed.startswith("0 / ")
 
 
+@pytest.mark.slow
 def test_filings_that_are_told_again_add_no_version() -> None:
     _, _, told = measured("finance").partition("The last eight periods again")
     told, _, _ = told.partition("The evening of")
     lines = [re.split(r"\s{2,}", line.strip()) for line in told.splitlines()]
     again = {line[0]: line[3:5] for line in lines if line[0].startswith("income, ")}
     assert again == {"income, by period": ["0", "0"], "income, by stock": ["0", "0"]}
+
+
+def test_the_same_questions_are_asked_over_more_rows() -> None:
+    assert growth.QUICK.more
+    printed = measured("growth")
+    ((more, less),) = re.findall(r"with ([\d,]+) rows in `daily`\s+as\s+with ([\d,]+),", printed)
+    assert int(more.replace(",", "")) - int(less.replace(",", "")) > growth.QUICK.more * growth.QUICK.stocks / 2
+    for name in (*growth.QUICK.asked, growth.CONTROL):
+        assert len(re.findall(rf"{name}: ours, c.*\d×", printed)) == 2
+
+
+def test_answers_that_change_with_rows_of_others_are_no_measure_of_growth() -> None:
+    growth.require_same({"day": b"[1]"}, {"day": b"[1]"})
+    with pytest.raises(RuntimeError, match="other answers after the fill: day"):
+        growth.require_same({"year": b"[]", "day": b"[1]"}, {"year": b"[]", "day": b"[1,2]"})
 
 
 def test_ratios_are_taken_round_by_round() -> None:

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.timeout(900)
 
 STOCK_ASSISTANT = str(Path(sys.executable).with_name("stock-assistant"))
 NOW = datetime(2026, 3, 4, 20, 0, tzinfo=SHANGHAI)
-FIRST, LAST = date(2025, 11, 3), date(2026, 1, 30)
+FIRST, LAST = date(2026, 1, 5), date(2026, 2, 13)
 COMMAND = [STOCK_ASSISTANT, "backfill", "adj_factor", "--from", str(FIRST), "--to", str(LAST), "--yes"]
 
 

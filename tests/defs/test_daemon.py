@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from stock_assistant_pipelines.warehouse.database import Database
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]
 
 NOW = datetime(2026, 3, 4, 20, 0, tzinfo=SHANGHAI)
 FIRST, LAST = date(2025, 12, 25), date(2026, 3, 4)

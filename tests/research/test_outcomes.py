@@ -182,6 +182,8 @@ def test_who_did_not_trade_on_the_report_s_day_counts_from_its_last_close_if_the
     row = at_20(landed)
     assert row["return_pct"] == change_of(price(landed, MAIN, before), price(landed, MAIN, ENDS[20]))
     assert row["lacks"] == f"it has no adjusted close of {BEGIN}: the close of {before} is taken"
+    book(landed, "index_daily", BEGIN.isoformat(), "partial")
+    assert at_20(landed) == row
     book(landed, "daily", BEGIN.isoformat(), "partial")
     row = at_20(landed)
     assert (row["return_pct"], row["hit"]) == (None, None)
@@ -216,6 +218,8 @@ def test_fewer_than_five_stocks_are_no_industry(landed: Connection) -> None:
     row = at_20(landed)
     assert row["industry_pct"] is None
     assert row["lacks"] == "1 stocks of its industry traded on both days, fewer than 5"
+    change(landed, "UPDATE stock_basic SET industry = '' WHERE ts_code = :halted", halted=HALTED)
+    assert at_20(landed)["lacks"] == "stock_basic tells no industry of it"
 
 
 @pytest.fixture

@@ -23,8 +23,16 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL
 
-SERVED = {*CATALOG, *DERIVED, "coverage", "asked", "alembic_version", "data_version", "quota", "permit", "quarantine"}
-SECRET = ("api_key", "alert", "alert_channel", "superseded")
+SERVED = {
+    *CATALOG,
+    *DERIVED,
+    *("coverage", "asked", "alembic_version", "data_version", "quota", "permit", "quarantine"),
+    *("research_watch", "research_sheet", "research_report", "research_note", "research_claim", "research_outcome"),
+    "llm_spending",
+}
+SECRET = ("api_key", "alert", "alert_channel", "superseded", "llm_call")
+SAID = ("request", "response", "request_sha256", "error")
+"""What is kept of a call of a model beside what it cost: prompts, answers, what a provider said."""
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +69,7 @@ def readable(database: Database) -> set[str]:
     with reading(database) as connection:
         for (name,) in names:
             try:
-                connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(name)))
+                connection.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(sql.Identifier(name)))
                 found.add(name)
             except psycopg.errors.InsufficientPrivilege:
                 pass
@@ -91,6 +99,8 @@ def test_it_reads_what_is_served_and_nothing_else(prepared: Database) -> None:
         "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'select 1'",
         "CREATE OR REPLACE FUNCTION api_keys() RETURNS int LANGUAGE sql AS 'select 1'",
         "SELECT hash FROM api_key",
+        *(f"SELECT {column} FROM llm_call" for column in SAID),
+        "SELECT * FROM llm_call",
         "SELECT rolpassword FROM pg_authid",
         "SELECT * FROM pg_shadow",
         "SELECT pg_read_file('postgresql.conf')",
@@ -128,6 +138,26 @@ def test_it_is_told_of_keys_only_what_tells_one_that_is_good(prepared: Database)
         done = connection.execute("SELECT * FROM api_keys()")
         assert [column.name for column in done.description or ()] == ["hash", "name", "per_minute", "expires_at"]
         assert [row[1] for row in done.fetchall()] == ["good"]
+
+
+def test_it_is_told_of_calls_of_models_what_they_cost(prepared: Database) -> None:
+    with reading(prepared) as connection:
+        connection.execute("SELECT report_key, model, tokens_in, cost_cny, started_at, outcome FROM llm_call")
+        told = connection.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = 'llm_call'::regclass AND attnum > 0"
+            " AND has_column_privilege(attrelid, attnum, 'SELECT')"
+        )
+        assert not {name for (name,) in told} & set(SAID)
+
+
+def test_a_column_that_was_given_by_mistake_is_taken_back(prepared: Database) -> None:
+    owned(prepared, f"GRANT SELECT (response) ON llm_call TO {API_ROLE}; GRANT SELECT (hash) ON api_key TO {API_ROLE}")
+    prepared.prepare()
+    with reading(prepared) as connection:
+        for statement in ("SELECT response FROM llm_call", "SELECT hash FROM api_key"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement)
+        connection.execute("SELECT cost_cny FROM llm_call")
 
 
 def test_nobody_else_is_told_of_keys(prepared: Database) -> None:

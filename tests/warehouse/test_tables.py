@@ -75,10 +75,12 @@ def test_a_day_is_read_by_stock_from_an_index_that_holds_the_whole_row(dataset: 
 
 
 @pytest.mark.parametrize("dataset", FINANCE, ids=lambda dataset: dataset.api)
-def test_a_report_period_is_found_by_index_and_what_is_quarantined_too(dataset: Dataset) -> None:
-    indexes = {index.name: index for index in METADATA.tables[dataset.api].indexes}
-    assert indexes.keys() == {f"{dataset.api}_by_period", f"{dataset.api}_quarantined"}
-    assert [[*index.columns.keys()] for index in indexes.values()] == [["end_date", "ts_code"]] * 2
+def test_report_periods_and_announcements_are_found_by_index_and_what_is_quarantined_too(dataset: Dataset) -> None:
+    assert dataset.versions
+    found = {str(index.name): [*index.columns.keys()] for index in METADATA.tables[dataset.api].indexes}
+    announced = {f"{dataset.api}_by_announcement": ["ann_date"]} if dataset.versions.known else {}
+    periods = {f"{dataset.api}_{name}": ["end_date", "ts_code"] for name in ("by_period", "quarantined")}
+    assert found == periods | announced
 
 
 @datasets

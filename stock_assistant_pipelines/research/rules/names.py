@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.research.lexicon.words import MEASURES
@@ -53,9 +54,15 @@ def named(words: str) -> set[str]:
     return {name for name, pattern in MEASURES.items() if pattern.search(words)}
 
 
-def measures(item: Item) -> set[str]:
+def measures(item: Item) -> frozenset[str]:
     """The measures that an item is of, by its labels."""
-    return named(f"{item.label_zh}\n{item.label}")
+    return _measures_of(item.label_zh, item.label)
+
+
+@lru_cache(maxsize=4096)
+def _measures_of(*labels: str) -> frozenset[str]:
+    """Kept: every claim asks for those of the whole sheet, and labels are few, but for the titles of news."""
+    return frozenset(named("\n".join(labels)))
 
 
 def _measures(figure: Figure) -> set[str]:

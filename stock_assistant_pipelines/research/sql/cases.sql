@@ -3,7 +3,7 @@
 -- :experts        whether it is about experts, each by the way that its claims lean, or about stances
 -- :span           the horizon; null: the report's own
 -- :band           how much the square of the excess may be, times the horizon, while a stock goes with the index
-with counted as materialized (
+with first_made as (
     select distinct on (ts_code, trade_date, provider, model, prompt_version, language)
         id, ts_code, trade_date, provider, model, prompt_version, language, stance, horizon, probability,
         case
@@ -17,6 +17,10 @@ with counted as materialized (
         and trade_date >= coalesce(cast(:since as date), '-infinity')
         and trade_date <= coalesce(cast(:until as date), 'infinity')
     order by ts_code, trade_date, provider, model, prompt_version, language, made_at, id
+),
+counted as materialized (
+    select *, row_number() over (partition by ts_code, trade_date, kind order by id) = 1 as of_stock
+    from first_made
 ),
 opinion as (
     select id as report_id, cast(null as text) as expert, stance, probability
@@ -39,7 +43,7 @@ opinion as (
         and note.status in ('written', 'degraded', 'abstained')
     group by note.report_id, note.expert
 ),
-told as (
+told as not materialized (
     select
         report_id,
         horizon as span,
@@ -57,14 +61,9 @@ base as (
         avg(cast(excess_index > 0 as integer)) as outperform,
         avg(cast(excess_index < 0 as integer)) as underperform,
         avg(cast(excess_index * excess_index <= cast(:band as numeric) * span as integer)) as neutral
-    from (
-        select distinct on (counted.kind, counted.ts_code, counted.trade_date, told.span)
-            counted.kind, told.span, told.excess_index
-        from counted
-        join told on told.report_id = counted.id
-        where told.excess_index is not null
-        order by counted.kind, counted.ts_code, counted.trade_date, told.span, counted.id
-    ) as of_stocks
+    from counted
+    join told on told.report_id = counted.id
+    where counted.of_stock and told.excess_index is not null
     group by kind, span
 ),
 sessions as (

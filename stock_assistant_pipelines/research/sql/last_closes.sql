@@ -6,7 +6,8 @@ cross join lateral (
     select bar.trade_date, bar.close * factor.adj_factor as price
     from daily as bar
     join adj_factor as factor on factor.ts_code = bar.ts_code and factor.trade_date = bar.trade_date
-    where bar.ts_code = code and bar.trade_date <= day and bar.close > 0 and factor.adj_factor > 0
+    where bar.ts_code = code and bar.trade_date <= day and bar.close > 0
+        and factor.trade_date <= day and factor.adj_factor > 0
     order by bar.trade_date desc
     limit 1
 ) as last

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
+from databases import copied
 from sqlalchemy import text
-
-from stock_assistant_pipelines.warehouse.database import Database
-from stock_assistant_pipelines.warehouse.embedded import conninfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,13 +18,10 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def books(postgres: URL) -> Iterator[Engine]:
     """A database for all these tests: they write in two tables only."""
-    database = Database(postgres.set(database="ledgers"))
-    with psycopg.connect(conninfo(postgres), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE ledgers TEMPLATE template STRATEGY file_copy")
-    engine = database.engine()
-    yield engine
-    engine.dispose()
-    database.drop()
+    with copied(postgres) as database:
+        engine = database.engine()
+        yield engine
+        engine.dispose()
 
 
 @pytest.fixture

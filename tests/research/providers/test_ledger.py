@@ -115,6 +115,19 @@ def test_many_at_once_never_exceed_a_budget(engine: Engine) -> None:
     assert same_everywhere(engine) == Decimal("4.8")
 
 
+def test_the_first_calls_of_a_month_wait_for_each_other_and_fail_none(engine: Engine) -> None:
+    async def first() -> None:
+        ledgers = [Ledger(engine, PLENTY) for _ in range(3)]
+        planned = [replace(PLANNED, report_key=f"r{number % 4}") for number in range(12)]
+        await asyncio.gather(*(ledgers[number % 3].reserve(each) for number, each in enumerate(planned)))
+
+    for _ in range(10):
+        with engine.begin() as connection:
+            connection.execute(text("truncate llm_spending, llm_call"))
+        asyncio.run(first())
+        assert spending(engine)["report:r0"] == 3 * PLANNED.most
+
+
 WORKER = """
 import asyncio, sys
 from decimal import Decimal

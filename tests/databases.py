@@ -1,0 +1,37 @@
+"""Databases of the tests' own server."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+
+from stock_assistant_pipelines.warehouse.database import Database
+from stock_assistant_pipelines.warehouse.embedded import conninfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import URL
+
+
+def copy(server: URL) -> Database:
+    """Make a database with all tables, empty."""
+    database = Database(server.set(database=f"test_{uuid4().hex[:12]}"))
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE template STRATEGY file_copy")
+    with psycopg.connect(conninfo(server), autocommit=True) as connection:
+        connection.execute(statement.format(sql.Identifier(str(database.url.database))))
+    return database
+
+
+@contextmanager
+def copied(server: URL) -> Iterator[Database]:
+    """A database with all tables, empty, for as long as the block lasts."""
+    database = copy(server)
+    try:
+        yield database
+    finally:
+        database.drop()
