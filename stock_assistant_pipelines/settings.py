@@ -415,6 +415,9 @@ class Settings(BaseSettings):
         "Nobody by default.",
     )
     research_language: Literal["zh", "en"] = Field("zh", description="The language of the research reports: zh or en.")
+    research_digest: bool = Field(
+        False, description="Whether the channels of the alerts are told each evening what came of the day's research."
+    )
 
     bocha_api_key: SecretStr | None = Field(
         None, description="Your key at Bocha, which searches the web for news. Without it there is none."

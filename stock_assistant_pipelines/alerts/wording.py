@@ -112,7 +112,7 @@ class Message:
     title: str
     body: str
     severity: str
-    """A severity, or `cleared`."""
+    """A severity, `cleared`, or `info`."""
 
 
 def title(cause: Cause) -> str:
@@ -146,6 +146,11 @@ def cleared(title: str, kind: str, *, first_seen: datetime, cleared_at: datetime
     """That an alert no longer holds."""
     lines = [CLEARED.get(Kind(kind), GONE), _moment("始于 Since", first_seen), _moment("止于 Until", cleared_at)]
     return Message(_titled(f"已恢复 CLEARED · {title}", sandboxed), "\n".join(lines), "cleared")
+
+
+def digest(title: str, body: str, *, sandboxed: bool) -> Message:
+    """What is no alert, as it is told."""
+    return Message(_titled(title, sandboxed), body, "info")
 
 
 def trial(now: datetime) -> Message:

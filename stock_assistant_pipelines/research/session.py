@@ -51,6 +51,10 @@ class NotReady(ValueError):
     """Nothing can be written of a day; says what it takes."""
 
 
+class NotLanded(NotReady):
+    """The bars of a day are not there."""
+
+
 @dataclass(frozen=True)
 class Session:
     """The desk of the configured edition, or of another language."""
@@ -59,6 +63,8 @@ class Session:
     settings: Settings
     language: Language | None = None
     run_id: str | None = None
+    progress: Callable[[str, str, str], None] = lambda code, step, outcome: None
+    """What is told of each step of a stock: code, step, what came of it."""
 
     @cached_property
     def edition(self) -> Edition:
@@ -68,7 +74,8 @@ class Session:
     @cached_property
     def desk(self) -> Desk:
         """The desk. Raises `SettingsError`."""
-        return Desk(self.engine, self.edition, cutoff=self.settings.llm_training_cutoff, run_id=self.run_id)
+        cutoff = self.settings.llm_training_cutoff
+        return Desk(self.engine, self.edition, cutoff=cutoff, run_id=self.run_id, progress=self.progress)
 
     def is_closed(self, day: date) -> bool:
         """Whether the market is known to be closed on a day, so that there is nothing to write."""
@@ -156,10 +163,10 @@ class Session:
 
 
 def _ready(connection: Connection, day: date) -> None:
-    """Raise `NotReady` where nothing can be written of a day."""
+    """Raise `NotLanded` where nothing can be written of a day."""
     booked = entries(connection, BARS, [day]).get(day)
     if booked is None or not booked.landed:
-        raise NotReady(f"{BARS.api} of {day} " + (f"is {booked.status}" if booked else "has not landed"))
+        raise NotLanded(f"{BARS.api} of {day} " + (f"is {booked.status}" if booked else "has not landed"))
 
 
 def _apart(work: Callable[[], Awaitable[T]]) -> T:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from stock_assistant_pipelines import calendar
+from stock_assistant_pipelines.alerts import digest
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.defs.partitions import days
 from stock_assistant_pipelines.defs.research import names, shown
@@ -123,6 +125,8 @@ def _report(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[A
         read = [shown.Day.read(session, day, tally, since) for day, tally in written.tallies.items()]
         whole = [each for each in read if each.day in written.whole]
         unanswered = [each.day for each in whole if not each.tally.waiting and session.lacking(each.day)]
+        for day in (each.day for each in whole if not each.tally.waiting):
+            context.log.info(digest.send(session.engine, platform.settings, day, session.edition, calendar.now()))
     yield from shown.checks(read)
     for each in whole:
         if each.tally.waiting:

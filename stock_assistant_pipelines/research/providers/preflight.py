@@ -72,12 +72,13 @@ async def somebody(endpoints: Sequence[Endpoint]) -> None:
     errors: list[ModelError] = []
     for each in found:
         if isinstance(each, ModelError):
-            LOG.warning("%s", each)
-            errors += [] if isinstance(each, Throttled | Overloaded) else [each]
+            errors.append(each)
         elif isinstance(each, BaseException):
             raise each
-    if len(errors) == len(found):
+    if len(errors) == len(found) and not any(isinstance(each, Throttled | Overloaded) for each in errors):
         raise NotAnswered(errors)
+    for error in errors:
+        LOG.warning("%s", error)
 
 
 def _still_there(endpoint: Endpoint, listed: Sequence[str]) -> None:
