@@ -35,6 +35,12 @@ EVENING = time(20, 0)
 FILINGS = time(21, 0)
 """When the reports of the day are asked for, on every day: companies also publish on Fridays for the weekend."""
 
+RESEARCH = time(22, 0)
+"""From when on a trading day is written of: bars are there by then, and the reports of most evenings."""
+
+OUTCOMES = time(22, 30)
+"""When it is told how reports turned out: the bars of the day are there, also where the evening fetched them again."""
+
 OPEN_FOR = 365
 """Days after which a report that is still missing is not waited for any more."""
 

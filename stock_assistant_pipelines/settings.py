@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -53,6 +54,9 @@ SECRET_LENGTH = 4
 
 SANDBOX_POINTS = "5000"
 """The points that the sandbox takes its callers to have."""
+
+WATCHABLE = re.compile(r"all|\d{6}\.(SH|SZ|BJ)|(industry|board):\S.*")
+"""An entry of a watchlist: everybody, a stock, or a group of stocks."""
 
 
 class SettingsError(ValueError):
@@ -158,6 +162,26 @@ def _origins(values: list[str]) -> list[str]:
                 "takes origins without a path, separated by commas: https://a.example,https://b.example:8443"
             )
     return origins
+
+
+def _watchlist(values: list[str]) -> list[str]:
+    """Check the form of a watchlist's entries. Whether there are such stocks, the tables tell."""
+    for value in values:
+        if not WATCHABLE.fullmatch(value):
+            raise ValueError(
+                f"takes 600519.SH, industry:白酒, board:科创板 or all, separated by commas, and not {value!r}"
+            )
+    return values
+
+
+def _day(value: object) -> object:
+    """Read a date as it is written: a number would pass for a moment else."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError("takes a date such as 2025-06-30") from None
 
 
 class Fallback(BaseModel):
@@ -378,6 +402,21 @@ class Settings(BaseSettings):
     llm_prices: Annotated[dict[str, ModelPrice], NoDecode, BeforeValidator(_prices)] = Field(
         default_factory=dict,
         description="What your models cost, CNY per million tokens, as JSON; by default as in the project's own table.",
+    )
+    llm_training_cutoff: Annotated[date, BeforeValidator(_day)] | None = Field(
+        None,
+        description="The last day that the model may know of from its training, such as 2025-06-30; reports of days up to it "
+        "are flagged. By default nobody knows.",
+    )
+
+    research_watchlist: Annotated[list[str], NoDecode, BeforeValidator(_list), AfterValidator(_watchlist)] = Field(
+        default_factory=list,
+        description="Of whom research reports are written: 600519.SH, industry:白酒, board:科创板 or all, separated by commas. "
+        "Nobody by default.",
+    )
+    research_language: Literal["zh", "en"] = Field("zh", description="The language of the research reports: zh or en.")
+    research_digest: bool = Field(
+        False, description="Whether the channels of the alerts are told each evening what came of the day's research."
     )
 
     bocha_api_key: SecretStr | None = Field(

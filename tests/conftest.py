@@ -39,6 +39,13 @@ TOGETHER = {
     "tests/defs/test_daemon.py": "services",
     "tests/cli/test_backfill_services.py": "backfills",
     "tests/defs/test_downtime.py": "backfills",
+    **dict.fromkeys(
+        [
+            f"tests/research/defs/test_research_{name}.py"
+            for name in ("alerts", "assets", "clock", "digest", "goes_on", "on_demand", "outcomes")
+        ],
+        "research in dagster",
+    ),
     "tests/research/test_collect_prices.py": "evidence",
     "tests/research/test_collect_reports.py": "evidence",
     "tests/research/test_collect_valuation.py": "evidence",
@@ -48,6 +55,7 @@ TOGETHER = {
     "tests/research/test_outcome_laws.py": "evidence",
     "tests/research/test_outcomes.py": "evidence",
     "tests/research/test_scorecard.py": "evidence",
+    "tests/research/test_written_by_rules.py": "evidence",
 }
 """Files that one worker runs: they share what is dear to make, or start all services, and two sets at once are enough."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from datetime import date
 from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
@@ -56,6 +57,10 @@ DEFAULTS: dict[str, Any] = {
     "llm_budget_day": Decimal(50),
     "llm_budget_month": Decimal(500),
     "llm_prices": {},
+    "llm_training_cutoff": None,
+    "research_watchlist": [],
+    "research_language": "zh",
+    "research_digest": False,
     "bocha_api_key": None,
     "bocha_base_url": "https://api.bocha.cn",
     "bocha_timeout": 15.0,
@@ -139,6 +144,14 @@ GOOD: list[tuple[str, str, Any]] = [
         '{"m": {"asked": "1.5", "cached": 0, "answered": "6"}}',
         {"m": ModelPrice(asked=Decimal("1.5"), cached=Decimal(0), answered=Decimal(6))},
     ),
+    ("LLM_TRAINING_CUTOFF", "2025-06-30", date(2025, 6, 30)),
+    (
+        "RESEARCH_WATCHLIST",
+        "600519.SH, 000001.SZ ,920002.BJ,industry:白酒,board:科创板,all,",
+        ["600519.SH", "000001.SZ", "920002.BJ", "industry:白酒", "board:科创板", "all"],
+    ),
+    ("RESEARCH_LANGUAGE", "en", "en"),
+    ("RESEARCH_DIGEST", "true", True),
     ("BOCHA_API_KEY", SECRET, SecretStr(SECRET)),
     ("BOCHA_BASE_URL", "https://api.bochaai.com/", "https://api.bochaai.com"),
     ("BOCHA_BASE_URL", "http://127.0.0.1:9000", "http://127.0.0.1:9000"),
@@ -229,6 +242,14 @@ BAD = [
     ("LLM_BUDGET_MONTH", "NaN", "finite"),
     ("LLM_PRICES", '{"m": {"asked": "1"}}', "CNY per million tokens by model"),
     ("LLM_PRICES", "cheap", "CNY per million tokens by model"),
+    ("LLM_TRAINING_CUTOFF", "June 2025", "a date such as 2025-06-30"),
+    ("LLM_TRAINING_CUTOFF", "1750000000", "a date such as 2025-06-30"),
+    ("RESEARCH_WATCHLIST", "600519", "and not '600519'"),
+    ("RESEARCH_WATCHLIST", "600519.SH,industry:", "and not 'industry:'"),
+    ("RESEARCH_WATCHLIST", "600519.SHX", "and not '600519.SHX'"),
+    ("RESEARCH_WATCHLIST", "everybody", "600519.SH, industry:白酒, board:科创板 or all"),
+    ("RESEARCH_LANGUAGE", "de", "'zh' or 'en'"),
+    ("RESEARCH_DIGEST", "daily", "boolean"),
     ("BOCHA_BASE_URL", "h.example", "https:// or http://"),
     ("BOCHA_BASE_URL", "http://h.example", "over http:// the key could be read on its way"),
     ("BOCHA_TIMEOUT", "0", "greater than 0"),

@@ -91,6 +91,8 @@ class Crash:
     """The first of the runs that were started in each other's place."""
     work: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """By dataset, the first and the last of the partitions that it was for; nothing of a run that is for no dataset."""
+    until: datetime | None = None
+    """Until when it waits for a budget; None: it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,16 +300,17 @@ def _calendars(standing: Standing) -> Iterator[Cause]:
 
 
 def _crashes(crashes: Sequence[Crash]) -> Iterator[Cause]:
-    """Runs without a partition to blame: the newest of each job, and the datasets of all of them."""
+    """Runs without a partition to blame: the newest of each job, and the datasets of all of them. To wait is no defect."""
     newest: dict[str, Crash] = {}
     names: dict[str, set[str]] = {}
     for crash in sorted(crashes, key=lambda crash: crash.at):
-        newest[crash.job] = crash
-        names.setdefault(crash.job, set()).update(crash.work)
-    for job, crash in newest.items():
-        affected = tuple(Affected(name, 0, SNAPSHOT, SNAPSHOT) for name in sorted(names[job]))
-        key = f"{Kind.FAILED}:run of {job}"
-        yield Cause(key, Kind.FAILED, Severity.CRITICAL, job, crash.error, affected, run_id=crash.run_id)
+        key = f"{Kind.QUOTA if crash.until else Kind.FAILED}:run of {crash.job}"
+        newest[key] = crash
+        names.setdefault(key, set()).update(crash.work)
+    for key, crash in newest.items():
+        affected = tuple(Affected(name, 0, SNAPSHOT, SNAPSHOT) for name in sorted(names[key]))
+        kind, severity = (Kind.QUOTA, Severity.WARNING) if crash.until else (Kind.FAILED, Severity.CRITICAL)
+        yield Cause(key, kind, severity, crash.job, crash.error, affected, run_id=crash.run_id)
 
 
 def _newest_reason(group: Sequence[Unsettled]) -> str:

@@ -30,7 +30,12 @@ TIMEOUT = 15.0
 DETAILS = ("Socket Exception", "Response Details")
 """So begin the lines of apprise's log, of the level DEBUG, that hold an answer."""
 
-TYPES = {"warning": NotifyType.WARNING, "critical": NotifyType.FAILURE, "cleared": NotifyType.SUCCESS}
+TYPES = {
+    "warning": NotifyType.WARNING,
+    "critical": NotifyType.FAILURE,
+    "cleared": NotifyType.SUCCESS,
+    "info": NotifyType.INFO,
+}
 
 # What apprise logs names tokens, and goes no further than into the results of its calls.
 _LOG = logging.getLogger("apprise")

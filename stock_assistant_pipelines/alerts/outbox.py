@@ -38,6 +38,9 @@ STALE = timedelta(days=1)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 """How long a channel is spared an alert that it refused: the first doubles with every refusal, up to the second."""
 
+DIGEST = "digest"
+"""The kind of what is no alert: a message that is told once, by the same way. No cause of trouble opens or ends it."""
+
 WORSE = {Severity.WARNING.value: 0, Severity.CRITICAL.value: 1}
 
 ALERT = METADATA.tables["alert"]
@@ -58,7 +61,8 @@ def record(connection: Connection, causes: Iterable[Cause], now: datetime, dagst
 
     Whoever calls holds `alerts`, since before the causes were looked for.
     """
-    known = {row.cause: row for row in connection.execute(select(ALERT).where(ALERT.c.cleared_at.is_(None)))}
+    trouble = and_(ALERT.c.cleared_at.is_(None), ALERT.c.kind != DIGEST)
+    known = {row.cause: row for row in connection.execute(select(ALERT).where(trouble))}
     holding = {cause.key: cause for cause in causes}
     for key, cause in holding.items():
         values = {
@@ -76,8 +80,24 @@ def record(connection: Connection, causes: Iterable[Cause], now: datetime, dagst
         told = known[key].telling > 0
         again = _told_again(known[key], now) if told else {}
         connection.execute(update(ALERT).where(ALERT.c.id == known[key].id).values(cleared_at=now, **again))
+    over = or_(ALERT.c.told_at.is_not(None), ALERT.c.first_seen < now - STALE)
+    digests = and_(ALERT.c.cleared_at.is_(None), ALERT.c.kind == DIGEST)
+    connection.execute(update(ALERT).where(digests, over).values(cleared_at=now))
     connection.execute(delete(ALERT).where(ALERT.c.cleared_at < now - KEPT))
     return len(holding)
+
+
+def announce(connection: Connection, name: str, title: str, body: str, now: datetime) -> bool:
+    """Keep a message that each channel is told once, for a day at the most. False: one of this name was kept before.
+
+    Whoever calls holds `alerts`.
+    """
+    if connection.scalar(select(exists().where(ALERT.c.cause == name))):
+        return False
+    values = {"cause": name, "kind": DIGEST, "severity": "info", "title": title, "body": body, "datasets": []}
+    moments = {"first_seen": now, "last_seen": now, "due_at": now}
+    connection.execute(insert(ALERT).values(values | moments | {"partitions": 0, "telling": 1}))
+    return True
 
 
 def _opened(cause: Cause, now: datetime) -> dict[str, Any]:
@@ -166,6 +186,8 @@ def _is_back() -> ColumnElement[bool]:
 
 
 def _message(row: Any, *, sandboxed: bool) -> Message:
+    if row.kind == DIGEST:
+        return wording.digest(row.title, row.body, sandboxed=sandboxed)
     if row.cleared_at:
         return wording.cleared(
             row.title, row.kind, first_seen=row.first_seen, cleared_at=row.cleared_at, sandboxed=sandboxed

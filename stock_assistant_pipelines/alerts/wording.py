@@ -82,6 +82,10 @@ ADVICE = {
         "在 Dagster 里看该次运行的日志，修好后重跑",
         "read the run's log in Dagster, mend it, and run it again",
     ),
+    "budget": (
+        "无需处理：预算恢复后自动继续；要提前继续，调高 LLM_BUDGET_DAY 或 LLM_BUDGET_MONTH 后重启",
+        "nothing: it goes on when the budget begins anew; sooner if you raise LLM_BUDGET_DAY or LLM_BUDGET_MONTH and restart",
+    ),
     Kind.FAILED: (AGAIN[0], AGAIN[1]),
     Kind.QUOTA: ("无需处理：到时自动继续", "nothing: it goes on by itself when the hour or the day is over"),
     Kind.LATE: (
@@ -108,7 +112,7 @@ class Message:
     title: str
     body: str
     severity: str
-    """A severity, or `cleared`."""
+    """A severity, `cleared`, or `info`."""
 
 
 def title(cause: Cause) -> str:
@@ -144,6 +148,11 @@ def cleared(title: str, kind: str, *, first_seen: datetime, cleared_at: datetime
     return Message(_titled(f"已恢复 CLEARED · {title}", sandboxed), "\n".join(lines), "cleared")
 
 
+def digest(title: str, body: str, *, sandboxed: bool) -> Message:
+    """What is no alert, as it is told."""
+    return Message(_titled(title, sandboxed), body, "info")
+
+
 def trial(now: datetime) -> Message:
     """What says no more than that a channel works."""
     text = f"这是一条测试消息，不是告警。 This is a test, not an alert.\n{_moment('时间 At', now)}"
@@ -168,6 +177,8 @@ def _moment(word: str, at: datetime) -> str:
 
 def _subject(cause: Cause) -> str:
     """What is wrong, in a few words, and where."""
+    if cause.run_id and cause.kind is Kind.QUOTA:
+        return f"模型预算用完 a budget of the language models is used up, and a run of {cause.word} waits"
     if cause.run_id:
         return f"{cause.word} 运行中断 a run of {cause.word} ended without a result"
     names = ", ".join(each.dataset for each in cause.affected[:NAMED])
@@ -197,5 +208,5 @@ def _count(partitions: int, dataset: str) -> str:
 def _advice(cause: Cause) -> tuple[str, str]:
     """What to do first."""
     if cause.run_id:
-        return ADVICE["run"]
+        return ADVICE["budget" if cause.kind is Kind.QUOTA else "run"]
     return ADVICE.get(cause.word) or ADVICE.get(cause.word.split()[0]) or ADVICE[cause.kind]

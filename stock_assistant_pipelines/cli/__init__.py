@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stock_assistant_pipelines.cli.reports import costs, replay, research
 from stock_assistant_pipelines.settings import SettingsError, settings
 
 if TYPE_CHECKING:
@@ -67,6 +68,10 @@ def main() -> None:
     """Complete, point-in-time A-share history in PostgreSQL."""
 
 
+for command in (research, replay, costs):
+    main.add_command(command)
+
+
 @main.command()
 def datasets() -> None:
     """List the datasets, one a line."""
@@ -82,7 +87,7 @@ def datasets() -> None:
 @click.option("--days", default=60, show_default=True, type=click.IntRange(1, 1000), help="Trading days to land.")
 @click.option("--stocks", default=300, show_default=True, type=click.IntRange(50, 5500), help="Stocks of the sandbox.")
 def demo(days: int, stocks: int) -> None:
-    """Land the last trading days through Dagster, read them back over HTTP, and exit."""
+    """Land the last trading days through Dagster, read them back over HTTP, write of three stocks, and exit."""
     from stock_assistant_pipelines.cli.demo import run
 
     sys.exit(run(settings(), days, stocks))

@@ -1,4 +1,4 @@
-"""`stock-assistant demo`: a market arrives, through the same services as in production, and is read back over HTTP."""
+"""`stock-assistant demo`: a market arrives through the same services as in production, is read back, and is written of."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sqlalchemy import and_, func, not_, or_, select
 
 from stock_assistant_pipelines.calendar import now, over, periods
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.cli import services
+from stock_assistant_pipelines.cli import services, showcase, standin
 from stock_assistant_pipelines.cli.up import announce_sandbox, stopped_by_signal
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.settings import Settings
@@ -45,7 +45,7 @@ SHOWN = 2
 
 
 def run(settings: Settings, count: int, stocks: int) -> int:
-    """Run the demo. Returns 0 when every partition is complete, 1 when one is not."""
+    """Run the demo. Returns 0 when every partition is complete and every report can be read, else 1."""
     out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
     with stopped_by_signal(), services.alone(settings), available(settings) as database:
         database.prepare()
@@ -54,6 +54,8 @@ def run(settings: Settings, count: int, stocks: int) -> int:
         machine = services.machine(
             settings, database, api_port=port, ui_port=None, sandbox_port=sandbox_port, stocks=stocks
         )
+        if settings.sandboxed or settings.llm_provider is None:  # nobody pays for words about made-up stocks
+            standin.join(machine, settings.data_dir / "logs", news=settings.sandboxed)
         out.print("Starting Dagster and the API …")
         with services.running(machine.first, machine.environment):
             os.environ.update(machine.environment)  # this process asks the same Dagster, database and Tushare
@@ -66,7 +68,7 @@ def run(settings: Settings, count: int, stocks: int) -> int:
 
 
 def _show(out: Console, settings: Settings, engine: Engine, machine: services.Machine, api: str, count: int) -> bool:
-    """Backfill the last `count` trading days and the last reports, show what landed and three answers of the API."""
+    """Backfill the last trading days and reports, show what landed, three answers of the API, and three research reports."""
     from stock_assistant_pipelines.definitions import defs
     from stock_assistant_pipelines.defs.backfills import Backfill, instance
 
@@ -84,19 +86,20 @@ def _show(out: Console, settings: Settings, engine: Engine, machine: services.Ma
             results = _results(engine, span, backfills[0].began)
             _summary(out, results, time.monotonic() - started)
             _samples(out, engine, f"{api}{settings.api_v1_str}", span)
+            written = showcase.show(out, engine, span.first, span.last)
             out.print()
             for backfill in backfills:
                 out.print(f"Dagster booked backfill {backfill.id}: {backfill.wait()}, {len(backfill.runs)} runs.")
     out.print("[bold]Look further[/]: `make up` keeps Dagster's UI and the API running; the README goes on from here.")
     wanted = {dataset.api: span.partitions(dataset) for dataset in CATALOG.values()}
-    return {result.dataset: result.settled for result in results} == wanted
+    return written and {result.dataset: result.settled for result in results} == wanted
 
 
 DAILY = [dataset for dataset in CATALOG.values() if not dataset.by_period]
 REPORTS = [dataset for dataset in CATALOG.values() if dataset.by_period]
 
-QUARTERS = 4
-"""How many report periods are landed."""
+QUARTERS = 6
+"""How many report periods are landed: what a quarter, and the same one a year before, are made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ def _last_days(settings: Settings, engine: Engine, count: int) -> Span:
     days = calendar.last(count, until)
     if not days:
         raise services.ServiceError(f"the trading days are not known: {trouble}")
-    ended = periods(until - timedelta(days=366), min(until, over(now())))
+    ended = periods(until - timedelta(days=366 * 2), min(until, over(now())))
     return Span(days[0], days[-1], tuple(ended[-QUARTERS:]))
 
 

@@ -25,7 +25,7 @@ SANDBOX_NOTICE = """\
 
 
 def run(settings: Settings, ui_port: int, api_port: int, stocks: int) -> None:
-    """Run Dagster's UI and daemon, the API, and without a token the sandbox; stop all of them on Ctrl-C."""
+    """Run Dagster's UI and daemon, the API, and without a token the sandboxes; stop all of them on Ctrl-C."""
     services.require_free({"--ui-port": ui_port, "--api-port": api_port})
     _check_channels(settings)
     with stopped_by_signal(), services.alone(settings), available(settings) as database:
@@ -38,6 +38,7 @@ def run(settings: Settings, ui_port: int, api_port: int, stocks: int) -> None:
             sandbox_port=announce_sandbox(settings),
             stocks=stocks,
         )
+        model = _stand_in(settings, machine)
         if "api_url" not in settings.model_fields_set:
             machine.environment["API_URL"] = f"http://{services.LOOPBACK}:{api_port}"
         if settings.dagster_url is None:
@@ -47,9 +48,21 @@ def run(settings: Settings, ui_port: int, api_port: int, stocks: int) -> None:
             click.echo(f"Dagster UI   http://{services.LOOPBACK}:{ui_port}")
             click.echo(f"API          http://{services.LOOPBACK}:{api_port}/docs")
             click.echo(f"Health       http://{services.LOOPBACK}:{api_port}{settings.api_v1_str}/health")
+            if model:
+                click.echo(model)
             click.echo(f"Logs         {settings.data_dir / 'logs'}")
             click.echo("Ctrl-C stops all of them.")
             watch(machine)
+
+
+def _stand_in(settings: Settings, machine: services.Machine) -> str | None:
+    """Where neither Tushare nor a model is configured, let rules write the research reports, of invented news, and say so."""
+    if not settings.sandboxed or settings.llm_provider is not None:
+        return None
+    from stock_assistant_pipelines.cli import standin  # loads the sandbox
+
+    url = standin.join(machine, settings.data_dir / "logs", news=True)
+    return f"Reports by   {standin.NOTICE}: {url}"
 
 
 def _check_channels(settings: Settings) -> None:

@@ -15,6 +15,7 @@ from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.alerts.causes import Crash
 from stock_assistant_pipelines.alerts.delivery import deliver
 from stock_assistant_pipelines.defs.fill import asked
+from stock_assistant_pipelines.defs.research import waits
 from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.settings import Settings, SettingsError
 from stock_assistant_pipelines.warehouse.database import available
@@ -42,6 +43,9 @@ RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_p
 
 WILL_RETRY = "dagster/will_retry"
 """The tag by which Dagster says, when a run fails, whether it starts another in its place."""
+
+MOMENTS = ("at", "until")
+"""What of a crash is a moment."""
 
 ENDED = [DagsterRunStatus.FAILURE, DagsterRunStatus.SUCCESS]
 
@@ -90,17 +94,23 @@ class Runs:
         if cursor is None:
             return cls(now.astimezone(UTC) + BACK)  # Dagster compares without the zone
         known = json.loads(cursor)
-        crashes = [Crash(**{**crash, "at": datetime.fromisoformat(crash["at"])}) for crash in known["crashes"]]
+        crashes = [
+            Crash(**crash | {name: datetime.fromisoformat(crash[name]) for name in MOMENTS if crash.get(name)})
+            for crash in known["crashes"]
+        ]
         return cls(datetime.fromisoformat(known["until"]), known["seen"], crashes)
 
     def written(self) -> str:
         """The cursor."""
-        crashes = [asdict(crash) | {"at": crash.at.isoformat()} for crash in self.crashes]
+        crashes = [
+            asdict(crash) | {name: at.isoformat() for name in MOMENTS if (at := getattr(crash, name))}
+            for crash in self.crashes
+        ]
         return json.dumps({"until": self.until.isoformat(), "seen": dict(self.seen), "crashes": crashes})
 
     def follow(self, instance: dg.DagsterInstance, now: datetime, settings: Settings) -> Self:
         """Look at the runs that have ended since. One that does its work ends what is told of those that were to do it."""
-        crashes = [crash for crash in self.crashes if now - crash.at < LASTS]
+        crashes = [crash for crash in self.crashes if now - max(crash.at, crash.until or crash.at) < LASTS]
         until, seen = self.until, dict(self.seen)
         for record in self._ended(instance):
             run, changed = record.dagster_run, record.update_timestamp.astimezone(UTC)
@@ -112,8 +122,11 @@ class Runs:
                 crashes = [left for crash in crashes if (left := _left(crash, run.job_name, root, work))]
             elif now - changed < LASTS:
                 line = settings.hide(error)[:LINE]
-                undone = _work(run, _reported(instance, run.run_id))
-                crashes.append(Crash(run.run_id, run.job_name, line, changed, root, undone))
+                wait = waits.of_budget(run)
+                undone = wait.work(run) if wait else _work(run, _reported(instance, run.run_id))
+                crashes.append(
+                    Crash(run.run_id, run.job_name, line, changed, root, undone, wait.again if wait else None)
+                )
         kept = {run_id: at for run_id, at in seen.items() if at >= (until - BACK).timestamp()}
         return type(self)(until, kept, crashes[-MOST:])
 
@@ -176,7 +189,8 @@ def _error(instance: dg.DagsterInstance, run_id: str) -> str | None:
         return None
     event = next(iter(blameless or events), None)
     data: Any = event.event_specific_data if event else None
-    line = _first_line(getattr(data, "error", None)) or (event.message if event else None)
+    told = getattr(getattr(data, "user_failure_data", None), "description", None)
+    line = told or _first_line(getattr(data, "error", None)) or (event.message if event else None)
     return line or "it ended without a word: see its log"
 
 

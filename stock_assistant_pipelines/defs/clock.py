@@ -22,19 +22,12 @@ from stock_assistant_pipelines.defs import disclosed
 from stock_assistant_pipelines.defs.backfills import active
 from stock_assistant_pipelines.defs.fill import JOB, fill, fill_config
 from stock_assistant_pipelines.defs.partitions import TRADING_DAYS, appeared
-from stock_assistant_pipelines.defs.resources import AHEAD, Platform
+from stock_assistant_pipelines.defs.research.names import is_research
+from stock_assistant_pipelines.defs.resources import AHEAD, UNDER_WAY, Platform
 from stock_assistant_pipelines.defs.tidy import tidy
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.freshness import last_complete, read_booked, read_calendar, read_snapshot
 from stock_assistant_pipelines.warehouse.tables import Status
-
-UNDER_WAY = [
-    DagsterRunStatus.QUEUED,
-    DagsterRunStatus.NOT_STARTED,
-    DagsterRunStatus.STARTING,
-    DagsterRunStatus.STARTED,
-    DagsterRunStatus.CANCELING,
-]
 
 NOTHING_LANDED = "nothing has landed yet: start with a backfill"
 
@@ -155,12 +148,12 @@ def _due(
 
 
 def _others_land(instance: dg.DagsterInstance) -> bool:
-    """Whether a backfill is under way, or a run of another's. One without a launcher's mark tells no one when it dies."""
-    if active(instance):
+    """Whether others land days: a backfill, or a run. One without a launcher's mark tells no one when it dies."""
+    if any(not is_research(backfill.asset_selection) for backfill in active(instance)):
         return True
     runs = instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY))
     launched = [run for run in runs if run.status is not DagsterRunStatus.STARTED or GRPC_INFO_TAG in run.tags]
-    return any(run.job_name != tidy.name for run in launched)
+    return any(run.job_name != tidy.name and not is_research(run.asset_selection, run.job_name) for run in launched)
 
 
 def _shown_as_failed(instance: dg.DagsterInstance, dataset: Dataset, complete: Sequence[date]) -> list[date]:

@@ -1,9 +1,11 @@
-"""What an asset works with: the database, and a connection to Tushare for one run."""
+"""What an asset works with: the database, and for one run a connection to Tushare, or a session at the research desk."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
+
+from dagster import DagsterRunStatus
 
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.tushare.quota import SharedQuota
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
+    from stock_assistant_pipelines.research.render import Language
+    from stock_assistant_pipelines.research.session import Session
     from stock_assistant_pipelines.settings import Settings
 
 PRIORITY, BACKFILL = "dagster/priority", "dagster/backfill"
@@ -23,6 +27,15 @@ PRIORITY, BACKFILL = "dagster/priority", "dagster/backfill"
 
 AHEAD = {PRIORITY: "10"}
 """The runs of the day's clock: before all others in the queue, and where calls are scarce."""
+
+UNDER_WAY = [
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
+"""The states of a run that has not ended."""
 
 
 def urgent(tags: Mapping[str, str]) -> bool:
@@ -75,9 +88,18 @@ class Platform:
             yield connection
 
     @contextmanager
-    def _engine(self) -> Iterator[Engine]:
+    def research(self, run_id: str | None = None, language: Language | None = None) -> Iterator[Session]:
+        """Connect to the database for a session at the desk; it asks the configured models, in their order."""
+        # Brings pandas and the SDK of the models, which every run and every sensor would otherwise wait for.
+        from stock_assistant_pipelines.research.session import CONNECTIONS, Session
+
+        with self._engine(CONNECTIONS) as engine:
+            yield Session(engine, self.settings, language, run_id)
+
+    @contextmanager
+    def _engine(self, pool_size: int = 1) -> Iterator[Engine]:
         with available(self.settings) as database:
-            engine = database.engine(pool_size=1)
+            engine = database.engine(pool_size)
             try:
                 with migrated():
                     yield engine

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select
 
+from stock_assistant_pipelines.settings import WATCHABLE
 from stock_assistant_pipelines.warehouse.tables import METADATA
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection
 
-CODE = re.compile(r"\d{6}\.(SH|SZ|BJ)")
 GROUPS = {"industry": "industry", "board": "market"}
 """Groups that an entry can name, and the column of `stock_basic` that tells them; it tells them as they are now."""
 ALL = "all"
@@ -29,8 +28,7 @@ class NotWatchable(ValueError):
 
 def check(entry: str) -> str:
     """An entry, as it is written. Raises `NotWatchable`."""
-    group, _, name = entry.partition(":")
-    if entry == ALL or CODE.fullmatch(entry) or (group in GROUPS and name):
+    if WATCHABLE.fullmatch(entry):
         return entry
     raise NotWatchable(f"{entry!r} is no entry of a watchlist: it takes 600519.SH, industry:白酒, board:科创板 or all")
 

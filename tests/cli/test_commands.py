@@ -41,7 +41,8 @@ def test_datasets_are_listed_one_a_line() -> None:
 
 def test_help_names_every_command() -> None:
     result = CliRunner().invoke(main, ["--help"])
-    for command in ("datasets", "db", "demo", "exec", "sandbox", "sandbox-model", "sandbox-search", "up"):
+    known = ("costs", "datasets", "db", "demo", "exec", "replay", "research", "up")
+    for command in (*known, "sandbox", "sandbox-model", "sandbox-search"):
         assert f"\n  {command} " in result.output
 
 

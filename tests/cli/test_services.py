@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -67,7 +68,12 @@ def row(output: str, dataset: str) -> list[int]:
     return [int(figure.replace(",", "")) for figure in line.split()[1:]]
 
 
-def test_the_demo_lands_a_market_and_leaves_nothing_running(data: str) -> None:
+def reports(output: str) -> list[str]:
+    """The ids of the research reports."""
+    return re.findall(r"stock-assistant replay (\S+)", output)
+
+
+def test_the_demo_lands_a_market_writes_of_it_and_leaves_nothing_running(data: str) -> None:
     output = demo(data)
     assert "SANDBOX DATA" in output
     partitions, complete, rows, inserted, *_ = row(output, "daily")
@@ -76,15 +82,33 @@ def test_the_demo_lands_a_market_and_leaves_nothing_running(data: str) -> None:
     assert output.count('"source": "sandbox: synthetic"') >= 3
     assert "COMPLETED_SUCCESS" in output
     assert left_behind(data) == []
+    written = reports(output)
+    assert len(set(written)) == 3
+    assert "Research reports of " in output
+    assert "by rules, not a model (规则生成，并非模型)" in output
+    assert all(f"/research/{report_id} " in output for report_id in written)
+    assert output.count(" calls, CNY ") == 3
+    assert ", news, synthesis); " in output, "pages are invented for a made-up market"
+    replayed = subprocess.run(
+        [STOCK_ASSISTANT, "replay", *written],
+        cwd=os.path.dirname(data),
+        env={**os.environ, "DATA_DIR": data},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert replayed.stdout == "".join(f"{report_id}: the same, byte for byte\n" for report_id in written)
 
 
 @pytest.mark.slow
 def test_the_demo_writes_nothing_the_second_time(data: str) -> None:
-    _, _, rows, *_ = row(demo(data), "daily")
-    _, _, again, inserted, updated, unchanged, calls, missing = row(demo(data), "daily")
+    first, second = demo(data), demo(data)
+    _, _, rows, *_ = row(first, "daily")
+    _, _, again, inserted, updated, unchanged, calls, missing = row(second, "daily")
     assert again == unchanged == rows
     assert (inserted, updated, missing) == (0, 0, 0)
     assert calls == 5
+    assert reports(second) == reports(first), "what stands is not made again"
 
 
 def test_a_demo_with_a_token_that_is_not_known_says_so_in_a_line(data: str, sandbox: Running) -> None:
@@ -110,9 +134,14 @@ def test_up_serves_until_it_is_interrupted_and_leaves_nothing_running(data: str)
     away = os.path.dirname(data)
     with subprocess.Popen(command, cwd=away, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
+        model = None
         for line in process.stdout:
+            model = re.search(r"rules, not a model .*: (http://\S+)/v1", line) or model
             if "Ctrl-C" in line:
                 break
+        assert model is not None
+        with urllib.request.urlopen(f"{model[1]}/_sandbox/health") as response:
+            assert json.load(response)["note"] == "rules, not a model"
         with urllib.request.urlopen(f"http://127.0.0.1:{api}/api/v1/health") as response:
             assert json.load(response)["status"] in {"ok", "degraded"}
         with urllib.request.urlopen(f"http://127.0.0.1:{ui}/server_info") as response:

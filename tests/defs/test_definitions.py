@@ -84,7 +84,7 @@ def test_the_days_of_a_run_are_landed_newest_first() -> None:
     assert days(["2026-03-03", "2026-03-05", "2026-03-04"]) == [date(2026, 3, 5), date(2026, 3, 4), date(2026, 3, 3)]
 
 
-def test_there_is_a_schedule_for_each_time_of_publication_the_evening_the_reports_and_one_that_tidies(
+def test_there_is_a_schedule_for_each_time_of_publication_the_evening_the_reports_their_outcomes_and_one_that_tidies(
     repository: dg.RepositoryDefinition,
 ) -> None:
     found = {one.name: one.cron_schedule for one in repository.schedule_defs}
@@ -96,6 +96,7 @@ def test_there_is_a_schedule_for_each_time_of_publication_the_evening_the_report
         "look_again": "0 20 * * 1-5",
         "reports": "0 21 * * *",
         "reports_again": "0 22 * * 6",
+        "outcomes": "30 22 * * 1-5",
         "tidy_weekly": "0 4 * * 0",
     }
     assert {one.execution_timezone for one in repository.schedule_defs} == {"Asia/Shanghai"}

@@ -22,6 +22,15 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 SETTINGS = {name.upper() for name in Settings.model_fields}
 DAGSTER = {"DAGSTER_HOME", "DAGSTER_STORAGE_DIR"}
+SECRETS = {
+    "POSTGRES_PASSWORD",
+    "API_DATABASE_PASSWORD",
+    "TUSHARE_TOKEN",
+    "DATABASE_URL",
+    "LLM_API_KEY",
+    "LLM_FALLBACKS",
+    "BOCHA_API_KEY",
+}
 
 
 def test_the_file_follows_the_compose_specification() -> None:
@@ -83,7 +92,7 @@ def test_the_metrics_are_told_inside_and_published_nowhere() -> None:
 def test_secrets_come_as_files_and_the_api_is_given_neither_the_token_nor_the_owners_password() -> None:
     for service in SERVICES.values():
         environment = service["environment"]
-        assert not {"POSTGRES_PASSWORD", "API_DATABASE_PASSWORD", "TUSHARE_TOKEN", "DATABASE_URL"} & set(environment)
+        assert not SECRETS & set(environment)
         files = {value for variable, value in environment.items() if variable.endswith("_FILE")}
         assert files == {f"/run/secrets/{secret}" for secret in service["secrets"]}
         assert set(service["secrets"]) <= set(COMPOSE["secrets"])

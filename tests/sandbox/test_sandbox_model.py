@@ -59,18 +59,45 @@ def test_a_note_speaks_of_the_items_with_placeholders(model: RunningModel) -> No
     note = said(post(model.url))
     assert set(note) == {"summary", "claims"}
     assert [claim["evidence"] for claim in note["claims"]] == [["return.20d"], ["close"]]
-    assert note["claims"][0]["text"] == "{{return.20d:label}}为{{return.20d}},方向为负。"
+    assert "{{return.20d:period}}" in note["claims"][0]["text"]
+    assert "下跌{{return.20d:abs}}" in note["claims"][0]["text"]
     assert note["claims"][0]["direction"] == "down"
+
+
+def test_what_an_item_says_of_its_direction_goes_before_the_sign_of_its_value(model: RunningModel) -> None:
+    shown = {"id": "return.20d", "topic": "prices", "value": "CNY -3.20bn", "direction": "up", "signed": True}
+    messages = [MESSAGES[0], {"role": "user", "content": json.dumps(shown)}]
+    claim = said(post(model.url, messages=messages))["claims"][0]
+    assert (claim["direction"], "上涨" in claim["text"]) == ("up", True)
+
+
+def test_of_variants_of_a_measure_one_is_told(model: RunningModel) -> None:
+    ids = ("return.5d", "return.20d", "return.60d", "excess.20d.index", "excess.60d.index", "rsi.14", "volume.ratio")
+    shown = [{"id": each, "topic": "prices", "value": "51.00%", "direction": "up"} for each in ids]
+    messages = [MESSAGES[0], {"role": "user", "content": json.dumps(shown)}]
+    told = [claim["evidence"][0] for claim in said(post(model.url, messages=messages))["claims"]]
+    assert told == ["return.20d", "excess.20d.index", "rsi.14", "volume.ratio"]
+
+
+def test_a_place_is_called_high_or_low_as_it_is(model: RunningModel) -> None:
+    for value, word in (("82.40%", "较高位"), ("50.00%", "居中"), ("1.00%", "较低位")):
+        shown = {"id": "pe_ttm.percentile.3y", "topic": "valuation", "value": value}
+        messages = [MESSAGES[0], {"role": "user", "content": json.dumps(shown)}]
+        assert word in said(post(model.url, messages=messages))["claims"][0]["text"]
 
 
 def test_a_synthesis_takes_the_side_of_the_signs(model: RunningModel) -> None:
     synthesis = said(post(model.url, response_format=SCHEMA))
     assert (synthesis["stance"], synthesis["horizon"], synthesis["probability"]) == ("underperform", 20, 0.55)
+    assert {claim["direction"] for claim in synthesis["thesis"]} == {"down", "none"}
+    assert "由负转正" in synthesis["invalidation"][0]["text"]
 
 
 def test_english_is_answered_in_english(model: RunningModel) -> None:
     messages = [{"role": "system", "content": "Cite the evidence. JSON."}, MESSAGES[1]]
-    assert "is {{" in said(post(model.url, messages=messages))["claims"][0]["text"]
+    assert (
+        "{{return.20d:abs}} over {{return.20d:period}}" in said(post(model.url, messages=messages))["claims"][0]["text"]
+    )
 
 
 def test_the_same_question_brings_the_same_answer(model: RunningModel) -> None:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import openai
 
-from stock_assistant_pipelines.research.providers.errors import Silent, UnknownModel, from_sdk
+from stock_assistant_pipelines.research.providers.errors import (
+    ModelError,
+    NotAnswered,
+    Overloaded,
+    Silent,
+    Throttled,
+    UnknownModel,
+    from_sdk,
+)
 from stock_assistant_pipelines.research.providers.quirks import retired
 from stock_assistant_pipelines.research.providers.stream import client
 
@@ -16,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stock_assistant_pipelines.research.providers.endpoint import Endpoint
+
+LOG = logging.getLogger(__name__)
 
 SECONDS = 20.0
 SHOWN = 20
@@ -53,6 +64,21 @@ async def preflight(endpoint: Endpoint) -> Checked:
     if listed and endpoint.model not in listed:
         raise UnknownModel(str(endpoint), f"there is no such model (LLM_MODEL); {_there_are(listed)}")
     return Checked(endpoint, listed)
+
+
+async def somebody(endpoints: Sequence[Endpoint]) -> None:
+    """Raise `NotAnswered`, with what is wrong with each, unless one of them can be asked. Who is busy can be."""
+    found = await asyncio.gather(*(preflight(each) for each in endpoints), return_exceptions=True)
+    errors: list[ModelError] = []
+    for each in found:
+        if isinstance(each, ModelError):
+            errors.append(each)
+        elif isinstance(each, BaseException):
+            raise each
+    if len(errors) == len(found) and not any(isinstance(each, Throttled | Overloaded) for each in errors):
+        raise NotAnswered(errors)
+    for error in errors:
+        LOG.warning("%s", error)
 
 
 def _still_there(endpoint: Endpoint, listed: Sequence[str]) -> None:

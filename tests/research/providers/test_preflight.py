@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,8 +13,15 @@ from pydantic import SecretStr
 from questions import at
 
 from stock_assistant_pipelines.research.providers.endpoint import endpoints
-from stock_assistant_pipelines.research.providers.errors import KeyRefused, ModelError, UnknownModel, Unreachable
-from stock_assistant_pipelines.research.providers.preflight import preflight
+from stock_assistant_pipelines.research.providers.errors import (
+    KeyRefused,
+    ModelError,
+    NotAnswered,
+    Throttled,
+    UnknownModel,
+    Unreachable,
+)
+from stock_assistant_pipelines.research.providers.preflight import preflight, somebody
 from stock_assistant_pipelines.settings import Fallback, Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -115,3 +125,29 @@ def test_what_is_missing_is_told_with_its_variable(words: dict[str, Any], told: 
         configured(**words)
     assert told in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+def test_one_model_that_can_be_asked_is_enough(rules: RunningModel) -> None:
+    good, gone = at(rules, "qwen", "qwen3.8-max"), at(rules, "qwen", "qwen-none")
+    asyncio.run(somebody([gone, good]))
+    with pytest.raises(NotAnswered, match=r"qwen/qwen-none: there is no such model.*; qwen/qwen-none"):
+        asyncio.run(somebody([gone, gone]))
+
+
+class Busy(BaseHTTPRequestHandler):
+    """A server that has no time for anybody."""
+
+    def do_GET(self) -> None:
+        self.send_error(429)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_who_is_busy_can_be_asked(rules: RunningModel) -> None:
+    with HTTPServer(("127.0.0.1", 0), Busy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        busy = replace(at(rules, "qwen", "qwen3.8-max"), base_url=f"http://127.0.0.1:{server.server_port}/v1")
+        assert isinstance(refused(busy), Throttled)
+        asyncio.run(somebody([busy]))
+        server.shutdown()

@@ -1,0 +1,165 @@
+"""The research of a day as assets: evidence, notes, reports. What each does is told by `research.session`.
+
+Days are booked one by one: what is done is kept and shown, whatever keeps the others. A stock that fails fails no day.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from stock_assistant_pipelines import calendar
+from stock_assistant_pipelines.alerts import digest
+from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.defs.partitions import days
+from stock_assistant_pipelines.defs.research import names, shown
+from stock_assistant_pipelines.defs.research.asking import began, wait_for_answers, write
+from stock_assistant_pipelines.defs.research.booked import Booked, asset
+from stock_assistant_pipelines.defs.resources import Platform
+from stock_assistant_pipelines.research import prompts, store
+from stock_assistant_pipelines.research.render import Language
+from stock_assistant_pipelines.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from stock_assistant_pipelines.research.session import Session
+
+READ = (
+    *("trade_cal", "stock_basic", "namechange"),
+    *("daily", "adj_factor", "daily_basic", "suspend_d", "index_daily"),
+    *("income", "balancesheet", "cashflow", "fina_indicator", "forecast", "express", "dividend"),
+)
+"""The datasets that evidence is made of."""
+
+
+def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
+    """Build the assets that write."""
+    sets = " ".join(_to_set(settings))
+    version = prompts.edition(Language(settings.research_language))
+
+    @asset(
+        names.EVIDENCE,
+        "**Evidence** (证据): one sheet per stock of the watchlist and trading day: what was known of it by the day's end, "
+        f"each figure with its rows. {sets}",
+        [_source(name) for name in READ],
+    )
+    def evidence(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> Iterator[Any]:
+        yield from _gather(context, platform)
+
+    @asset(
+        names.NOTES,
+        "**Notes** (研究员笔记): one per expert, stock and trading day: what a model says of the evidence, in claims "
+        f"that were held against it. {sets}",
+        [names.EVIDENCE],
+        code_version=version,
+    )
+    def notes(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> Iterator[Any]:
+        yield from _take_notes(context, platform)
+
+    @asset(
+        names.REPORTS,
+        "**Reports** (研究报告): one per stock and trading day, published, degraded, abstained or failed: a stance and its "
+        f"argument, every figure from the evidence. {sets}",
+        [names.NOTES],
+        code_version=version,
+        check_specs=shown.check_specs(),
+    )
+    def reports(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> Iterator[Any]:
+        yield from _report(context, platform)
+
+    return [evidence, notes, reports]
+
+
+def _source(name: str) -> dg.AssetDep:
+    """A dataset that evidence is made of: of report periods all, of which a day knows those that were told by then."""
+    return dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping() if CATALOG[name].by_period else None)
+
+
+def _to_set(settings: Settings) -> Iterator[str]:
+    """What has to be set before anything is written."""
+    if settings.llm_provider is None:
+        yield "No model is configured: set LLM_PROVIDER, LLM_MODEL and LLM_API_KEY (docs/providers.md)."
+    if not settings.research_watchlist:
+        yield "Nobody is watched: set RESEARCH_WATCHLIST (docs/research.md)."
+
+
+def _gather(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[Any]:
+    """Write down who is expected, and collect the evidence of each."""
+    from stock_assistant_pipelines.research.collect import NoTradingDay
+    from stock_assistant_pipelines.research.session import NotReady
+    from stock_assistant_pipelines.research.watchlist import NotWatchable
+
+    booked = Booked()
+    with platform.research(context.run.run_id) as session:
+        for day in days(list(context.partition_keys)):
+            if session.is_closed(day):
+                booked.done[day] = shown.closed()
+                continue
+            try:
+                tally = session.gather(day)
+            except (NotReady, NoTradingDay) as error:
+                booked.refused[day] = str(error)
+            except (NotWatchable, SettingsError) as error:
+                raise dg.Failure(str(error), allow_retries=False) from None
+            else:
+                booked.done[day] = shown.evidence(session, day, tally)
+                context.log.info(f"{day}: evidence of {tally.count('collected')} of {tally.expected} stocks")
+    yield from booked.end(context)
+
+
+def _take_notes(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[Any]:
+    """Let the analysts write."""
+    with platform.research(context.run.run_id) as session:
+        booked, wanted = _expected(context, session)
+        written = write(context, session, wanted, lambda: session.notes(wanted))
+        booked.done |= {day: shown.notes(tally) for day, tally in written.whole.items()}
+    yield from booked.end(context, written.failure)
+
+
+def _report(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[Any]:
+    """Let the syntheses be made, and judge the days by the tables."""
+    with platform.research(context.run.run_id) as session:
+        booked, wanted = _expected(context, session)
+        written = write(context, session, wanted, lambda: session.reports(wanted))
+        since = began(context)
+        read = [shown.Day.read(session, day, tally, since) for day, tally in written.tallies.items()]
+        whole = [each for each in read if each.day in written.whole]
+        unanswered = [each.day for each in whole if not each.tally.waiting and session.lacking(each.day)]
+        for day in (each.day for each in whole if not each.tally.waiting):
+            context.log.info(digest.send(session.engine, platform.settings, day, session.edition, calendar.now()))
+    yield from shown.checks(read)
+    for each in whole:
+        if each.tally.waiting:
+            lacking = len(each.tally.waiting)
+            booked.refused[each.day] = f"of {lacking} stocks there are no notes: materialise {names.NOTES} first"
+        elif each.day in unanswered and not each.account.made:
+            booked.refused[each.day] = next(iter(each.account.failures.values()))
+        else:
+            booked.done[each.day] = each.shown(platform.settings)
+    if unanswered and written.failure is None:
+        wait_for_answers(context, unanswered)
+    yield from booked.end(context, written.failure)
+
+
+def _expected(context: dg.AssetExecutionContext, session: "Session") -> tuple[Booked, list[date]]:
+    """The days of a run on which somebody is expected; the others are booked."""
+    booked, wanted = Booked(), []
+    for day in days(list(context.partition_keys)):
+        with session.engine.connect() as connection:
+            expected = store.watched(connection, day)
+        if session.is_closed(day):
+            booked.done[day] = shown.closed()
+        elif expected:
+            wanted.append(day)
+        else:
+            booked.refused[day] = f"nobody is expected: materialise {names.EVIDENCE} first"
+    return booked, wanted
+
+
+def build_job(assets: Sequence[dg.AssetsDefinition]) -> Any:
+    """The research of a day in one run."""
+    return dg.define_asset_job(
+        names.DAILY,
+        selection=dg.AssetSelection.assets(*assets),
+        description="The research of a trading day: evidence, notes, reports. What stands is not made again.",
+    )
