@@ -140,7 +140,7 @@ def _collect_index(part: Part, ground: Ground, span: int) -> None:
         (
             f"index.close.{span}d",
             begin,
-            Label(f"{INDEX_NAME}, {span} days before", f"{INDEX_NAME}{span}个交易日前点位"),
+            Label(f"{INDEX_NAME}, {span} days before", f"{span}个交易日前的{INDEX_NAME}点位"),
         ),
     ):
         if item in part.draft.items:
