@@ -210,15 +210,17 @@ def save_report(
     _put(connection, values)
 
 
-def save_without_evidence(
-    connection: Connection, watched: Watched, day: date, edition: Edition, at: datetime, *, run_id: str | None
+def save_failure(
+    connection: Connection, watched: Watched, day: date, edition: Edition, at: datetime, reason: str, run_id: str | None
 ) -> None:
-    """Keep that there is no report of a stock, since there is no evidence."""
+    """Keep that there is no report of a stock, and why."""
+    sha256 = watched.evidence_sha256
     values = {
-        **_identity(edition.report_id(watched.ts_code, day, None), watched.ts_code, day, edition),
+        **_identity(edition.report_id(watched.ts_code, day, sha256), watched.ts_code, day, edition),
         "name": watched.ts_code,
+        "evidence_sha256": sha256,
         "status": Standing.FAILED,
-        "reason": watched.error or "no evidence was collected",
+        "reason": reason,
         "claims": 0,
         "dropped": 0,
         "forward": is_forward(connection, day, at),
