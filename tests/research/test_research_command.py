@@ -9,11 +9,18 @@ import pytest
 from click.testing import CliRunner, Result
 from desks import clear, laid_out
 from evidence_market import DAY, HALTED, LISTED, MAIN, NEW, PAST, PEERS, book, put
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from stock_assistant_pipelines.cli import main
+from stock_assistant_pipelines.research.ledger import pack
 from stock_assistant_pipelines.settings import settings
-from stock_assistant_pipelines.warehouse.tables import LLM_CALL, RESEARCH_REPORT
+from stock_assistant_pipelines.warehouse.tables import (
+    LLM_CALL,
+    RESEARCH_CLAIM,
+    RESEARCH_NOTE,
+    RESEARCH_REPORT,
+    RESEARCH_SHEET,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -260,3 +267,23 @@ def test_what_was_spent_is_shown_with_what_is_left(tables: Engine) -> None:
     one = run("costs", "--report", ids[0]).output
     assert "LLM_BUDGET_REPORT: CNY 1.9" in one
     assert run("costs", "--to", "2020-01-01").output.startswith("No model was asked.")
+
+
+def test_a_report_that_cannot_be_read_stops_no_other(tables: Engine) -> None:
+    run("research", MAIN, OTHER)
+    answer, sheet, claim = (update(table).values for table in (LLM_CALL, RESEARCH_SHEET, RESEARCH_CLAIM))
+    for breaks, told in (  # each before those above it is read
+        (delete(RESEARCH_NOTE).where(RESEARCH_NOTE.c.expert == "synthesis"), "KeyError"),
+        (answer(response=pack(b'{"content": "{}"}')), "ValidationError: 2 validation errors"),
+        (answer(response=pack(b'{"content": "I cannot."}')), "NoObject: the answer holds no JSON"),
+        (claim(template="{{gone}}"), "Unprintable: There is no evidence 'gone'"),
+        (claim(template="{{close"), "GrammarError"),
+        (sheet(document=pack(b"{}")), "KeyError: 'ts_code'"),
+        (sheet(document=b"no sheet"), "ZstdError"),
+    ):
+        with tables.begin() as connection:
+            connection.execute(breaks)
+        every = run("replay", "--all")
+        *lines, last = every.output.splitlines()
+        assert (every.exit_code, len(lines), last) == (1, 2, "0 of 2 reports are the same, byte for byte.")
+        assert all(f"could not be made again: {told}" in line for line in lines), lines
