@@ -21,6 +21,7 @@ from stock_assistant_pipelines.research.reading import Violation
 from stock_assistant_pipelines.research.render import Language, render
 from stock_assistant_pipelines.research.report import Report, Standing
 from stock_assistant_pipelines.research.verdicts import Answered, Judged, Outcome, Verdict
+from stock_assistant_pipelines.research.watchlist import ON_DEMAND
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import (
     METADATA,
@@ -54,10 +55,20 @@ class Watched:
 
 
 def watch(connection: Connection, day: date, entries: Mapping[str, str]) -> None:
-    """Expect reports of these stocks on a day: code and the entry that names it. Who is expected stays expected."""
+    """Expect reports of these stocks on a day: code and the entry that names it. Who is expected stays expected.
+
+    Who was asked for on demand is of the watchlist as soon as that names it.
+    """
     rows = [{"trade_date": day, "ts_code": code, "named_by": name} for code, name in sorted(entries.items())]
     if rows:
-        connection.execute(insert(RESEARCH_WATCH).on_conflict_do_nothing(), rows)
+        statement = insert(RESEARCH_WATCH)
+        named = statement.excluded.named_by
+        later = statement.on_conflict_do_update(
+            index_elements=RESEARCH_WATCH.primary_key.columns,
+            set_={"named_by": named},
+            where=(RESEARCH_WATCH.c.named_by == ON_DEMAND) & (named != ON_DEMAND),
+        )
+        connection.execute(later, rows)
 
 
 def watched(connection: Connection, day: date) -> list[Watched]:
