@@ -33,7 +33,7 @@ from stock_assistant_pipelines.warehouse.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import date
 
     from sqlalchemy import Connection, RowMapping, Table
@@ -62,13 +62,19 @@ def watch(connection: Connection, day: date, entries: Mapping[str, str]) -> None
     rows = [{"trade_date": day, "ts_code": code, "named_by": name} for code, name in sorted(entries.items())]
     if rows:
         statement = insert(RESEARCH_WATCH)
-        named = statement.excluded.named_by
         later = statement.on_conflict_do_update(
             index_elements=RESEARCH_WATCH.primary_key.columns,
-            set_={"named_by": named},
-            where=(RESEARCH_WATCH.c.named_by == ON_DEMAND) & (named != ON_DEMAND),
+            set_={"named_by": statement.excluded.named_by},
+            where=RESEARCH_WATCH.c.named_by == ON_DEMAND,
         )
         connection.execute(later, rows)
+
+
+def unwatch(connection: Connection, day: date, codes: Collection[str]) -> None:
+    """Expect no report any more of those among these stocks that were asked for on demand."""
+    table = RESEARCH_WATCH.c
+    chosen = (table.trade_date == day, table.ts_code.in_(codes), table.named_by == ON_DEMAND)
+    connection.execute(delete(RESEARCH_WATCH).where(*chosen))
 
 
 def watched(connection: Connection, day: date) -> list[Watched]:

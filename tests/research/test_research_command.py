@@ -12,10 +12,12 @@ from evidence_market import DAY, HALTED, LISTED, MAIN, NEW, PAST, PEERS, book, p
 from sqlalchemy import delete, func, select, update
 
 from stock_assistant_pipelines.cli import main
+from stock_assistant_pipelines.research import store
 from stock_assistant_pipelines.research.ledger import pack
 from stock_assistant_pipelines.settings import settings
 from stock_assistant_pipelines.warehouse.tables import (
     LLM_CALL,
+    LLM_SPENDING,
     RESEARCH_CLAIM,
     RESEARCH_NOTE,
     RESEARCH_REPORT,
@@ -203,6 +205,22 @@ def test_of_a_suspended_stock_it_says_that_no_stance_is_taken(tables: Engine) ->
     result = run("research", HALTED)
     ((_, status),) = stored(tables)
     assert (result.exit_code, status) == (0, "abstained")
+
+
+def test_a_trial_by_rules_costs_nothing_and_lets_nothing_be_expected_that_was_not(
+    tables: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLM_BUDGET_DAY", "0.0001")
+    with tables.begin() as connection:
+        store.watch(connection, DAY, {OTHER: "on demand"})
+    result = run("research", MAIN, OTHER, "--rules")
+    assert (result.exit_code, "4 calls, CNY 0.0000" in result.output) == (0, True), result.output
+    with tables.connect() as connection:
+        assert [each.ts_code for each in store.watched(connection, DAY)] == [OTHER]
+        assert connection.scalar(select(func.sum(LLM_SPENDING.c.spent_cny))) == 0
+    assert len(stored(tables)) == 2
+    again = run("research", MAIN, "--rules")
+    assert (again.exit_code, again.output.count("# 茅台股份"), len(stored(tables))) == (0, 1, 2)
 
 
 # --- replay
