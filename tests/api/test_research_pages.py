@@ -277,6 +277,7 @@ def test_a_text_is_cut_at_its_figures() -> None:
     ("path", "status", "words"),
     [
         ("/research/600519.SH-20240104-0000000000", 404, "There is no report"),
+        (f"/research/{PUBLISHED}.md", 404, "There is no report"),
         ("/research/%3Cb%3E", 404, "&lt;b&gt;"),
         ("/research?day=yesterday", 422, "takes a day"),
         ("/research?colour=red", 422, "is no parameter of this route"),
