@@ -14,6 +14,7 @@ from api import problems
 from api.answers import moment
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
 from api.parameters import Range, Word
+from api.problems import Problem
 from api.reports import tagged
 from api.reports.models import Number  # noqa: TC001 - Pydantic reads it
 from stock_assistant_pipelines import calendar
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 Horizon = Literal["1", "5", "20", "60"]
 EXPERTS = 20
 """Trading days over which experts are scored where nothing is asked for: they name no horizon of their own."""
+MOST = 10_000
+"""Groups of costs in one answer."""
 
 
 def _named(kinds: type[StrEnum], value: str) -> str:
@@ -214,5 +217,8 @@ async def read_costs(request: Request, database: ReadOnly, asked: Annotated[Cost
 def _costs(connection: Connection, asked: Costs, settings: Settings) -> tuple[list[costs.Cost], list[costs.Left]]:
     by = [costs.By(name) for name in asked.by.split(",")] if asked.by else []
     budgets = Budgets(settings.llm_budget_report, settings.llm_budget_day, settings.llm_budget_month)
-    found = costs.costs(connection, by, since=asked.start, until=asked.end, report=asked.report)
+    found = costs.costs(connection, by, since=asked.start, until=asked.end, report=asked.report, limit=MOST + 1)
+    if len(found) > MOST:
+        detail = f"by: these are more than {MOST:,} groups. Name one report, or a shorter range."
+        raise Problem(problems.INVALID_PARAMETER, detail)
     return found, costs.left(connection, budgets, calendar.now(), asked.report)

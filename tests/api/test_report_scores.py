@@ -9,6 +9,8 @@ import pytest
 from research_reports import ENGLISH, PUBLISHED
 from small_market import application, served
 
+from api.reports import scores
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -65,6 +67,14 @@ def test_costs_are_told_by_day_and_model(client: httpx2.Client) -> None:
     assert reports == {PUBLISHED: 3, ENGLISH: 1}
     assert told(client, "/costs", report=ENGLISH)["items"][0]["calls"] == 1
     assert told(client, "/costs", end="20240103")["items"] == []
+
+
+def test_more_groups_than_an_answer_takes_are_refused(client: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scores, "MOST", 1)
+    answer = client.get("/api/v1/costs", params={"by": "report"})
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-parameter")
+    assert "Name one report, or a shorter range." in answer.json()["detail"]
+    assert told(client, "/costs", by="report", report=ENGLISH)["meta"]["rows"] == 1
 
 
 def test_what_is_left_of_the_budgets_is_told(client: httpx2.Client, research: str) -> None:
