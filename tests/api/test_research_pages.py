@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html import unescape
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pytest
 from research_reports import ABSTAINED, ENGLISH, FAILED, HOSTILE, ITEMS, MAOTAI, PUBLISHED
 from small_market import application, make_database, served
 
-from api.pages import figures
+from api.pages import figures, scores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,7 +100,7 @@ def test_a_report_by_rules_and_one_made_afterwards_say_so_in_the_list(client: ht
 def test_where_nothing_was_written_the_page_says_so(postgres: URL) -> None:
     with served(application(make_database(postgres, "test_research_pages_of_nothing"))) as client:
         assert "No research report has been written." in client.get("/research").text
-        assert "horizon has passed yet" in client.get("/research/scorecard").text
+        assert "There is no report of these days to be scored." in client.get("/research/scorecard").text
 
 
 # --- a report
@@ -230,6 +231,23 @@ def test_the_scorecard_tells_scores_apart_by_when_reports_were_made(client: http
     assert "2024-01" in section(page, "costs")
 
 
+def test_the_scorecard_begins_a_year_before_the_newest_report_unless_days_are_named(
+    client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shown(**query: str) -> tuple[str | None, list[str]]:
+        page = client.get("/research/scorecard", params=query).text
+        (start,) = re.findall(r'<input id="start"[^>]* value="([^"]*)">', page)
+        return start, re.findall(r'<h2 id="([^"]+)">', page)
+
+    whole = ["forward", "before-cutoff", "costs"]
+    assert shown() == ("2023-01-04", whole)
+    assert shown(start="2024-01-04", end="20240104") == ("2024-01-04", whole)
+    assert shown(end="2024-01-03") == ("2023-01-03", ["costs"]), "the failed one says nothing"
+    monkeypatch.setattr(scores, "REACH", -timedelta(days=1))
+    assert shown(start="") == ("2024-01-05", ["costs"])
+    assert "2024-01" not in section(client.get("/research/scorecard").text, "costs")
+
+
 # --- harm
 
 
@@ -280,6 +298,7 @@ def test_a_text_is_cut_at_its_figures() -> None:
         (f"/research/{PUBLISHED}.md", 404, "There is no report"),
         ("/research/%3Cb%3E", 404, "&lt;b&gt;"),
         ("/research?day=yesterday", 422, "takes a day"),
+        ("/research/scorecard?start=20240104&end=20240103", 422, "exchange them"),
         ("/research?colour=red", 422, "is no parameter of this route"),
         (f"/research/{HOSTILE.replace('/', '')}", 404, "&lt;script&gt;"),
     ],
