@@ -247,6 +247,7 @@ def test_a_report_that_is_not_there_is_a_problem_that_says_what_to_do(
 ) -> None:
     answer = client.get(f"{REPORTS}/{name}{rest}")
     assert (answer.status_code, answer.json()["type"]) == (404, f"/problems/{kind}")
+    assert answer.headers["Cache-Control"] == "no-store"
     assert words in answer.json()["detail"]
 
 
