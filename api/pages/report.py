@@ -81,9 +81,7 @@ def _drawn(told: Told) -> Drawing | None:
 
 
 def _argument(report: dict[str, Any]) -> list[tuple[str, list[Said]]]:
-    """What the synthesis says, part by part; nothing where no stance is taken."""
-    if report["stance"] is None:
-        return []
+    """What the synthesis says, part by part; nothing where it abstained."""
     said = [claim for note in report["experts"] if note["expert"] == SYNTHESIS for claim in note["claims"]]
     parts = [(part, [figures.pieces(one) for one in said if one["place"].startswith(part)]) for part in PARTS]
     return [(part, claims) for part, claims in parts if claims]

@@ -189,6 +189,7 @@ def test_without_a_stance_there_is_no_argument_and_the_reason_stands_there(clien
     assert "no stance is taken" in page
     assert "synthesis: the model abstains" in page
     assert '<h2 id="thesis">' not in page
+    assert "What is cited" not in page
 
 
 def test_a_failed_report_says_why_and_offers_no_text(client: httpx2.Client) -> None:
