@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from api import problems
-from api.answers import moment
+from api.answers import NOT_MODIFIED, moment
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
 from api.parameters import Range, Word
 from api.problems import Problem
@@ -176,7 +176,7 @@ router = APIRouter(tags=["reports"])
     "/scorecard",
     summary="How often the stances of research reports came true",
     response_model=ScorecardAnswer,
-    responses=problems.documented(*problems.READING),
+    responses={**NOT_MODIFIED, **problems.documented(*problems.READING)},
 )
 async def read_scorecard(request: Request, database: ReadOnly, asked: Annotated[Scorecard, Query()]) -> Response:
     """Hit rate with its interval, Brier score, and return against index and industry, each beside what chance does; apart by
@@ -196,7 +196,7 @@ async def read_scorecard(request: Request, database: ReadOnly, asked: Annotated[
     "/costs",
     summary="What the calls to language models cost",
     response_model=CostsAnswer,
-    responses=problems.documented(*problems.READING),
+    responses={**NOT_MODIFIED, **problems.documented(*problems.READING)},
 )
 async def read_costs(request: Request, database: ReadOnly, asked: Annotated[Costs, Query()]) -> Response:
     """Calls, tokens and CNY, by whatever they are told apart; and what is left of the budgets that this server's settings name.
