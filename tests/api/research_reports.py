@@ -138,6 +138,8 @@ SILENT = Verdict(
 )
 """A synthesis that argues, and abstains."""
 
+UNHEARD = Verdict(expert=Expert.TECHNICAL, outcome=Outcome.FAILED, reason="Unreachable: nobody answered")
+
 
 def report(report_id: str, **values: Any) -> dict[str, Any]:
     code, day, _ = report_id.rsplit("-", 2)
@@ -274,6 +276,7 @@ def add(connection: Connection) -> None:
         store.save_verdict(connection, PUBLISHED, verdict, "e" * 64, at)
         store.save_verdict(connection, ENGLISH, verdict, "e" * 64, at)
     store.save_verdict(connection, ABSTAINED, SILENT, "e" * 64, MADE)
+    store.save_verdict(connection, FAILED, UNHEARD, "e" * 64, MADE)
     store.save_verdict(connection, BEGUN, NOTES[Expert.VALUATION], "e" * 64, MADE)
     connection.execute(RESEARCH_REPORT.insert(), reports())
     connection.execute(RESEARCH_OUTCOME.insert(), OUTCOMES)

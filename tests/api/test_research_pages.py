@@ -187,14 +187,15 @@ def test_labels_tell_who_wrote_it_and_when(client: httpx2.Client) -> None:
 def test_without_a_stance_there_is_no_argument_and_the_reason_stands_there(client: httpx2.Client) -> None:
     page = client.get(f"/research/{ABSTAINED}").text
     assert "no stance is taken" in page
-    assert "synthesis: the model abstains" in page
+    assert '<span lang="zh-CN">synthesis: the model abstains</span>' in page
     assert '<h2 id="thesis">' not in page
     assert "What is cited" not in page
 
 
 def test_a_failed_report_says_why_and_offers_no_text(client: httpx2.Client) -> None:
     page = client.get(f"/research/{FAILED}").text
-    assert "daily has not landed" in page
+    assert '<span lang="en">daily has not landed</span>' in page
+    assert '<span lang="en">Unreachable: nobody answered</span>' in page
     assert ".md" not in page
 
 
