@@ -13,6 +13,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "research_of_day": ("Research reports of {0}", "{0} 研究报告"),
     "research_of_stock": ("Research reports of {0}", "{0} 研究报告"),
     "no_research": ("No research report has been written.", "尚无研究报告。"),
+    "none_of_these": ("There is no research report of this day or stock.", "该交易日或股票没有研究报告。"),
     "day": ("Day", "交易日"),
     "day_before": ("Day before", "前一日"),
     "day_after": ("Day after", "后一日"),

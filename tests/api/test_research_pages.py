@@ -87,6 +87,16 @@ def test_a_day_and_a_stock_can_be_chosen(client: httpx2.Client) -> None:
     page = client.get("/research", params={"day": "2024-01-04", "ts_code": MAOTAI}).text
     assert listed(page) == [ENGLISH, PUBLISHED]
     assert 'href="/research?day=2024-01-03&amp;ts_code=600519.SH"' in page
+    assert 'id="counts"' not in page, "they would be those of the whole day"
+
+
+@pytest.mark.parametrize("query", [{"day": "2024-01-02"}, {"ts_code": "600000.SH"}])
+def test_a_day_or_a_stock_without_reports_does_not_say_that_there_are_none_at_all(
+    client: httpx2.Client, query: dict[str, str]
+) -> None:
+    page = client.get("/research", params=query).text
+    assert "There is no research report of this day or stock." in page
+    assert "No research report has been written." not in page
 
 
 def test_a_report_by_rules_and_one_made_afterwards_say_so_in_the_list(client: httpx2.Client) -> None:
