@@ -164,7 +164,11 @@ def test_a_column_that_was_given_by_mistake_is_taken_back(prepared: Database) ->
     owned(prepared, f"GRANT SELECT ON research_watch TO {API_ROLE}")
     prepared.prepare()
     with reading(prepared) as connection:
-        for statement in ("SELECT response FROM llm_call", "SELECT hash FROM api_key", "SELECT error FROM research_watch"):
+        for statement in (
+            "SELECT response FROM llm_call",
+            "SELECT hash FROM api_key",
+            "SELECT error FROM research_watch",
+        ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement)
         connection.execute("SELECT cost_cny FROM llm_call")
