@@ -110,8 +110,8 @@ class Note(BaseModel):
     prompt_sha256: str
     strangers: list[str] = Field(description="Names of other companies that its answers hold.")
     made_at: datetime
-    claims: list[Claim] = Field(description="Those that are part of the report.")
-    dropped: list[Claim] = Field(description="Those that are not, and why.")
+    claims: list[Claim] = Field(description="Those that are part of the report: none where it abstained.")
+    dropped: list[Claim] = Field(description="Those that the evidence does not support, and why.")
 
 
 class Outcome(BaseModel):

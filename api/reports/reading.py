@@ -15,6 +15,7 @@ from api.answers import moment
 from api.problems import Problem
 from api.reports.origins import address
 from api.sorting import By
+from stock_assistant_pipelines.research.verdicts import Outcome
 from stock_assistant_pipelines.warehouse.tables import (
     COVERAGE,
     LLM_CALL,
@@ -95,7 +96,7 @@ def unknown(report_id: str) -> Problem:
 
 
 async def notes(connection: AsyncConnection, report_id: str) -> list[Row]:
-    """What each expert said: what is published, and what is not."""
+    """What each expert said: what is published, and what the evidence does not support. Who abstained has nothing published."""
     said = await claims(connection, report_id)
     query = select(RESEARCH_NOTE).where(RESEARCH_NOTE.c.report_id == report_id)
     order = (RESEARCH_NOTE.c.expert != FIRST, RESEARCH_NOTE.c.made_at, RESEARCH_NOTE.c.expert)
@@ -104,7 +105,11 @@ async def notes(connection: AsyncConnection, report_id: str) -> list[Row]:
             **_picked(row, "expert", "status", "reason", "provider", "model", "prompt_sha256", "strangers"),
             "label": label(row["provider"], row["model"]),
             "made_at": moment(row["made_at"]),
-            "claims": [each for each in said if each["expert"] == row["expert"] and each["held"]],
+            "claims": [
+                each
+                for each in said
+                if each["expert"] == row["expert"] and each["held"] and row["status"] != Outcome.ABSTAINED
+            ],
             "dropped": [each for each in said if each["expert"] == row["expert"] and not each["held"]],
         }
         for row in (await connection.execute(query.order_by(*order))).mappings()

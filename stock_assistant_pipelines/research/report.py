@@ -77,8 +77,9 @@ class Report:
 
     @property
     def claims(self) -> int:
-        """How many claims are published."""
-        return sum(len(verdict.held) for verdict in self.verdicts.values())
+        """How many claims are published: none of who abstained."""
+        kept = (verdict for verdict in self.verdicts.values() if verdict.outcome is not Outcome.ABSTAINED)
+        return sum(len(verdict.held) for verdict in kept)
 
     @property
     def dropped(self) -> int:

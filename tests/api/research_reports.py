@@ -129,6 +129,17 @@ NOTES: Mapping[Expert, Verdict] = {
     ),
 }
 
+SILENT = Verdict(
+    expert=Expert.SYNTHESIS,
+    outcome=Outcome.ABSTAINED,
+    reason="模型放弃判断",
+    claims=(judged("thesis[0]", "收盘于{{close}}。", "close"),),
+    answered=(Answered(4, "sandbox", "sandbox-rules"),),
+)
+"""A synthesis that argues, and abstains."""
+
+UNHEARD = Verdict(expert=Expert.TECHNICAL, outcome=Outcome.FAILED, reason="Unreachable: nobody answered")
+
 
 def report(report_id: str, **values: Any) -> dict[str, Any]:
     code, day, _ = report_id.rsplit("-", 2)
@@ -264,6 +275,8 @@ def add(connection: Connection) -> None:
         at = MADE + timedelta(seconds=number)
         store.save_verdict(connection, PUBLISHED, verdict, "e" * 64, at)
         store.save_verdict(connection, ENGLISH, verdict, "e" * 64, at)
+    store.save_verdict(connection, ABSTAINED, SILENT, "e" * 64, MADE)
+    store.save_verdict(connection, FAILED, UNHEARD, "e" * 64, MADE)
     store.save_verdict(connection, BEGUN, NOTES[Expert.VALUATION], "e" * 64, MADE)
     connection.execute(RESEARCH_REPORT.insert(), reports())
     connection.execute(RESEARCH_OUTCOME.insert(), OUTCOMES)

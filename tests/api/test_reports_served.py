@@ -166,6 +166,12 @@ def test_what_was_dropped_stands_apart_with_the_reason(client: httpx2.Client) ->
     assert notes["news"]["label"] == "rules, not a model"
 
 
+def test_what_a_synthesis_that_abstains_argues_is_no_part_of_the_report(client: httpx2.Client) -> None:
+    (synthesis,) = told(client, f"/{ABSTAINED}")["experts"]
+    assert (synthesis["claims"], synthesis["dropped"]) == ([], [])
+    assert [claim["held"] for claim in told(client, f"/{ABSTAINED}/claims")["items"]] == [True]
+
+
 def test_every_printed_figure_is_where_its_span_says_and_made_of_known_items(client: httpx2.Client) -> None:
     known = {item["id"]: item for item in told(client, f"/{PUBLISHED}/evidence")["items"]}
     claims = told(client, f"/{PUBLISHED}/claims")["items"]
@@ -247,6 +253,7 @@ def test_a_report_that_is_not_there_is_a_problem_that_says_what_to_do(
 ) -> None:
     answer = client.get(f"{REPORTS}/{name}{rest}")
     assert (answer.status_code, answer.json()["type"]) == (404, f"/problems/{kind}")
+    assert answer.headers["Cache-Control"] == "no-store"
     assert words in answer.json()["detail"]
 
 
