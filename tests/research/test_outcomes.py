@@ -160,6 +160,20 @@ def test_who_is_suspended_at_the_end_has_its_last_close(landed: Connection) -> N
     assert row["hit"] is not None
 
 
+def test_who_did_not_trade_after_the_report_s_day_has_no_return_until_it_does(landed: Connection) -> None:
+    report(landed, MAIN, BEGIN)
+    change(
+        landed, "DELETE FROM daily WHERE ts_code = :main AND trade_date > :day AND trade_date < :end", day=BEGIN, end=ENDS[20]
+    )
+    row = at_20(landed)
+    assert row["return_pct"] == change_of(price(landed, MAIN, BEGIN), price(landed, MAIN, ENDS[20]))
+    for horizon in (1, 5):
+        row = told(landed)[horizon]
+        assert (row["return_pct"], row["hit"], row["brier"]) == (None, None, None)
+        assert row["lacks"] == f"it has no adjusted close after {BEGIN} and up to {ENDS[horizon]}"
+        assert row["index_pct"] is not None
+
+
 def test_who_was_delisted_in_between_has_its_last_close(landed: Connection) -> None:
     report(landed, MAIN, BEGIN)
     last, gone = PAST[AT_BEGIN + 9], PAST[AT_BEGIN + 12]
