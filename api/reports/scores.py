@@ -102,8 +102,12 @@ class Score(BaseModel):
     )
     stances: int = Field(description="Those that took a stance.")
     cases: int = Field(description="Those of which it is told whether it came true.")
-    independent: int = Field(description="Cases whose stretches of time do not overlap, of each stock.")
-    stretches: int = Field(description="Stretches of time that do not overlap, of all stocks together.")
+    independent: int = Field(
+        description="Cases of which no two, of a stock and horizon, begin in the same stretch of time as long as the horizon."
+    )
+    stretches: int = Field(
+        description="Stretches of time in which cases begin, of all stocks together; of the horizon that has most of them."
+    )
     hit_rate: float | None
     low: float | None = Field(description="The interval of 95 % (Wilson), if stocks went their ways independently.")
     high: float | None

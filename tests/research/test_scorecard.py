@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from evidence_market import PAST, put
+from evidence_market import PAST, put, query
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from made_reports import AT, claim, note, outcome, report
@@ -150,6 +150,20 @@ def test_what_is_too_little_says_so(market: Connection) -> None:
     )
     case(market, CODES[0], PAST[180], "3")
     assert only(scores(market)).few is None
+
+
+def test_two_days_are_two_stretches_however_many_horizons_there_are(market: Connection) -> None:
+    """The two lie on either side of a border, whichever the horizon."""
+    sessions = query(market, "SELECT cal_date FROM trade_cal WHERE exchange = 'SSE' AND is_open = 1 ORDER BY cal_date")
+    days = sessions[118:120]
+    for code in CODES[:6]:
+        for number, horizon in enumerate((5, 20, 60)):
+            for day in days:
+                case(market, code, day, "3", number, horizon=horizon, prompt_version=f"p{number}")
+    score = only(scores(market))
+    assert (score.cases, score.independent, score.stretches) == (36, 36, 2)
+    assert score.few == "all within 2 stretches of time, fewer than 5: what moved the market moved them all"
+    assert {each.stretches for each in scores(market, [By.HORIZON])} == {2}
 
 
 def test_underperforming_gains_by_falling_and_neutral_has_no_gain(market: Connection) -> None:
