@@ -102,6 +102,46 @@ def test_the_first_of_a_stock_day_model_prompts_and_language_counts(market: Conn
     assert (score.reports, score.cases, score.hit_rate) == (5, 5, 1)
 
 
+STAND_IN = {"provider": "q", "model": "m2"}
+
+
+def test_who_stood_in_for_a_model_is_scored_for_what_it_wrote(market: Connection) -> None:
+    first = case(market, CODES[0], DAY, "3", provider="p", model="m1")
+    note(market, first, "technical", "up", provider="p", model="m1")
+    note(market, first, "synthesis", **STAND_IN)
+    second = case(market, CODES[1], DAY, "-3", provider="p", model="m1")
+    note(market, second, "technical", "up", **STAND_IN)
+    note(market, second, "synthesis", provider="p", model="m1")
+    assert {each.group["model"]: each.hit_rate for each in scores(market, [By.MODEL])} == {"m1": 0, "m2": 1}
+    assert {each.group["model"]: each.hit_rate for each in expert_scores(market, [By.MODEL])} == {"m1": 1, "m2": 0}
+
+
+def test_of_a_report_that_another_model_wrote_nobody_knows_the_cutoff(market: Connection) -> None:
+    asked = {"provider": "p", "model": "m1"}
+    for code, before in zip(CODES, (False, True, False), strict=False):
+        made = case(market, code, DAY, "3", forward=False, before_cutoff=before, **asked)
+        note(market, made, "technical", "up", **(asked if code == CODES[2] else STAND_IN))
+        note(market, made, "valuation", "up", **asked)
+        note(market, made, "synthesis", **asked)
+    assert {each.kind: each.cases for each in scores(market)} == {Kind.BACKFILLED: 1, Kind.CUTOFF_UNKNOWN: 2}
+    told = {(each.kind, each.group["expert"]): each.cases for each in expert_scores(market)}
+    assert told == {
+        (Kind.BACKFILLED, "technical"): 1,
+        (Kind.BACKFILLED, "valuation"): 2,
+        (Kind.BEFORE_CUTOFF, "valuation"): 1,
+        (Kind.CUTOFF_UNKNOWN, "technical"): 2,
+    }
+    assert all(each.base_rate == 1 for each in expert_scores(market))
+
+
+def test_a_model_that_stood_in_counts_once_of_a_stock_and_day(market: Connection) -> None:
+    stood_in = case(market, CODES[0], DAY, "3", 1, provider="p", model="m1")
+    note(market, stood_in, "synthesis", **STAND_IN)
+    case(market, CODES[0], DAY, "3", 2, made_at=AT + timedelta(hours=1), **STAND_IN)
+    score = only(scores(market))
+    assert (score.reports, score.cases) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("by", "values", "groups"),
     [
