@@ -116,14 +116,18 @@ def test_who_stood_in_for_a_model_is_scored_for_what_it_wrote(market: Connection
     assert {each.group["model"]: each.hit_rate for each in expert_scores(market, [By.MODEL])} == {"m1": 1, "m2": 0}
 
 
-def test_of_a_report_that_another_model_wrote_nobody_knows_the_cutoff(market: Connection) -> None:
+def test_of_what_another_model_wrote_nobody_knows_the_cutoff(market: Connection) -> None:
     asked = {"provider": "p", "model": "m1"}
     for code, before in zip(CODES, (False, True, False), strict=False):
         made = case(market, code, DAY, "3", forward=False, before_cutoff=before, **asked)
         note(market, made, "technical", "up", **(asked if code == CODES[2] else STAND_IN))
         note(market, made, "valuation", "up", **asked)
         note(market, made, "synthesis", **asked)
-    assert {each.kind: each.cases for each in scores(market)} == {Kind.BACKFILLED: 1, Kind.CUTOFF_UNKNOWN: 2}
+    assert {each.kind: each.cases for each in scores(market)} == {
+        Kind.BACKFILLED: 1,
+        Kind.BEFORE_CUTOFF: 1,
+        Kind.CUTOFF_UNKNOWN: 1,
+    }
     told = {(each.kind, each.group["expert"]): each.cases for each in expert_scores(market)}
     assert told == {
         (Kind.BACKFILLED, "technical"): 1,

@@ -4,7 +4,7 @@
 -- :span           the horizon; null: the report's own
 -- :band           how much the square of the excess may be, times the horizon, while a stock goes with the index
 -- Model and provider are those that wrote: they are others than the report's where the first to be asked did not answer. What
--- another wrote of, the synthesis also of what others noted, may know what came: the report's cutoff is not theirs.
+-- another wrote, and a synthesis of what another noted, may know what came: the report's cutoff is not that one's.
 with written as (
     select
         report.id,
@@ -21,16 +21,16 @@ with written as (
         coalesce(note.model, report.model) as model,
         case
             when report.forward then 'forward'
-            when exists (
+            when report.before_cutoff and ((note.provider, note.model) <> (report.provider, report.model)) is not true
+                then 'before cutoff'
+            when report.before_cutoff is not false or exists (
                 select 1
                 from research_note as other
                 where other.report_id = report.id
                     and coalesce(note.expert, 'synthesis') in ('synthesis', other.expert)
                     and (other.provider, other.model) <> (report.provider, report.model)
             ) then 'cutoff unknown'
-            when report.before_cutoff then 'before cutoff'
-            when not report.before_cutoff then 'backfilled'
-            else 'cutoff unknown'
+            else 'backfilled'
         end as kind
     from research_report as report
     left join research_note as note
