@@ -121,7 +121,9 @@ class Outcome(BaseModel):
     end_date: date
     return_pct: Number | None = Field(description="Of the stock, adjusted; null: it cannot be told.")
     index_pct: Number | None = Field(description="Of CSI 300.")
-    industry_pct: Number | None = Field(description="The median of its industry.")
+    industry_pct: Number | None = Field(
+        description="The median of its industry, without stocks that were delisted before it was told."
+    )
     hit: bool | None = Field(description="Whether the stance came true against the index; null: none was taken.")
     brier: Number | None = Field(description="The square of probability less hit.")
     lacks: str | None = Field(description="Why something cannot be told.")

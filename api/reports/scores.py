@@ -117,7 +117,9 @@ class Score(BaseModel):
     brier_base: float | None = Field(description="The same of always saying the base rate.")
     skill: float | None = Field(description="1 less `brier` as a share of `brier_base`: above 0 is better than that.")
     excess_index: float | None = Field(description="Mean return less that of CSI 300, in percentage points.")
-    excess_industry: float | None = Field(description="The same less the median of the industry.")
+    excess_industry: float | None = Field(
+        description="The same less the median of the industry, without stocks that were delisted before it was told."
+    )
     gain_index: float | None = Field(description="In the direction of the stance.")
     gain_industry: float | None
     few: str | None = Field(description="Why they are too few to tell anything; null: they are not.")
