@@ -23,11 +23,12 @@ with written as (
             when report.forward then 'forward'
             when report.before_cutoff and ((note.provider, note.model) <> (report.provider, report.model)) is not true
                 then 'before cutoff'
-            when report.before_cutoff is not false or exists (
+            when report.before_cutoff is not false or (note.provider, note.model) <> (report.provider, report.model)
+                then 'cutoff unknown'
+            when coalesce(note.expert, 'synthesis') = 'synthesis' and exists (
                 select 1
                 from research_note as other
                 where other.report_id = report.id
-                    and coalesce(note.expert, 'synthesis') in ('synthesis', other.expert)
                     and (other.provider, other.model) <> (report.provider, report.model)
             ) then 'cutoff unknown'
             else 'backfilled'
