@@ -42,6 +42,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "in_zh": ("Chinese", "中文"),
     "in_en": ("English", "英文"),
     "model": ("Model", "模型"),
+    "model_of": ("Model: {0}", "模型：{0}"),
     "made_at": ("Made", "生成时间"),
     # labels
     "rules": ("rules, not a model", "规则生成，并非模型"),

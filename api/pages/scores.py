@@ -50,6 +50,6 @@ def _start(reports: list[dict[str, Any]]) -> date | None:
 
 def _kinds(*scores: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
     """The scores by when the reports were made, as no score mixes them; of each kind the whole first."""
-    order = list(dict.fromkeys(one["kind"] for one in scores[0]))
+    order = list(dict.fromkeys(one["kind"] for group in scores for one in group))
     together = sorted((one for group in scores for one in group), key=lambda one: order.index(one["kind"]))
     return [(kind, list(group)) for kind, group in groupby(together, key=lambda one: one["kind"])]

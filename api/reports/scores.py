@@ -102,8 +102,12 @@ class Score(BaseModel):
     )
     stances: int = Field(description="Those that took a stance.")
     cases: int = Field(description="Those of which it is told whether it came true.")
-    independent: int = Field(description="Cases whose stretches of time do not overlap, of each stock.")
-    stretches: int = Field(description="Stretches of time that do not overlap, of all stocks together.")
+    independent: int = Field(
+        description="Cases of which no two, of a stock and horizon, begin in the same stretch of time as long as the horizon."
+    )
+    stretches: int = Field(
+        description="Stretches of time in which cases begin, of all stocks together; of the horizon that has most of them."
+    )
     hit_rate: float | None
     low: float | None = Field(description="The interval of 95 % (Wilson), if stocks went their ways independently.")
     high: float | None
@@ -113,7 +117,9 @@ class Score(BaseModel):
     brier_base: float | None = Field(description="The same of always saying the base rate.")
     skill: float | None = Field(description="1 less `brier` as a share of `brier_base`: above 0 is better than that.")
     excess_index: float | None = Field(description="Mean return less that of CSI 300, in percentage points.")
-    excess_industry: float | None = Field(description="The same less the median of the industry.")
+    excess_industry: float | None = Field(
+        description="The same less the median of the industry, without stocks that were delisted before it was told."
+    )
     gain_index: float | None = Field(description="In the direction of the stance.")
     gain_industry: float | None
     few: str | None = Field(description="Why they are too few to tell anything; null: they are not.")

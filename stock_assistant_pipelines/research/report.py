@@ -51,6 +51,11 @@ class Report:
         return self.synthesis.view if self.synthesis else None
 
     @property
+    def by_rules(self) -> bool:
+        """Whether rules wrote it, or a note of it, and no model."""
+        return self.edition.by_rules or any(verdict.by_rules for verdict in self.verdicts.values())
+
+    @property
     def standing(self) -> Standing:
         """What it is worth."""
         outcomes = {verdict.outcome for verdict in self.verdicts.values()}

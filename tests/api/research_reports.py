@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -141,6 +142,14 @@ SILENT = Verdict(
 UNHEARD = Verdict(expert=Expert.TECHNICAL, outcome=Outcome.FAILED, reason="Unreachable: nobody answered")
 
 
+STAND_INS: Mapping[Expert, tuple[Answered, ...]] = {
+    **{expert: (Answered(4, "dashscope", "qwen3.8-max"),) for expert in (Expert.TECHNICAL, Expert.SYNTHESIS)},
+    Expert.NEWS: (Answered(5, "deepseek", "deepseek-v4-pro"),),
+    Expert.VALUATION: (),
+}
+"""Who answered for the English report: of the news another model than the first to be asked."""
+
+
 def report(report_id: str, **values: Any) -> dict[str, Any]:
     code, day, _ = report_id.rsplit("-", 2)
     return {
@@ -274,7 +283,7 @@ def add(connection: Connection) -> None:
     for number, verdict in enumerate(NOTES.values()):
         at = MADE + timedelta(seconds=number)
         store.save_verdict(connection, PUBLISHED, verdict, "e" * 64, at)
-        store.save_verdict(connection, ENGLISH, verdict, "e" * 64, at)
+        store.save_verdict(connection, ENGLISH, replace(verdict, answered=STAND_INS[verdict.expert]), "e" * 64, at)
     store.save_verdict(connection, ABSTAINED, SILENT, "e" * 64, MADE)
     store.save_verdict(connection, FAILED, UNHEARD, "e" * 64, MADE)
     store.save_verdict(connection, BEGUN, NOTES[Expert.VALUATION], "e" * 64, MADE)

@@ -228,18 +228,28 @@ def test_what_it_cost_and_of_what_it_was_made_is_told(client: httpx2.Client) -> 
     assert f"/api/v1/reports/{PUBLISHED}.md" in made
 
 
+def test_who_wrote_in_the_place_of_another_model_is_named(client: httpx2.Client) -> None:
+    made = section(client.get(f"/research/{ENGLISH}").text, "made-of")
+    assert re.findall(r"<dt>(Model[^<]*)</dt><dd>(.*?)</dd>", re.sub(r"</?span[^>]*>", "", made)) == [
+        ("Model", "dashscope/qwen3.8-max"),
+        ("Model: News and catalysts", "deepseek/deepseek-v4-pro"),
+    ]
+    assert "Model: " not in section(client.get(f"/research/{PUBLISHED}").text, "made-of")
+
+
 # --- the scorecard
 
 
 def test_the_scorecard_tells_scores_apart_by_when_reports_were_made(client: httpx2.Client) -> None:
     page = client.get("/research/scorecard").text
-    assert re.findall(r'<h2 id="([^"]+)">', page) == ["forward", "before-cutoff", "costs"]
+    assert re.findall(r'<h2 id="([^"]+)">', page) == ["forward", "before-cutoff", "cutoff-unknown", "costs"]
     forward = section(page, "forward")
     assert "All stances" in forward
     assert "sandbox/sandbox-rules" in forward
     assert 'aria-label="between 21% and 100%"' in forward
     assert "0.144" in forward
     assert "qwen3.8-max" in section(page, "before-cutoff")
+    assert "News and catalysts" in section(page, "cutoff-unknown")  # of which another model wrote, and no stance
     assert "2024-01" in section(page, "costs")
 
 
@@ -251,7 +261,7 @@ def test_the_scorecard_begins_a_year_before_the_newest_report_unless_days_are_na
         (start,) = re.findall(r'<input id="start"[^>]* value="([^"]*)">', page)
         return start, re.findall(r'<h2 id="([^"]+)">', page)
 
-    whole = ["forward", "before-cutoff", "costs"]
+    whole = ["forward", "before-cutoff", "cutoff-unknown", "costs"]
     assert shown() == ("2023-01-04", whole)
     assert shown(start="2024-01-04", end="20240104") == ("2024-01-04", whole)
     assert shown(end="2024-01-03") == ("2023-01-03", ["costs"]), "the failed one says nothing"
