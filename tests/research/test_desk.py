@@ -172,7 +172,7 @@ def test_a_budget_stops_the_day_and_raising_it_goes_on_without_paying_again(offi
         most = connection.scalar(select(func.max(LLM_CALL.c.reserved_cny)))
     clear(office.engine)
     office.rules.forget()
-    office.budgets = Budgets(Decimal(1000), spent / 2 + most, Decimal(100_000))
+    office.budgets = Budgets(Decimal(1000), spent / 4 + most, Decimal(100_000))
     office.expect(*STOCKS)
     _, notes, reports = office.write(at_once=1)
     assert notes.stopped is not None
