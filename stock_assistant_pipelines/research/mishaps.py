@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from stock_assistant_pipelines.research.ledger import BudgetExhausted
 
@@ -12,8 +12,3 @@ def is_own(error: Exception) -> bool:
     if isinstance(error, SQLAlchemyError):
         return isinstance(error, DataError | IntegrityError)
     return not isinstance(error, BudgetExhausted)
-
-
-def told(error: Exception) -> str:
-    """What went wrong, without the statement and its values, as PostgreSQL can keep it."""
-    return f"{type(error).__name__}: {error.orig if isinstance(error, DBAPIError) else error}".replace("\0", " ")
