@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from stock_assistant_pipelines.cli.services import ServiceError
 from stock_assistant_pipelines.research import store
 from stock_assistant_pipelines.research.collect import NoTradingDay
+from stock_assistant_pipelines.research.editions import RULES
 from stock_assistant_pipelines.research.experts import ANALYSTS
 from stock_assistant_pipelines.research.providers.errors import NotAnswered
 from stock_assistant_pipelines.research.report import Standing
@@ -69,13 +70,15 @@ def run(settings: Settings, asked: Asked, *, rules: bool) -> int:
         database.prepare()
         engine = database.engine(CONNECTIONS)
         try:
-            with _Steps(talk, len(codes)) as steps:
-                session = Session(engine, chosen, asked.language, progress=steps.told)
-                day = asked.day or session.last_day()
-                if session.is_closed(day):
-                    raise ServiceError(f"{day} is no trading day of the calendar: name one that is")
-                stopped = make(session, day, codes)
-            return _result(talk, session, asked, day, codes, stopped)
+            steps = _Steps(talk, len(codes))
+            session = Session(engine, chosen, asked.language, progress=steps.told)
+            day = asked.day or session.last_day()
+            if session.is_closed(day):
+                raise ServiceError(f"{day} is no trading day of the calendar: name one that is")
+            with _trial(session, day, codes) if rules else nullcontext():
+                with steps:
+                    stopped = make(session, day, codes)
+                return _result(talk, session, asked, day, codes, stopped)
         except NotLanded as error:
             raise ServiceError(f"{error}: `stock-assistant backfill --all --from {day} --to {day}` lands it") from error
         except (NotReady, NotWatchable, NoTradingDay, NotAnswered) as error:
@@ -175,6 +178,18 @@ def paid(connection: Connection, report_id: str) -> str:
 
 
 @contextmanager
+def _trial(session: Session, day: date, codes: Sequence[str]) -> Iterator[None]:
+    """Expect nothing afterwards of whom nothing was expected before: a model would be asked, and paid, for it."""
+    with session.engine.connect() as connection:
+        before = {each.ts_code for each in store.watched(connection, day)}
+    try:
+        yield
+    finally:
+        with session.engine.begin() as connection:
+            store.unwatch(connection, day, set(codes) - before)
+
+
+@contextmanager
 def _by_rules() -> Iterator[Settings]:
     """The settings with which rules write, served for as long as the block lasts."""
     from stock_assistant_pipelines.cli import standin  # loads the sandbox
@@ -183,4 +198,5 @@ def _by_rules() -> Iterator[Settings]:
     with running() as server:
         click.echo(f"Written by {standin.NOTICE}", err=True)
         words: dict[str, Any] = {name.lower(): value for name, value in standin.environment(server.url).items()}
+        words["llm_prices"] = {RULES: {"asked": 0, "cached": 0, "answered": 0}}  # budgets are for what is paid
         yield Settings(**words)

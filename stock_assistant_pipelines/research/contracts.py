@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 class Expert(StrEnum):
@@ -55,13 +55,23 @@ class Contract(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _storable(text: str) -> str:
+    """A text as it is, where PostgreSQL can keep it."""
+    if "\0" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise ValueError("it holds U+0000 or half a pair of surrogates: write plain text")
+    return text
+
+
+Storable = Annotated[str, AfterValidator(_storable)]
+
+
 class Claim(Contract):
     """One sentence, and what it rests on."""
 
-    text: Annotated[str, Field(min_length=1, max_length=400)]
+    text: Annotated[Storable, Field(min_length=1, max_length=400)]
     """Words and placeholders."""
     kind: ClaimKind
-    evidence: Annotated[tuple[str, ...], Field(min_length=1, max_length=12)]
+    evidence: Annotated[tuple[Storable, ...], Field(min_length=1, max_length=12)]
     """Ids of the items it rests on; every placeholder's ids are among them."""
     direction: Direction = Direction.NONE
 

@@ -19,6 +19,7 @@ from stock_assistant_pipelines.research.contracts import Expert
 from stock_assistant_pipelines.research.experts import ANALYSTS, consult
 from stock_assistant_pipelines.research.gathering import sheets, unforeseen
 from stock_assistant_pipelines.research.ledger import BudgetExhausted
+from stock_assistant_pipelines.research.mishaps import is_own
 from stock_assistant_pipelines.research.names import Names
 from stock_assistant_pipelines.research.report import Report, Standing
 from stock_assistant_pipelines.research.verdicts import Outcome, Verdict
@@ -125,8 +126,11 @@ class Desk:
             known = standing.get(each.ts_code)
             if known not in {None, Standing.FAILED}:
                 return known
+            outcome = await self._report(asker, each, day, names)
+            if outcome is None:
+                return known
             tally.made.append(each.ts_code)
-            return await self._report(asker, each, day, names)
+            return outcome
 
         return await self._all(day, codes, write)
 
@@ -135,37 +139,30 @@ class Desk:
         missing = [
             expert for expert in ANALYSTS if expert not in verdicts or verdicts[expert].outcome is Outcome.FAILED
         ]
-        stops: list[BudgetExhausted] = []
+        stops: list[Exception] = []
 
         async def consulted(expert: Expert) -> None:
             try:
                 verdict = await self._consult(asker, expert, sheet, day, names, {})
-            except BudgetExhausted as error:
+                await self._write(lambda connection: self._save(connection, sheet, verdict))
+            except Exception as error:  # noqa: BLE001 - raised when the others are done
                 stops.append(error)
                 return
             verdicts[expert] = verdict
-            await self._write(lambda connection: self._save(connection, sheet, verdict))
             self._progress(each.ts_code, expert, verdict.outcome)
 
         async with anyio.create_task_group() as group:
             for expert in missing:
                 group.start_soon(consulted, expert)
         if stops:
-            raise stops[0]
+            raise min(stops, key=is_own)
         if missing:
             tally.made.append(each.ts_code)
         return _worst(verdict.outcome for verdict in verdicts.values())
 
     async def _report(self, asker: Asker, each: Watched, day: date, names: Names) -> str | None:
-        now = calendar.now()
         if each.evidence_sha256 is None:
-            await self._write(
-                lambda connection: store.save_without_evidence(
-                    connection, each, day, self.edition, now, run_id=self._run_id
-                )
-            )
-            self._progress(each.ts_code, "report", Standing.FAILED)
-            return Standing.FAILED
+            return await self._failed(each, day, each.error or "no evidence was collected")
         sheet, verdicts = await self._read(lambda connection: self._known(connection, each, day))
         verdicts = {expert: verdicts[expert] for expert in ANALYSTS if expert in verdicts}
         if len(verdicts) < len(ANALYSTS):
@@ -178,6 +175,15 @@ class Desk:
         await self._write(lambda connection: self._publish(connection, report))
         self._progress(each.ts_code, "report", report.standing)
         return report.standing
+
+    async def _failed(self, each: Watched, day: date, reason: str) -> str:
+        """Keep that a report failed."""
+        now = calendar.now()
+        await self._write(
+            lambda connection: store.save_failure(connection, each, day, self.edition, now, reason, self._run_id)
+        )
+        self._progress(each.ts_code, "report", Standing.FAILED)
+        return Standing.FAILED
 
     async def _consult(
         self,
@@ -218,6 +224,10 @@ class Desk:
                         outcome = await work(each, tally)
                     except BudgetExhausted as error:
                         tally.stopped = error
+                    except Exception as error:
+                        if not is_own(error):
+                            raise
+                        outcome = await self._failed(each, day, unforeseen(error, f"{each.ts_code}, {day}"))
                 if outcome is None:
                     tally.waiting.append(each.ts_code)
                 else:

@@ -15,12 +15,12 @@ from stock_assistant_pipelines.research.reading import TOPICS, Reading, Violatio
 from stock_assistant_pipelines.research.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from stock_assistant_pipelines.research.evidence import Sheet
     from stock_assistant_pipelines.research.render import Language
 
-__all__ = ["HORIZONS", "TOPICS", "Violation", "claims", "judge"]
+__all__ = ["HORIZONS", "TOPICS", "Violation", "claims", "judge", "opposed"]
 
 HORIZONS = (5, 20, 60)
 """Trading days over which a stance may be held."""
@@ -67,9 +67,14 @@ def _held(answer: Synthesis) -> Iterator[Violation]:
         yield Violation("horizon", "", f"The horizon is one of {kept} trading days, not {answer.horizon}.")
     if answer.stance is not Stance.ABSTAIN and answer.probability < LEAST:
         yield Violation("probability", "", "A stance that is held for less likely than a third is no stance: abstain.")
-    against = {Stance.OUTPERFORM: Direction.DOWN, Stance.UNDERPERFORM: Direction.UP}.get(answer.stance)
-    pointing = {claim.direction for claim in answer.thesis} & {Direction.UP, Direction.DOWN}
-    if against and pointing == {against}:
+    if against := opposed(answer.stance, answer.thesis):
         yield Violation(
             "stance", "", f"The stance is {answer.stance}, and all that the thesis says of directions is {against}."
         )
+
+
+def opposed(stance: Stance, thesis: Iterable[Claim]) -> Direction | None:
+    """The direction in which all of a thesis points that says any, where it is the one against the stance."""
+    against = {Stance.OUTPERFORM: Direction.DOWN, Stance.UNDERPERFORM: Direction.UP}.get(stance)
+    pointing = {claim.direction for claim in thesis} & {Direction.UP, Direction.DOWN}
+    return against if pointing == {against} else None

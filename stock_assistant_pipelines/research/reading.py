@@ -116,6 +116,12 @@ class Reading:
         return tuple(item for item in self.cited if item.kind is Kind.NEWS)
 
     @cached_property
+    def quoted(self) -> tuple[Item, ...]:
+        """The news whose text it prints."""
+        printed = {piece.ids[0] for piece in self.placeholders if piece.function is None and piece.format is None}
+        return tuple(item for item in self.news if item.id in printed)
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """What the sheet itself calls the company, its industry and its index; the longest first."""
         told = {item.text for item in self.sheet.of(Topic.COMPANY) if item.text and item.unit is not Unit.DATE}

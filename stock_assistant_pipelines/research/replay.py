@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 from sqlalchemy import select
+from zstandard import ZstdError
 
 from stock_assistant_pipelines.research import store
 from stock_assistant_pipelines.research.contracts import Expert
@@ -30,14 +31,18 @@ from stock_assistant_pipelines.warehouse.tables import LLM_CALL
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, RowMapping
 
     from stock_assistant_pipelines.research.contracts import Claim
     from stock_assistant_pipelines.research.verdicts import Verdict
 
 
 class NotReplayable(LookupError):
-    """There is no such report, it failed, or what it was made of is gone."""
+    """There is no such report, it failed, or what it was made of is gone or cannot be read."""
+
+
+UNREADABLE = (LookupError, ValueError, TypeError, ZstdError)
+"""What it comes to when a row is gone, or holds what the code of today does not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,18 @@ async def replay(connection: Connection, report_id: str) -> Replayed:
         raise NotReplayable(f"there is no report {report_id}")
     if row["sha256"] is None:
         raise NotReplayable(f"{report_id} failed, and holds nothing to replay: {row['reason']}")
+    try:
+        return await _made(connection, row)
+    except NotReplayable:
+        raise
+    except UNREADABLE as error:
+        told = " ".join(str(error).split())
+        raise NotReplayable(f"{report_id} could not be made again: {type(error).__name__}: {told}") from error
+
+
+async def _made(connection: Connection, row: RowMapping) -> Replayed:
+    """Make it again of what is stored."""
+    report_id: str = row["id"]
     sheet = store.load_sheet(connection, row["evidence_sha256"])
     edition = Edition(Language(row["language"]), row["provider"], row["model"], row["prompt_version"])
     kept = store.load_verdicts(connection, report_id, sheet, edition.language)

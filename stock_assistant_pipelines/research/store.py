@@ -21,6 +21,7 @@ from stock_assistant_pipelines.research.reading import Violation
 from stock_assistant_pipelines.research.render import Language, render
 from stock_assistant_pipelines.research.report import Report, Standing
 from stock_assistant_pipelines.research.verdicts import Answered, Judged, Outcome, Verdict
+from stock_assistant_pipelines.research.watchlist import ON_DEMAND
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import (
     METADATA,
@@ -32,7 +33,7 @@ from stock_assistant_pipelines.warehouse.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import date
 
     from sqlalchemy import Connection, RowMapping, Table
@@ -54,10 +55,26 @@ class Watched:
 
 
 def watch(connection: Connection, day: date, entries: Mapping[str, str]) -> None:
-    """Expect reports of these stocks on a day: code and the entry that names it. Who is expected stays expected."""
+    """Expect reports of these stocks on a day: code and the entry that names it. Who is expected stays expected.
+
+    Who was asked for on demand is of the watchlist as soon as that names it.
+    """
     rows = [{"trade_date": day, "ts_code": code, "named_by": name} for code, name in sorted(entries.items())]
     if rows:
-        connection.execute(insert(RESEARCH_WATCH).on_conflict_do_nothing(), rows)
+        statement = insert(RESEARCH_WATCH)
+        later = statement.on_conflict_do_update(
+            index_elements=RESEARCH_WATCH.primary_key.columns,
+            set_={"named_by": statement.excluded.named_by},
+            where=RESEARCH_WATCH.c.named_by == ON_DEMAND,
+        )
+        connection.execute(later, rows)
+
+
+def unwatch(connection: Connection, day: date, codes: Collection[str]) -> None:
+    """Expect no report any more of those among these stocks that were asked for on demand."""
+    table = RESEARCH_WATCH.c
+    chosen = (table.trade_date == day, table.ts_code.in_(codes), table.named_by == ON_DEMAND)
+    connection.execute(delete(RESEARCH_WATCH).where(*chosen))
 
 
 def watched(connection: Connection, day: date) -> list[Watched]:
@@ -210,15 +227,17 @@ def save_report(
     _put(connection, values)
 
 
-def save_without_evidence(
-    connection: Connection, watched: Watched, day: date, edition: Edition, at: datetime, *, run_id: str | None
+def save_failure(
+    connection: Connection, watched: Watched, day: date, edition: Edition, at: datetime, reason: str, run_id: str | None
 ) -> None:
-    """Keep that there is no report of a stock, since there is no evidence."""
+    """Keep that there is no report of a stock, and why."""
+    sha256 = watched.evidence_sha256
     values = {
-        **_identity(edition.report_id(watched.ts_code, day, None), watched.ts_code, day, edition),
+        **_identity(edition.report_id(watched.ts_code, day, sha256), watched.ts_code, day, edition),
         "name": watched.ts_code,
+        "evidence_sha256": sha256,
         "status": Standing.FAILED,
-        "reason": watched.error or "no evidence was collected",
+        "reason": reason,
         "claims": 0,
         "dropped": 0,
         "forward": is_forward(connection, day, at),

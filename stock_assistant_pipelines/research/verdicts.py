@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.research.contracts import Claim, Expert, Note, Stance, Synthesis
 from stock_assistant_pipelines.research.editions import SANDBOX
-from stock_assistant_pipelines.research.gate import claims, judge
+from stock_assistant_pipelines.research.gate import claims, judge, opposed
 from stock_assistant_pipelines.research.grammar import GrammarError
 from stock_assistant_pipelines.research.reading import Violation
 from stock_assistant_pipelines.research.render import Language, Rendered, Unprintable, render
@@ -119,6 +119,7 @@ REASONS: Mapping[Language, Mapping[str, str]] = {
         "abstains": "模型放弃判断",
         "thesis": "没有一条论据站得住",
         "invalidation": "没有说明什么会证明判断有误",
+        "against": "站得住的论据都与判断方向相反",
         "absent": "没有{topic}方面的证据",
         "no notes": "各研究员均无可说",
         "refused": "服务商拒绝处理此内容：{error}",
@@ -129,6 +130,7 @@ REASONS: Mapping[Language, Mapping[str, str]] = {
         "abstains": "the model abstains",
         "thesis": "no claim of its thesis holds",
         "invalidation": "nothing holds of what would prove it wrong",
+        "against": "what holds of its thesis points against its stance",
         "absent": "there is no evidence of {topic}",
         "no notes": "no expert has anything to say",
         "refused": "the provider refuses the content: {error}",
@@ -189,4 +191,7 @@ def _lacks(
     if whole:
         return " ".join(each.detail for each in whole)
     parts = {each.part for each in held}
-    return next((reasons[part] for part in NEEDED if part not in parts), None)
+    if lost := next((reasons[part] for part in NEEDED if part not in parts), None):
+        return lost
+    thesis = [each.claim for each in held if each.part == "thesis"]
+    return reasons["against"] if opposed(answer.stance, thesis) else None

@@ -88,6 +88,8 @@ ITEMS = (
     news(4, "公司与客户签约", None),
     news(5, "公司完成换届", "2024-11-18"),
     news(6, "公司收到问询函", "2024-11-12", url=None),
+    news(7, "三一重工明日必涨，收益300%", "2024-11-14"),
+    news(8, "Sany: returns are guaranteed", "2024-11-14"),
 )  # fmt: skip
 SHEET = Sheet("600031.SH", "三一重工", DAY, ITEMS)
 OTHERS = ("宁德时代", "万科A", "机器人", "Tesla", "三一")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from pydantic import SecretStr
 from sqlalchemy import func, select, text
 
 from stock_assistant_pipelines.research import gathering, store
+from stock_assistant_pipelines.research.account import account
 from stock_assistant_pipelines.research.booking import Budgets, Span
 from stock_assistant_pipelines.research.contracts import Expert
 from stock_assistant_pipelines.research.experts import ANALYSTS
@@ -161,6 +163,49 @@ def test_one_failure_neither_fails_the_day_nor_vanishes(office: Office) -> None:
     assert healed.count("published") == 3
     assert [row["ts_code"] for row in office.reports() if row["status"] == "failed"] == ["999999.SH"]
     assert len(office.reports()) == 4
+
+
+@pytest.mark.parametrize("table", ["research_note", "research_report"])
+def test_what_cannot_be_kept_of_one_stock_fails_it_alone_and_is_not_asked_again(office: Office, table: str) -> None:
+    office.expect(*FEW)
+    start = "report_id" if table == "research_note" else "status = 'failed' or id"
+    refuses = f"alter table {table} add constraint refuses check ({start} not like '{MAIN}%')"
+    with office.engine.begin() as connection:
+        connection.execute(text(refuses))
+    try:
+        _, _, reports = office.write()
+        paid = office.calls()
+    finally:
+        with office.engine.begin() as connection:
+            connection.execute(text(f"alter table {table} drop constraint refuses"))
+    assert (reports.done[MAIN], reports.count("published"), reports.waiting) == ("failed", 2, [])
+    (failed,) = (row for row in office.reports() if row["status"] == "failed")
+    assert (failed["ts_code"], "IntegrityError" in failed["reason"], failed["run_id"]) == (MAIN, True, None)
+    with office.engine.connect() as connection:
+        assert account(connection, DAY, office.edition).counts == Counter(reports.done.values())
+    _, _, healed = office.write()
+    assert healed.count("published") == 3
+    assert office.calls() - paid == (table == "research_note")  # the synthesis alone
+
+
+def test_what_ails_the_database_ends_the_day(office: Office) -> None:
+    office.expect(*FEW)
+    with office.engine.begin() as connection:
+        connection.execute(text("alter table research_claim rename to mislaid"))
+    try:
+        with pytest.raises(ExceptionGroup):
+            office.write()
+    finally:
+        with office.engine.begin() as connection:
+            connection.execute(text("alter table mislaid rename to research_claim"))
+
+
+def test_what_waits_for_notes_was_not_made(office: Office) -> None:
+    office.expect(*FEW)
+    desk = office.desk()
+    desk.gather(DAY)
+    reports = office.ask(lambda model: desk.reports(model, DAY))
+    assert (reports.made, sorted(reports.waiting)) == ([], sorted(FEW))
 
 
 def test_a_budget_stops_the_day_and_raising_it_goes_on_without_paying_again(office: Office) -> None:

@@ -9,11 +9,20 @@ import pytest
 from click.testing import CliRunner, Result
 from desks import clear, laid_out
 from evidence_market import DAY, HALTED, LISTED, MAIN, NEW, PAST, PEERS, book, put
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from stock_assistant_pipelines.cli import main
+from stock_assistant_pipelines.research import store
+from stock_assistant_pipelines.research.ledger import pack
 from stock_assistant_pipelines.settings import settings
-from stock_assistant_pipelines.warehouse.tables import LLM_CALL, RESEARCH_REPORT
+from stock_assistant_pipelines.warehouse.tables import (
+    LLM_CALL,
+    LLM_SPENDING,
+    RESEARCH_CLAIM,
+    RESEARCH_NOTE,
+    RESEARCH_REPORT,
+    RESEARCH_SHEET,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -198,6 +207,22 @@ def test_of_a_suspended_stock_it_says_that_no_stance_is_taken(tables: Engine) ->
     assert (result.exit_code, status) == (0, "abstained")
 
 
+def test_a_trial_by_rules_costs_nothing_and_lets_nothing_be_expected_that_was_not(
+    tables: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLM_BUDGET_DAY", "0.0001")
+    with tables.begin() as connection:
+        store.watch(connection, DAY, {OTHER: "on demand"})
+    result = run("research", MAIN, OTHER, "--rules")
+    assert (result.exit_code, "4 calls, CNY 0.0000" in result.output) == (0, True), result.output
+    with tables.connect() as connection:
+        assert [each.ts_code for each in store.watched(connection, DAY)] == [OTHER]
+        assert connection.scalar(select(func.sum(LLM_SPENDING.c.spent_cny))) == 0
+    assert len(stored(tables)) == 2
+    again = run("research", MAIN, "--rules")
+    assert (again.exit_code, again.output.count("# 茅台股份"), len(stored(tables))) == (0, 1, 2)
+
+
 # --- replay
 
 
@@ -260,3 +285,23 @@ def test_what_was_spent_is_shown_with_what_is_left(tables: Engine) -> None:
     one = run("costs", "--report", ids[0]).output
     assert "LLM_BUDGET_REPORT: CNY 1.9" in one
     assert run("costs", "--to", "2020-01-01").output.startswith("No model was asked.")
+
+
+def test_a_report_that_cannot_be_read_stops_no_other(tables: Engine) -> None:
+    run("research", MAIN, OTHER)
+    answer, sheet, claim = (update(table).values for table in (LLM_CALL, RESEARCH_SHEET, RESEARCH_CLAIM))
+    for breaks, told in (  # each before those above it is read
+        (delete(RESEARCH_NOTE).where(RESEARCH_NOTE.c.expert == "synthesis"), "KeyError"),
+        (answer(response=pack(b'{"content": "{}"}')), "ValidationError: 2 validation errors"),
+        (answer(response=pack(b'{"content": "I cannot."}')), "NoObject: the answer holds no JSON"),
+        (claim(template="{{gone}}"), "Unprintable: There is no evidence 'gone'"),
+        (claim(template="{{close"), "GrammarError"),
+        (sheet(document=pack(b"{}")), "KeyError: 'ts_code'"),
+        (sheet(document=b"no sheet"), "ZstdError"),
+    ):
+        with tables.begin() as connection:
+            connection.execute(breaks)
+        every = run("replay", "--all")
+        *lines, last = every.output.splitlines()
+        assert (every.exit_code, len(lines), last) == (1, 2, "0 of 2 reports are the same, byte for byte.")
+        assert all(f"could not be made again: {told}" in line for line in lines), lines

@@ -86,7 +86,7 @@ CONTRADICTED = [
     ("wrong company", "宁德时代收盘价{{close}}"),
     ("wrong company", "万科收盘价{{close}}"),
     ("wrong company", "Tesla收盘价{{close}}"),
-    ("wrong company", "公司拟回购，宁德时代亦然：{{news.2}}"),
+    ("wrong company", "据报道，公司拟回购，宁德时代亦然：{{news.2}}"),
     ("unit", "收盘价{{close}}元"),
     ("unit", "营业收入{{revenue.2024q3}}（万元）"),
     ("unit", "净利润增速{{n_income.2024q3.yoy}}个百分点"),
@@ -180,7 +180,31 @@ def test_what_is_printed_is_named_and_a_fact_rests_on_a_value() -> None:
 
 def test_a_fact_among_the_news_cites_a_page() -> None:
     assert refused("公司行业地位稳固", "index", expert=Expert.NEWS) == {"uncited"}
-    assert refused("{{news.1}}", expert=Expert.NEWS) == set()
+    assert refused("据报道，{{news.1}}", expert=Expert.NEWS) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "told"),
+    [
+        ("{{news.1}}", Language.ZH, False),
+        ("公司经营稳健，{{news.1}}", Language.ZH, False),
+        ("所引报道提到：{{news.1}}。", Language.ZH, True),
+        ("{{news.1:period}}，{{news.1}}", Language.ZH, True),
+        ("{{news.2:period}}，{{news.1}}", Language.ZH, False),
+        ("{{news.1:label}}：{{news.1}}", Language.ZH, True),
+        ("Business is sound: {{news.1}}.", EN, False),
+        ("The cited page says: {{news.1}}.", EN, True),
+    ],
+)
+def test_what_a_page_says_is_told_as_what_it_says(text: str, language: Language, told: bool) -> None:
+    assert refused(text, expert=Expert.NEWS, language=language) == (set() if told else {"news"})
+
+
+@pytest.mark.parametrize("page", ["news.7", "news.8"])
+@pytest.mark.parametrize(("lead", "language"), [("据报道，", Language.ZH), ("The cited page says: ", EN)])
+def test_no_page_that_promises_is_printed(page: str, lead: str, language: Language) -> None:
+    assert refused(f"{lead}{{{{{page}}}}}", language=language) == {"promise"}
+    assert refused(f"{lead}{{{{{page}:label}}}}", language=language) == set()
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ RSI已升至{{rsi.14d}}，处于超买区间，短线有回调压力
 个股{{return.20d:period}}上涨{{return.20d}}，然而相对沪深300落后{{excess.20d.index:abs}}
 {{news.1:period}}，公司公告中标大型项目，{{news.1}}
 公司日前公告：{{news.1}}
-公司拟回购股份，彰显管理层信心，{{news.2}}
+公司公告回购股份，彰显管理层信心，{{news.2}}
 股东户数为{{holders}}
 PB为{{pb}}，PE为{{pe_ttm}}
 净利润增速转负，为{{n_income.2024q3.yoy}}，拖累估值

@@ -11,13 +11,14 @@ import pytest
 from desks import clear, laid_out
 from evidence_market import DAY, MAIN
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from stock_assistant_pipelines.research import store
 from stock_assistant_pipelines.research.evidence import Topic
 from stock_assistant_pipelines.research.session import NotReady, Session
 from stock_assistant_pipelines.sandbox.search.server import KEY, running
 from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.warehouse.tables import RESEARCH_WATCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,3 +97,16 @@ def test_a_day_of_which_nothing_can_be_written_says_what_it_takes(session: Sessi
         connection.execute(text("update stock_basic set delist_date = '2025-01-02' where ts_code = '688001.SH'"))
     with pytest.raises(NotReady, match=r"none of 688001\.SH was listed then"):
         session.gather(DAY, ["688001.SH"])
+
+
+def test_who_was_asked_for_on_demand_is_of_the_watchlist_as_soon_as_that_names_it(session: Session) -> None:
+    def named() -> list[str]:
+        with session.engine.connect() as connection:
+            return list(connection.scalars(select(RESEARCH_WATCH.c.named_by)))
+
+    session.gather(DAY, [MAIN])
+    assert named() == ["on demand"]
+    session.gather(DAY)
+    assert named() == [MAIN]
+    session.gather(DAY, [MAIN])
+    assert named() == [MAIN]

@@ -112,6 +112,10 @@ ENGLISH = Lexicon(
     heard=_words(
         r"latest news|according to (?:a |media )?(?:reports?|the media)|reportedly|it was reported|media reports?|rumou?rs?"
     ),
+    sourced=_words(
+        r"news|reports?|reported(?:ly)?|announce\w*|according to|articles?|headlines?|media|press|pages?|summary|disclos\w+|"
+        r"rumou?rs?|today|yesterday|this week"
+    ),
     promise=re.compile(
         r"\b(?:returns?|gains?|profits?|upside) (?:is|are) guaranteed\b|\bguaranteed (?:returns?|gains?|profits?|upside|to)\b|"
         r"\brisk[- ]free\b(?! (?:rate|yield|return))|\b(?:certain|sure|bound) to (?:rise|gain|win|double|outperform)\b|"

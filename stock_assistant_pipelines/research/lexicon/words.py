@@ -99,6 +99,8 @@ class Lexicon:
     """Says that news are new."""
     heard: re.Pattern[str]
     """Says that something was read in the news."""
+    sourced: re.Pattern[str]
+    """Says that what is printed is what a page says."""
     promise: re.Pattern[str]
     """Promises what nobody can."""
 

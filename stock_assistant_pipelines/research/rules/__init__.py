@@ -9,7 +9,7 @@ from stock_assistant_pipelines.research.rules.figures import no_figures, own_uni
 from stock_assistant_pipelines.research.rules.levels import right_level, right_oscillator, right_record
 from stock_assistant_pipelines.research.rules.names import no_promises, right_company, right_measure
 from stock_assistant_pipelines.research.rules.periods import right_period, right_span, right_year, same_period, yearly
-from stock_assistant_pipelines.research.rules.sources import cited, fresh_news, heard, known_ids
+from stock_assistant_pipelines.research.rules.sources import attributed, cited, fresh_news, heard, known_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,6 +21,7 @@ RULES: tuple[Callable[[Reading], Iterator[Violation]], ...] = (
     cited,
     fresh_news,
     heard,
+    attributed,
     plain_text,
     printable,
     no_figures,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from stock_assistant_pipelines.research.lexicon import LEXICONS
 from stock_assistant_pipelines.research.lexicon.words import MEASURES
 
 if TYPE_CHECKING:
@@ -43,10 +44,18 @@ def right_measure(read: Reading) -> Iterator[Violation]:
 
 
 def no_promises(read: Reading) -> Iterator[Violation]:
-    """Nothing is promised."""
+    """Nothing is promised, and no page that promises is printed."""
     for found in read.lexicon.promise.finditer(read.words):
         if not read.lexicon.denied.search(read.words[: found.start()]):
             yield read.refuse("promise", f"{found[0]!r}: nobody can promise that.")
+    for item in read.quoted:
+        if told := _promised(item.text or ""):
+            yield read.refuse("promise", f"{item.id} promises {told!r}: do not print what it says.")
+
+
+def _promised(text: str) -> str | None:
+    """What a page promises, in whatever language, also where it denies it."""
+    return next((found[0] for each in LEXICONS.values() if (found := each.promise.search(text))), None)
 
 
 def named(words: str) -> set[str]:

@@ -72,6 +72,16 @@ def heard(read: Reading) -> Iterator[Violation]:
         yield read.refuse("uncited", "A fact among the news cites the page that it is from.")
 
 
+def attributed(read: Reading) -> Iterator[Violation]:
+    """What a page says is told as what it says: by a word, or beside its day or label."""
+    beside = {printed.ids[0] for printed in read.placeholders if printed.format in {"period", "label"}}
+    for item in read.quoted:
+        if item.id not in beside and not read.lexicon.sourced.search(read.words):
+            yield read.refuse(
+                "news", f"{item.id} is printed like a finding: say that it was reported, or print its `:period`."
+            )
+
+
 def _published(item: Item) -> date | None:
     """The day on which a page was published, by its period; None of an undated one."""
     try:

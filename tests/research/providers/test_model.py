@@ -7,13 +7,14 @@ import logging
 import traceback
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 from questions import PLENTY, PROMPT, PURPOSE, RULES, SHEET, Sleeps, about, ask, at
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from stock_assistant_pipelines.research.contracts import Expert, Note, Synthesis
 from stock_assistant_pipelines.research.gate import judge
-from stock_assistant_pipelines.research.ledger import Ledger
+from stock_assistant_pipelines.research.ledger import Ledger, pack
 from stock_assistant_pipelines.research.providers import errors
 from stock_assistant_pipelines.research.providers.errors import NotAnswered
 from stock_assistant_pipelines.research.providers.model import Limits, Model
@@ -78,6 +79,17 @@ def test_the_same_question_is_answered_from_the_ledger(engine: Engine, rules: Ru
     first, again = ask(engine, at(rules), prompts=(PROMPT, PROMPT))
     assert (again.answer, again.text, again.remembered, again.cost) == (first.answer, first.text, True, 0)
     assert rules.stats()["calls"] == 1
+
+
+def test_an_answer_of_the_ledger_that_keeps_to_its_contract_no_longer_is_asked_for_anew(
+    engine: Engine, rules: RunningModel
+) -> None:
+    [first] = ask(engine, at(rules))
+    loose = orjson.dumps({"content": first.text.replace(first.answer.summary.text, "\\u0000")})
+    with engine.begin() as connection:
+        connection.execute(update(LLM_CALL).values(response=pack(loose)))
+    [again] = ask(engine, at(rules))
+    assert (again.answer, again.remembered, rules.stats()["calls"]) == (first.answer, False, 2)
 
 
 @pytest.mark.parametrize(
