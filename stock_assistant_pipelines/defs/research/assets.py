@@ -102,8 +102,12 @@ def _gather(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[A
             except (NotWatchable, SettingsError) as error:
                 raise dg.Failure(str(error), allow_retries=False) from None
             else:
-                booked.done[day] = shown.evidence(session, day, tally)
+                errors = shown.errors(session, day)
                 context.log.info(f"{day}: evidence of {tally.count('collected')} of {tally.expected} stocks")
+                if tally.count("collected"):
+                    booked.done[day] = shown.evidence(tally, errors)
+                else:
+                    booked.refused[day] = f"there is no evidence of anybody: {next(iter(errors.values()))}"
     yield from booked.end(context)
 
 
@@ -132,8 +136,8 @@ def _report(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[A
         if each.tally.waiting:
             lacking = len(each.tally.waiting)
             booked.refused[each.day] = f"of {lacking} stocks there are no notes: materialise {names.NOTES} first"
-        elif each.day in unanswered and not each.account.made:
-            booked.refused[each.day] = next(iter(each.account.failures.values()))
+        elif not each.account.made:
+            booked.refused[each.day] = each.failure
         else:
             booked.done[each.day] = each.shown(platform.settings)
     if unanswered and written.failure is None:

@@ -55,8 +55,8 @@ def write_reports(context: dg.OpExecutionContext, config: Asked, platform: dg.Re
             raise written.failure
         if session.lacking(day, codes):
             wait_for_answers(context, wanted)
-            if not read.account.made:
-                raise dg.Failure(next(iter(read.account.failures.values())), allow_retries=False)
+        if not read.account.made:
+            raise dg.Failure(read.failure, allow_retries=False)
 
 
 @dg.job(name=names.ON_DEMAND, description="Research reports of these stocks, written now.")

@@ -60,10 +60,14 @@ def closed() -> Shown:
     return {"status": dg.MetadataValue.text("closed"), "expected": dg.MetadataValue.int(0)}
 
 
-def evidence(session: Session, day: date, tally: Tally) -> Shown:
-    """Of how many there is evidence, and why of the others there is none."""
+def errors(session: Session, day: date) -> dict[str, str]:
+    """Why there is no evidence, by code."""
     with session.engine.connect() as connection:
-        errors = {each.ts_code: each.error for each in store.watched(connection, day) if each.error}
+        return {each.ts_code: each.error for each in store.watched(connection, day) if each.error}
+
+
+def evidence(tally: Tally, errors: Mapping[str, str]) -> Shown:
+    """Of how many there is evidence, and why of the others there is none."""
     return {
         **_counted(tally.expected, len(tally.made)),
         "dagster/partition_row_count": dg.MetadataValue.int(tally.count("collected")),
@@ -115,6 +119,11 @@ class Day:
     def cost(self) -> Decimal:
         """CNY."""
         return sum((each.cost for each in self.paid), Decimal(0))
+
+    @property
+    def failure(self) -> str:
+        """Why the first report failed; it is asked for where none can be read."""
+        return next(iter(self.account.failures.values()), "no report was kept")
 
     def numbers(self) -> dict[str, int]:
         """Expected, and what came of them."""

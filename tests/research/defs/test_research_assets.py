@@ -8,15 +8,17 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
 from desks import STOCKS
 from evidence_market import DAY, MAIN, PAST, change
-from research_location import ALL, BEFORE, CLOSED, FEW, Research, checks, failure
+from research_location import ALL, BEFORE, CLOSED, FEW, Research, checks, failure, goes_on
 from sqlalchemy import func, select, text
 
+from stock_assistant_pipelines.calendar import now
 from stock_assistant_pipelines.defs.research import names
 from stock_assistant_pipelines.research import store
 from stock_assistant_pipelines.warehouse.tables import LLM_CALL, RESEARCH_REPORT
@@ -111,6 +113,19 @@ def test_a_stock_without_evidence_fails_no_day_and_does_not_vanish(research: Res
     gate = checks(result)["research_gate"]
     assert (gate.passed, gate.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert gate.description == "1 of 3 failed, 0 are degraded or abstain"
+
+
+def test_a_day_without_any_evidence_fails(research: Research) -> None:
+    research.options["research_watchlist"] = []
+    with research.engine.begin() as connection:
+        store.watch(connection, DAY, {"999999.SH": "by hand"})
+    told, _ = failure(research.run())
+    assert "there is no evidence of anybody: stock_basic has no 999999.SH" in told
+    assert research.materialized(names.EVIDENCE) == set()
+    result = research.run(names.NOTES, names.REPORTS)
+    assert "stock_basic has no 999999.SH" in failure(result)[0]
+    assert research.materialized(names.REPORTS) == set()
+    assert goes_on(research, now() + timedelta(hours=2)) == "nothing waits"  # nobody could answer for it
 
 
 def test_what_is_dropped_is_told_by_rule_and_too_much_of_it_warns(research: Research) -> None:

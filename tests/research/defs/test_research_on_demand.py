@@ -12,6 +12,7 @@ from research_location import BEFORE, Research, failure
 from sqlalchemy import select
 
 from stock_assistant_pipelines.defs.research import names, on_demand
+from stock_assistant_pipelines.research import desk
 from stock_assistant_pipelines.warehouse.tables import RESEARCH_REPORT, RESEARCH_WATCH
 
 if TYPE_CHECKING:
@@ -48,6 +49,17 @@ def test_a_group_of_a_day_in_english(research: Research) -> None:
     assert (told["day"], told["expected"]) == (str(BEFORE), len(STOCKS) - len(PEERS))
     with research.engine.connect() as connection:
         assert set(connection.scalars(select(RESEARCH_REPORT.c.language))) == {"en"}
+
+
+def test_a_stock_of_which_there_is_no_evidence_fails_the_run(
+    research: Research, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ArithmeticError("no such thing")
+
+    monkeypatch.setattr(desk, "build_many", broken)
+    monkeypatch.setattr(desk, "build", broken)
+    assert failure(write(research, [MAIN]))[0] == "ArithmeticError: no such thing"
 
 
 @pytest.mark.parametrize(
