@@ -24,12 +24,23 @@ class Asked(dg.Config):
         None, description="The trading day, YYYY-MM-DD; by default the last one whose bars are complete."
     )
     language: str | None = Field(None, description="zh or en; by default as RESEARCH_LANGUAGE says.")
+    collect: bool = Field(
+        True, description="Whether the evidence is collected first; otherwise what was collected on the day counts."
+    )
 
 
-def config(ts_codes: list[str], as_of: date | None = None, language: str | None = None) -> dict[str, Any]:
+def config(
+    ts_codes: list[str], as_of: date | None = None, language: str | None = None, *, collect: bool = True
+) -> dict[str, Any]:
     """The run config of the job."""
     named = {"ts_codes": ts_codes, "as_of": as_of and as_of.isoformat(), "language": language}
-    return {"ops": {OP: {"config": {name: value for name, value in named.items() if value}}}}
+    told = {name: value for name, value in named.items() if value}
+    return {"ops": {OP: {"config": told if collect else {**told, "collect": False}}}}
+
+
+def asked(run: dg.DagsterRun) -> Asked:
+    """What a run of the job was asked for."""
+    return Asked(**run.run_config["ops"][OP]["config"])
 
 
 @dg.op(name=OP)
@@ -41,10 +52,10 @@ def write_reports(context: dg.OpExecutionContext, config: Asked, platform: dg.Re
     with platform.research(context.run.run_id, language) as session:
         try:
             day = date.fromisoformat(config.as_of) if config.as_of else session.last_day()
-            gathered = session.gather(day, config.ts_codes)
+            codes = list(session.gather(day, config.ts_codes).done if config.collect else config.ts_codes)
         except ValueError as error:  # a day, a stock or a setting that is none, or a day that is not there yet
             raise dg.Failure(str(error), allow_retries=False) from None
-        codes, wanted = list(gathered.done), [day]
+        wanted = [day]
         context.log.info(f"{day}: {len(codes)} stocks")
         if failure := write(context, session, wanted, lambda: session.notes(wanted, codes), codes).failure:
             raise failure
