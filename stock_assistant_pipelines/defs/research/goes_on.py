@@ -72,16 +72,31 @@ def _left(instance: dg.DagsterInstance, now: datetime) -> dict[str, Wait]:
     filters = dg.RunsFilter(tags={FOR: [*BUDGETS, ANSWER]}, created_after=now - REACH)
     found: dict[str, Wait] = {}
     seen: set[date] = set()
-    for run in instance.get_runs(filters):
-        wait = Wait.read(run)
-        if wait is None or instance.get_runs_count(dg.RunsFilter(tags={RUN_KEY: run.run_id})):
+    for record in instance.get_run_records(filters):
+        left = _last(instance, record)
+        if left is None:
             continue
-        if run.job_name != names.ON_DEMAND:
+        run_id, wait = left
+        if record.dagster_run.job_name != names.ON_DEMAND:
             wait = replace(wait, days=tuple(day for day in wait.days if day not in seen))
             seen |= {*wait.days}
         if wait.days:
-            found[run.run_id] = wait
+            found[run_id] = wait
     return found
+
+
+def _last(instance: dg.DagsterInstance, record: dg.RunRecord) -> tuple[str, Wait] | None:
+    """The run that was the last to leave a run's work, and for what that waits; None: nothing is left, or it was asked for.
+
+    Who was asked to do it and died has left it as well: it is tried again an hour later, and counted with what is.
+    """
+    wait = Wait.read(record.dagster_run)
+    while wait and (later := instance.get_run_records(dg.RunsFilter(tags={RUN_KEY: record.dagster_run.run_id}), 1)):
+        (record,) = later
+        if record.dagster_run.status is not dg.DagsterRunStatus.FAILURE or Wait.read(record.dagster_run):
+            return None
+        wait = wait.after_death(record)
+    return wait and (record.dagster_run.run_id, wait)
 
 
 def _request(run: dg.DagsterRun, wait: Wait, session: Session) -> dg.RunRequest | None:

@@ -63,6 +63,12 @@ class Wait:
         again, tries = datetime.fromisoformat(run.tags[AGAIN]), int(run.tags.get(TRIES, 0))
         return cls(run.tags[FOR], again, tuple(days), Decimal(budget) if budget else None, tries)
 
+    def after_death(self, record: dg.RunRecord) -> Self | None:
+        """The wait of what a run that died was to do; None: it was tried often enough."""
+        tries = int(record.dagster_run.tags.get(TRIES, 0)) + 1
+        again = record.update_timestamp + PAUSE
+        return type(self)(ANSWER, again, self.days, tries=tries) if tries <= MOST_TRIES else None
+
     def tell(self, instance: dg.DagsterInstance, run_id: str) -> None:
         """Tell it in the tags of a run."""
         days = ",".join(day.isoformat() for day in self.days)

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from stock_assistant_pipelines.calendar import now
 from stock_assistant_pipelines.defs.research import goes_on as going
-from stock_assistant_pipelines.defs.research import names, on_demand
+from stock_assistant_pipelines.defs.research import names, on_demand, waits
 from stock_assistant_pipelines.research import store
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import LLM_CALL, RESEARCH_REPORT
@@ -108,6 +108,34 @@ def test_what_nobody_answered_for_is_asked_for_three_times_more_an_hour_apart(re
         assert isinstance(request, dg.RunRequest)
         assert not research.follow(request).success
     assert goes_on(research, at + timedelta(hours=2)) == "nothing waits"
+
+
+def test_what_a_run_that_died_was_to_go_on_with_is_asked_for_three_times_more(
+    research: Research, stopped: dg.ExecuteInProcessResult
+) -> None:
+    at, left = midnight(now()) + timedelta(hours=2), stopped.run_id
+    for tries in range(4):
+        request = goes_on(research, at)
+        assert isinstance(request, dg.RunRequest)
+        assert (request.run_key, request.tags[waits.TRIES]) == (left, str(tries))
+        assert request.tags[going.RANGE_START] == BEFORE.isoformat()
+        left = dies(research, request)
+        assert isinstance(goes_on(research, now()), str), "not at once"
+    assert goes_on(research, at) == "nothing waits"
+
+
+def test_what_somebody_cancels_is_not_asked_for_again(research: Research, stopped: dg.ExecuteInProcessResult) -> None:
+    request = goes_on(research, midnight(now()))
+    assert isinstance(request, dg.RunRequest)
+    dies(research, request, dg.DagsterRunStatus.CANCELED)
+    assert goes_on(research, midnight(now())) == "nothing waits"
+
+
+def dies(research: Research, request: dg.RunRequest, status: dg.DagsterRunStatus = dg.DagsterRunStatus.FAILURE) -> str:
+    """Let a run end that did nothing of what was asked for, as one that is killed. Returns its id."""
+    tags = {**request.tags, going.RUN_KEY: str(request.run_key)}
+    run = dg.DagsterRun(str(request.job_name), tags=tags, status=status)
+    return research.instance.add_run(run).run_id
 
 
 def test_one_report_that_fails_is_asked_for_again_and_fails_no_day(research: Research) -> None:
