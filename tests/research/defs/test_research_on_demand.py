@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
-from desks import STOCKS
+from desks import STOCKS, holding
 from evidence_market import DAY, MAIN, PEERS
 from research_location import BEFORE, Research, failure
 from sqlalchemy import select
@@ -49,6 +49,12 @@ def test_a_group_of_a_day_in_english(research: Research) -> None:
     assert (told["day"], told["expected"]) == (str(BEFORE), len(STOCKS) - len(PEERS))
     with research.engine.connect() as connection:
         assert set(connection.scalars(select(RESEARCH_REPORT.c.language))) == {"en"}
+
+
+def test_the_day_is_held_from_the_evidence_to_the_report(research: Research, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = holding(monkeypatch)
+    assert write(research, [MAIN]).success
+    assert held == {"gather": True, "notes": True, "reports": True}
 
 
 def test_a_stock_of_which_there_is_no_evidence_fails_the_run(
