@@ -24,11 +24,11 @@ def build(configuration: Settings) -> dg.Definitions:
     """Assemble the definitions for an installation."""
     assets = [build_asset(dataset, configuration) for dataset in CATALOG.values()]
     following = [derived.build_asset(each, configuration) for each in DERIVED.values()]
-    researched = research.build_assets(configuration)
+    researched = research.build_asset(configuration)
     daily = research.build_job(researched)
     platform = Platform(configuration)
     return dg.Definitions(
-        assets=[*assets, *following, *researched, outcomes.build_asset()],
+        assets=[*assets, *following, researched, outcomes.build_asset()],
         jobs=[fill, disclosed.disclosed, tidy, daily, research_stocks, outcomes.research_follow],
         schedules=[*clock.build_schedules(platform), outcomes.build_schedule(platform), tidy_weekly],
         sensors=[

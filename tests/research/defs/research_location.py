@@ -65,9 +65,9 @@ class Research:
     @property
     def repository(self) -> dg.RepositoryDefinition:
         """The research's part of the code location: the whole takes a second to build."""
-        made = assets.build_assets(self.settings)
+        made = assets.build_asset(self.settings)
         jobs = [assets.build_job(made), on_demand.research_stocks]
-        return dg.Definitions(made, jobs=jobs, resources={"platform": self.platform}).get_repository_def()
+        return dg.Definitions([made], jobs=jobs, resources={"platform": self.platform}).get_repository_def()
 
     @property
     def calls(self) -> int:
@@ -82,7 +82,7 @@ class Research:
             "dagster/asset_partition_range_end": last.isoformat(),
         }
         return dg.materialize(
-            [*assets.build_assets(self.settings), outcomes.build_asset()],
+            [assets.build_asset(self.settings), outcomes.build_asset()],
             selection=list(wanted or ALL),
             instance=self.instance,
             resources={"platform": self.platform},
