@@ -30,7 +30,7 @@ from stock_assistant_pipelines.warehouse.freshness import last_complete, read_ca
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-    from datetime import date
+    from datetime import date, datetime
 
     from sqlalchemy import Connection, Engine
 
@@ -65,8 +65,8 @@ class Session:
     run_id: str | None = None
     progress: Callable[[str, str, str], None] = lambda code, step, outcome: None
     """What is told of each step of a stock: code, step, what came of it."""
-    held: set[date] = field(default_factory=set, init=False, repr=False, compare=False)
-    """The days that this session holds."""
+    held: dict[date, datetime] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """The days that this session holds, and since when: what was paid for them since then is its own."""
 
     @cached_property
     def edition(self) -> Edition:
@@ -161,7 +161,9 @@ class Session:
 
         What is held is not waited for again: who takes several steps holds the days over all of them.
         """
-        wanted = sorted({*days} - self.held)  # always in this order: who waits holds nothing that the other waits for
+        wanted = sorted(
+            {*days} - {*self.held}
+        )  # always in this order: who waits holds nothing that the other waits for
         if not wanted:
             yield
             return
@@ -170,10 +172,12 @@ class Session:
             try:
                 for day in wanted:
                     connection.execute(select(func.pg_advisory_lock(func.hashtextextended(f"research of {day}", 0))))
-                self.held.update(wanted)
+                since: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+                self.held.update(dict.fromkeys(wanted, since))
                 yield
             finally:
-                self.held.difference_update(wanted)
+                for day in wanted:
+                    self.held.pop(day, None)
                 connection.execute(select(func.pg_advisory_unlock_all()))
 
     def lacking(self, day: date, codes: Collection[str] | None = None) -> list[str]:

@@ -14,7 +14,7 @@ from stock_assistant_pipelines.alerts import digest
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.defs.partitions import days
 from stock_assistant_pipelines.defs.research import names, shown
-from stock_assistant_pipelines.defs.research.asking import began, wait_for_answers, write
+from stock_assistant_pipelines.defs.research.asking import wait_for_answers, write
 from stock_assistant_pipelines.defs.research.booked import POLICY, Booked, refusal, spec
 from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.research import prompts, store
@@ -152,8 +152,7 @@ def _report(
     """Let the syntheses be made, and judge the days by the tables."""
     booked, wanted = _expected(session, left)
     written = write(context, session, wanted, lambda: session.reports(wanted))
-    since = began(context)
-    read = [shown.Day.read(session, day, tally, since) for day, tally in written.tallies.items()]
+    read = [shown.Day.read(session, day, tally) for day, tally in written.tallies.items()]
     whole = [each for each in read if each.day in written.whole]
     unanswered = [each.day for each in whole if not each.tally.waiting and session.lacking(each.day)]
     for day in (each.day for each in whole if not each.tally.waiting):

@@ -96,7 +96,7 @@ def _last(instance: dg.DagsterInstance, record: dg.RunRecord) -> tuple[str, Wait
         if record.dagster_run.status is not dg.DagsterRunStatus.FAILURE or Wait.read(record.dagster_run):
             return None
         wait = wait.after_death(record)
-    return wait and (record.dagster_run.run_id, wait)
+    return (record.dagster_run.run_id, wait) if wait else None
 
 
 def _request(run: dg.DagsterRun, wait: Wait, session: Session) -> dg.RunRequest | None:
@@ -104,7 +104,9 @@ def _request(run: dg.DagsterRun, wait: Wait, session: Session) -> dg.RunRequest 
     tries = {TRIES: str(wait.tries)}
     if run.job_name == names.ON_DEMAND:
         config = _stocks(on_demand.asked(run), wait.days[0], session)
-        return config and dg.RunRequest(run.run_id, run_config=config, job_name=names.ON_DEMAND, tags=tries)
+        if config is None:
+            return None
+        return dg.RunRequest(run.run_id, run_config=config, job_name=names.ON_DEMAND, tags=tries)
     days = [day.isoformat() for day in wait.days if session.lacking(day)]
     if not days:
         return None

@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from stock_assistant_pipelines.defs.research import names, shown
-from stock_assistant_pipelines.defs.research.asking import began, wait_for_answers, write
+from stock_assistant_pipelines.defs.research.asking import wait_for_answers, write
 from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.research.render import Language
 
@@ -43,7 +43,8 @@ def config(
 
 def asked(run: dg.DagsterRun) -> Asked:
     """What a run of the job was asked for."""
-    return Asked(**run.run_config["ops"][OP]["config"])
+    ops: dict[str, Any] = dict(run.run_config)["ops"]  # type: ignore[assignment]
+    return Asked(**ops[OP]["config"])
 
 
 @dg.op(name=OP)
@@ -72,7 +73,7 @@ def _write(context: dg.OpExecutionContext, config: Asked, session: "Session", da
     if failure := write(context, session, wanted, lambda: session.notes(wanted, codes), codes).failure:
         raise failure
     written = write(context, session, wanted, lambda: session.reports(wanted, codes), codes)
-    read = shown.Day.read(session, day, written.tallies[day], began(context), codes)
+    read = shown.Day.read(session, day, written.tallies[day], codes)
     context.add_output_metadata({"day": str(day), **read.shown(session.settings)})
     if written.failure:
         raise written.failure

@@ -16,7 +16,7 @@ from stock_assistant_pipelines.research.report import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import date
 
     from sqlalchemy import RowMapping
 
@@ -92,16 +92,14 @@ class Day:
     reports: Sequence[RowMapping]
 
     @classmethod
-    def read(
-        cls, session: Session, day: date, tally: Tally, since: datetime, codes: Collection[str] | None = None
-    ) -> Self:
-        """Read the tables. `since`: when the run began that pays."""
+    def read(cls, session: Session, day: date, tally: Tally, codes: Collection[str] | None = None) -> Self:
+        """Read the tables, of a day that the session holds."""
         with session.engine.connect() as connection:
             return cls(
                 day,
                 tally,
                 account(connection, day, session.edition, codes),
-                paid(connection, day, session.edition, since),
+                paid(connection, day, session.edition, session.held[day]),
                 newest(connection, day, session.edition, codes, READ),
             )
 

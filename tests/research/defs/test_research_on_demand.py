@@ -9,11 +9,13 @@ import pytest
 from desks import STOCKS, holding
 from evidence_market import DAY, MAIN, PEERS
 from research_location import BEFORE, Research, failure
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from stock_assistant_pipelines.cli.research import make
 from stock_assistant_pipelines.defs.research import names, on_demand
 from stock_assistant_pipelines.research import desk
-from stock_assistant_pipelines.warehouse.tables import RESEARCH_REPORT, RESEARCH_WATCH
+from stock_assistant_pipelines.research.session import Session
+from stock_assistant_pipelines.warehouse.tables import LLM_CALL, RESEARCH_REPORT, RESEARCH_WATCH
 
 if TYPE_CHECKING:
     from datetime import date
@@ -55,6 +57,28 @@ def test_the_day_is_held_from_the_evidence_to_the_report(research: Research, mon
     held = holding(monkeypatch)
     assert write(research, [MAIN]).success
     assert held == {"gather": True, "notes": True, "reports": True}
+
+
+def test_what_somebody_else_paid_while_it_waited_for_the_day_is_not_its_own(
+    research: Research, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def another() -> None:
+        with research.platform.research() as other:
+            make(other, DAY, [PEERS[1]])
+
+    alone, before = Session.alone, [another]
+
+    def waits(session: Session, days: list[date]) -> Any:
+        if before:
+            before.pop()()
+        return alone(session, days)
+
+    monkeypatch.setattr(Session, "alone", waits)
+    told = shown(write(research, [MAIN]))
+    assert 0 < told["calls"] < research.calls
+    with research.engine.connect() as connection:
+        mine = select(func.count()).where(LLM_CALL.c.report_key.startswith(MAIN))
+        assert told["calls"] == connection.scalar(mine)
 
 
 def test_a_stock_of_which_there_is_no_evidence_fails_the_run(
