@@ -161,16 +161,14 @@ class Session:
 
         What is held is not waited for again: who takes several steps holds the days over all of them.
         """
-        wanted = sorted(
-            {*days} - {*self.held}
-        )  # always in this order: who waits holds nothing that the other waits for
+        wanted = sorted({*days} - {*self.held})
         if not wanted:
             yield
             return
         with self.engine.connect() as pooled:
             connection = pooled.execution_options(isolation_level="AUTOCOMMIT")
             try:
-                for day in wanted:
+                for day in wanted:  # always in this order: who waits holds nothing that the other waits for
                     connection.execute(select(func.pg_advisory_lock(func.hashtextextended(f"research of {day}", 0))))
                 since: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
                 self.held.update(dict.fromkeys(wanted, since))

@@ -98,6 +98,8 @@ def _research(context: dg.AssetExecutionContext, platform: Platform) -> Iterator
                 booked = yield from step(context, session, left)
                 yield from booked.show(context, name)
                 refused |= booked.refused
+                for day, reason in booked.refused.items():
+                    context.log.error(f"{day}: {name}: {reason}")
                 if booked.failure:
                     raise booked.failure
     if refused:
@@ -105,7 +107,7 @@ def _research(context: dg.AssetExecutionContext, platform: Platform) -> Iterator
 
 
 def _gather(
-    context: dg.AssetExecutionContext, session: "Session", wanted: Sequence[date]
+    context: dg.AssetExecutionContext, session: "Session", left: Sequence[date]
 ) -> Generator[Any, None, Booked]:
     """Write down who is expected, and collect the evidence of each."""
     from stock_assistant_pipelines.research.collect import NoTradingDay
@@ -113,7 +115,7 @@ def _gather(
     from stock_assistant_pipelines.research.watchlist import NotWatchable
 
     booked = Booked()
-    for day in wanted:
+    for day in left:
         if session.is_closed(day):
             booked.done[day] = shown.closed()
             continue

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 DAYS_PER_RUN = 5
 """A week in one run: of some dozen stocks minutes to an hour, by what the provider allows. A run may last six hours."""
-
-
 POLICY = dg.BackfillPolicy.multi_run(DAYS_PER_RUN)
 
 
