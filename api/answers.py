@@ -76,10 +76,16 @@ SOURCE_HEADER = {
 }
 
 
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "What the client has, by the tag that it sent in If-None-Match. Without a body."}
+}
+"""The answer to who has it already, of every route that reads the database, health apart."""
+
+
 def documented(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
     """Describe the answers of a table's route for the OpenAPI document: every format, and these kinds of problem."""
     told = {"headers": SOURCE_HEADER, "content": formats.DOCUMENTED}
-    return {200: told, **problems.documented(*problems.READING, problems.NOT_ACCEPTABLE, *kinds)}
+    return {200: told, **NOT_MODIFIED, **problems.documented(*problems.READING, problems.NOT_ACCEPTABLE, *kinds)}
 
 
 def describe(dataset: Dataset | Derived, rows: int, standings: Mapping[str, Standing], **more: Any) -> dict[str, Any]:

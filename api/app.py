@@ -90,7 +90,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(CompressionMiddleware)
     if cache is not None:  # around compression: what is kept is compressed already
         path = f"{settings.api_v1_str}/"
-        beside = [path + name for name in ("health", "openapi.json")]
+        beside = [path + name for name in ("health", "openapi.json", "reports", "scorecard", "costs")]
         app.add_middleware(CacheMiddleware, database.watch, cache, path, beside)
     app.add_middleware(HeadMiddleware)
     app.add_middleware(Gate, settings=settings, admission=app.state.admission, open_paths=pages.OPEN)

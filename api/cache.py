@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 POLICY = (b"cache-control", b"private, no-cache")
 """A client may keep an answer, and must ask each time whether it still holds."""
 
-ERRORS = (b"cache-control", b"no-store")
-
 FOLLOWING = 5.0
 """Seconds to wait for somebody else's answer to the same question, whose client may be slow to take it."""
 
@@ -146,10 +144,8 @@ class _Making:
 
     def _begin(self, message: Message) -> Message:
         headers: Headers = list(message["headers"])
-        if header(headers, b"cache-control"):
+        if message["status"] != 200 or header(headers, b"cache-control"):
             return message
-        if message["status"] != 200:
-            return {**message, "headers": [*headers, ERRORS]}
         headers.append(POLICY)
         length = header(headers, b"content-length")
         if self._whole and self.reading.state is not None and self._store.takes(int(length or 0)):

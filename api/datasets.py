@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
 from api import answers, freshness, parameters, problems, standing
-from api.answers import SOURCE_HEADER, Meta, TableAnswer
+from api.answers import NOT_MODIFIED, SOURCE_HEADER, Meta, TableAnswer
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
 from api.formats import Wanted  # noqa: TC001 - FastAPI reads it
 from api.freshness import Freshness  # noqa: TC001 - Pydantic reads it
@@ -111,7 +111,7 @@ class CoverageAnswer(TableAnswer):
     "/datasets",
     summary="Every dataset, with its coverage",
     response_model=list[DatasetSummary],
-    responses={200: {"headers": SOURCE_HEADER}, **problems.documented(*problems.READING)},
+    responses={200: {"headers": SOURCE_HEADER}, **NOT_MODIFIED, **problems.documented(*problems.READING)},
 )
 async def list_datasets(
     database: ReadOnly, asked: Annotated[parameters.Parameters, Query()], response: Response
@@ -128,7 +128,11 @@ async def list_datasets(
     "/datasets/{dataset}",
     summary="One dataset",
     response_model=DatasetDescription,
-    responses={200: {"headers": SOURCE_HEADER}, **problems.documented(*problems.READING, problems.UNKNOWN_DATASET)},
+    responses={
+        200: {"headers": SOURCE_HEADER},
+        **NOT_MODIFIED,
+        **problems.documented(*problems.READING, problems.UNKNOWN_DATASET),
+    },
 )
 async def read_dataset(
     database: ReadOnly, dataset: Name, asked: Annotated[parameters.Parameters, Query()], response: Response

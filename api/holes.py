@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from api import parameters, problems
-from api.answers import moment
+from api.answers import NOT_MODIFIED, moment
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
 from api.datasets import Name, declared
 from stock_assistant_pipelines import calendar
@@ -58,7 +58,7 @@ class HolesAnswer(BaseModel):
 @router.get(
     "/datasets/{dataset}/holes",
     summary="What is missing of one dataset",
-    responses=problems.documented(*problems.READING, problems.UNKNOWN_DATASET),
+    responses={**NOT_MODIFIED, **problems.documented(*problems.READING, problems.UNKNOWN_DATASET)},
 )
 async def read_holes(
     database: ReadOnly, dataset: Name, asked: Annotated[parameters.Partitions, Query()]

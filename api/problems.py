@@ -178,7 +178,7 @@ def _answer(request: Request, kind: Kind, detail: str, headers: Mapping[str, str
     if visit is not None:
         document["request_id"] = visit.id
         visit.problem = kind.name
-    return Response(orjson.dumps(document), document["status"], dict(headers), MEDIA_TYPE)
+    return Response(orjson.dumps(document), document["status"], {"Cache-Control": "no-store", **headers}, MEDIA_TYPE)
 
 
 def _answer_method(request: Request, error: HTTPException) -> Response:

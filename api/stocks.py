@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Date, Text, bindparam, case, func, or_, select
 
 from api import answers, parameters, problems, standing
-from api.answers import SOURCE_HEADER, Meta, TableAnswer
+from api.answers import NOT_MODIFIED, SOURCE_HEADER, Meta, TableAnswer
 from api.database import ReadOnly, reads
 from api.formats import Wanted  # noqa: TC001 - FastAPI reads it
 from api.problems import Problem
@@ -115,6 +115,7 @@ async def list_stocks(database: ReadOnly, asked: Annotated[parameters.Stocks, Qu
     response_model=StockAnswer,
     responses={
         200: {"headers": SOURCE_HEADER},
+        **NOT_MODIFIED,
         **problems.documented(*problems.READING, problems.UNKNOWN_CODE, problems.NOT_LANDED),
     },
 )

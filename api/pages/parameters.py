@@ -51,6 +51,13 @@ class Search(Page):
     offset: int = Field(0, ge=0, le=1_000_000)
 
 
+class Scores(Page):
+    """Of which days scores and costs are told."""
+
+    start: Annotated[Day | None, BeforeValidator(given)] = None
+    end: Annotated[Day | None, BeforeValidator(given)] = None
+
+
 class Research(Page):
     """Which reports are listed."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from api.pages import candles, figures, html, languages
 from api.pages.asking import Refused, ask
+from api.reports import reading
 
 if TYPE_CHECKING:
     from fastapi import Request, Response
@@ -21,6 +22,8 @@ REACH = timedelta(days=365)
 PARTS = ("thesis", "invalidation", "risks")
 """What a synthesis says."""
 SYNTHESIS = "synthesis"
+TEXT = ".md"
+"""What an address in the API ends with that answers with a report's text. No id does."""
 
 
 Said = list["Piece"]
@@ -29,6 +32,8 @@ Said = list["Piece"]
 
 async def show(request: Request, report_id: str) -> Response:
     """A report's page."""
+    if report_id.endswith(TEXT):  # the API's routes would answer with the text
+        raise reading.unknown(report_id)
     told = await ask(request, f"/reports/{report_id}")
     sheet = await ask(request, f"/reports/{report_id}/evidence")
     report = told.document
@@ -76,9 +81,7 @@ def _drawn(told: Told) -> Drawing | None:
 
 
 def _argument(report: dict[str, Any]) -> list[tuple[str, list[Said]]]:
-    """What the synthesis says, part by part; nothing where no stance is taken."""
-    if report["stance"] is None:
-        return []
+    """What the synthesis says, part by part; nothing where it abstained."""
     said = [claim for note in report["experts"] if note["expert"] == SYNTHESIS for claim in note["claims"]]
     parts = [(part, [figures.pieces(one) for one in said if one["place"].startswith(part)]) for part in PARTS]
     return [(part, claims) for part, claims in parts if claims]

@@ -67,9 +67,9 @@ async def show_research(
 
 
 @router.get("/research/scorecard")
-async def show_scorecard(request: Request, asked: Annotated[parameters.Page, Query()]) -> Response:
+async def show_scorecard(request: Request, asked: Annotated[parameters.Scores, Query()]) -> Response:
     """How often the stances came true, and what they cost."""
-    return await scores.show(request)
+    return await scores.show(request, asked)
 
 
 @router.get("/research/{report_id}")

@@ -33,14 +33,14 @@ class Summary(BaseModel):
     )
     claims: int = Field(description="Claims that are published.")
     dropped: int = Field(description="Claims that the evidence does not support: they are not part of the report.")
-    label: str | None = Field(description="`rules, not a model`, where the sandbox wrote it.")
+    label: str | None = Field(description="`rules, not a model`, where the sandbox wrote it or a note of it.")
     provider: str = Field(description="Of the model that was to be asked first.")
-    model: str
+    model: str = Field(description="Which one answered stands with each expert's note.")
     prompt_version: str = Field(description="The hash of all prompts and contracts.")
     evidence_sha256: str | None = Field(description="The hash of its evidence; null: there is none.")
     forward: bool = Field(description="Whether it was made before the next trading day opened, or afterwards.")
     before_cutoff: bool | None = Field(
-        description="Whether the model may know what came after the day, since it was trained later; null: nobody knows."
+        description="Whether that model may know what came after the day, since it was trained later; null: nobody knows."
     )
     made_at: datetime
 
@@ -110,8 +110,8 @@ class Note(BaseModel):
     prompt_sha256: str
     strangers: list[str] = Field(description="Names of other companies that its answers hold.")
     made_at: datetime
-    claims: list[Claim] = Field(description="Those that are part of the report.")
-    dropped: list[Claim] = Field(description="Those that are not, and why.")
+    claims: list[Claim] = Field(description="Those that are part of the report: none where it abstained.")
+    dropped: list[Claim] = Field(description="Those that the evidence does not support, and why.")
 
 
 class Outcome(BaseModel):
@@ -121,7 +121,9 @@ class Outcome(BaseModel):
     end_date: date
     return_pct: Number | None = Field(description="Of the stock, adjusted; null: it cannot be told.")
     index_pct: Number | None = Field(description="Of CSI 300.")
-    industry_pct: Number | None = Field(description="The median of its industry.")
+    industry_pct: Number | None = Field(
+        description="The median of its industry, without stocks that were delisted before it was told."
+    )
     hit: bool | None = Field(description="Whether the stance came true against the index; null: none was taken.")
     brier: Number | None = Field(description="The square of probability less hit.")
     lacks: str | None = Field(description="Why something cannot be told.")

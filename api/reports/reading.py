@@ -15,6 +15,8 @@ from api.answers import moment
 from api.problems import Problem
 from api.reports.origins import address
 from api.sorting import By
+from stock_assistant_pipelines.research.editions import RULES, SANDBOX
+from stock_assistant_pipelines.research.verdicts import Outcome
 from stock_assistant_pipelines.warehouse.tables import (
     COVERAGE,
     LLM_CALL,
@@ -36,12 +38,20 @@ if TYPE_CHECKING:
     from api.reports.parameters import Reports
 
 LABEL = "rules, not a model"
-RULES = ("sandbox", "sandbox-rules")
-"""The provider and the model that are none."""
 
 WHOLE = ("markdown", "sha256", "run_id")
 """What a list of reports leaves out."""
 SUMMARY = [column for column in RESEARCH_REPORT.c if column.name not in WHOLE]
+RULES_NOTED = (
+    select(RESEARCH_NOTE)
+    .where(
+        RESEARCH_NOTE.c.report_id == RESEARCH_REPORT.c.id,
+        (RESEARCH_NOTE.c.provider == SANDBOX) | (RESEARCH_NOTE.c.model == RULES),
+    )
+    .exists()
+    .label("rules_noted")
+)
+"""Whether the sandbox wrote a note of a report, whoever was to be asked first."""
 FIRST = "synthesis"
 """The expert whose note is told first; the others as they wrote."""
 
@@ -58,7 +68,9 @@ async def page(connection: AsyncConnection, asked: Reports) -> tuple[list[Row], 
         after = cursors.read(asked.identity, asked.cursor, kinds)
         values = {f"after_{place}": value for place, value in enumerate(after)}
         where.append(sorting.after(order, [False] * len(order)))
-    query = select(*SUMMARY).where(*where).order_by(*(by.expression for by in order)).limit(asked.limit + 1)
+    query = (
+        select(*SUMMARY, RULES_NOTED).where(*where).order_by(*(by.expression for by in order)).limit(asked.limit + 1)
+    )
     found = (await connection.execute(query, values)).mappings().all()
     shown = found[: asked.limit]
     more = len(found) > len(shown)
@@ -74,7 +86,7 @@ def _order(*, descending: bool) -> tuple[By, ...]:
 
 async def report(connection: AsyncConnection, report_id: str) -> Row:
     """A report's own row. Raises a problem that says what to do where there is none."""
-    query = select(RESEARCH_REPORT).where(RESEARCH_REPORT.c.id == report_id)
+    query = select(RESEARCH_REPORT, RULES_NOTED).where(RESEARCH_REPORT.c.id == report_id)
     row = (await connection.execute(query)).mappings().one_or_none()
     if row is not None:
         return _summary(row)
@@ -95,7 +107,7 @@ def unknown(report_id: str) -> Problem:
 
 
 async def notes(connection: AsyncConnection, report_id: str) -> list[Row]:
-    """What each expert said: what is published, and what is not."""
+    """What each expert said: what is published, and what the evidence does not support. Who abstained has nothing published."""
     said = await claims(connection, report_id)
     query = select(RESEARCH_NOTE).where(RESEARCH_NOTE.c.report_id == report_id)
     order = (RESEARCH_NOTE.c.expert != FIRST, RESEARCH_NOTE.c.made_at, RESEARCH_NOTE.c.expert)
@@ -104,7 +116,11 @@ async def notes(connection: AsyncConnection, report_id: str) -> list[Row]:
             **_picked(row, "expert", "status", "reason", "provider", "model", "prompt_sha256", "strangers"),
             "label": label(row["provider"], row["model"]),
             "made_at": moment(row["made_at"]),
-            "claims": [each for each in said if each["expert"] == row["expert"] and each["held"]],
+            "claims": [
+                each
+                for each in said
+                if each["expert"] == row["expert"] and each["held"] and row["status"] != Outcome.ABSTAINED
+            ],
             "dropped": [each for each in said if each["expert"] == row["expert"] and not each["held"]],
         }
         for row in (await connection.execute(query.order_by(*order))).mappings()
@@ -171,11 +187,13 @@ async def source(connection: AsyncConnection, days: Iterable[date]) -> str | Non
 
 def label(provider: str | None, model: str | None) -> str | None:
     """What has to be said of who wrote it."""
-    return LABEL if provider == RULES[0] or model == RULES[1] else None
+    return LABEL if provider == SANDBOX or model == RULES else None
 
 
 def _summary(row: RowMapping) -> Row:
-    return {**row, "label": label(row["provider"], row["model"]), "made_at": moment(row["made_at"])}
+    told = {name: value for name, value in row.items() if name != RULES_NOTED.name}
+    by = LABEL if row[RULES_NOTED.name] else label(row["provider"], row["model"])
+    return {**told, "label": by, "made_at": moment(row["made_at"])}
 
 
 def _picked(row: RowMapping, *names: str) -> Row:

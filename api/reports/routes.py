@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from api import formats, problems
-from api.answers import SOURCE_HEADER, marked
+from api.answers import NOT_MODIFIED, SOURCE_HEADER, marked
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
 from api.parameters import Parameters  # noqa: TC001 - FastAPI reads it
 from api.problems import Problem
@@ -36,7 +36,7 @@ def _documented(*kinds: Kind, text: bool = False) -> dict[int | str, dict[str, A
     told: dict[str, Any] = {"headers": SOURCE_HEADER}
     if text:
         told["content"] = {MARKDOWN: {"schema": {"type": "string"}}}
-    return {200: told, **problems.documented(*problems.READING, *kinds)}
+    return {200: told, **NOT_MODIFIED, **problems.documented(*problems.READING, *kinds)}
 
 
 @router.get(

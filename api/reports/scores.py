@@ -11,9 +11,10 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from api import problems
-from api.answers import moment
+from api.answers import NOT_MODIFIED, moment
 from api.database import ReadOnly  # noqa: TC001 - FastAPI reads it
 from api.parameters import Range, Word
+from api.problems import Problem
 from api.reports import tagged
 from api.reports.models import Number  # noqa: TC001 - Pydantic reads it
 from stock_assistant_pipelines import calendar
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 Horizon = Literal["1", "5", "20", "60"]
 EXPERTS = 20
 """Trading days over which experts are scored where nothing is asked for: they name no horizon of their own."""
+MOST = 10_000
+"""Groups of costs in one answer."""
 
 
 def _named(kinds: type[StrEnum], value: str) -> str:
@@ -99,8 +102,12 @@ class Score(BaseModel):
     )
     stances: int = Field(description="Those that took a stance.")
     cases: int = Field(description="Those of which it is told whether it came true.")
-    independent: int = Field(description="Cases whose stretches of time do not overlap, of each stock.")
-    stretches: int = Field(description="Stretches of time that do not overlap, of all stocks together.")
+    independent: int = Field(
+        description="Cases of which no two, of a stock and horizon, begin in the same stretch of time as long as the horizon."
+    )
+    stretches: int = Field(
+        description="Stretches of time in which cases begin, of all stocks together; of the horizon that has most of them."
+    )
     hit_rate: float | None
     low: float | None = Field(description="The interval of 95 % (Wilson), if stocks went their ways independently.")
     high: float | None
@@ -110,7 +117,9 @@ class Score(BaseModel):
     brier_base: float | None = Field(description="The same of always saying the base rate.")
     skill: float | None = Field(description="1 less `brier` as a share of `brier_base`: above 0 is better than that.")
     excess_index: float | None = Field(description="Mean return less that of CSI 300, in percentage points.")
-    excess_industry: float | None = Field(description="The same less the median of the industry.")
+    excess_industry: float | None = Field(
+        description="The same less the median of the industry, without stocks that were delisted before it was told."
+    )
     gain_index: float | None = Field(description="In the direction of the stance.")
     gain_industry: float | None
     few: str | None = Field(description="Why they are too few to tell anything; null: they are not.")
@@ -173,7 +182,7 @@ router = APIRouter(tags=["reports"])
     "/scorecard",
     summary="How often the stances of research reports came true",
     response_model=ScorecardAnswer,
-    responses=problems.documented(*problems.READING),
+    responses={**NOT_MODIFIED, **problems.documented(*problems.READING)},
 )
 async def read_scorecard(request: Request, database: ReadOnly, asked: Annotated[Scorecard, Query()]) -> Response:
     """Hit rate with its interval, Brier score, and return against index and industry, each beside what chance does; apart by
@@ -193,7 +202,7 @@ async def read_scorecard(request: Request, database: ReadOnly, asked: Annotated[
     "/costs",
     summary="What the calls to language models cost",
     response_model=CostsAnswer,
-    responses=problems.documented(*problems.READING),
+    responses={**NOT_MODIFIED, **problems.documented(*problems.READING)},
 )
 async def read_costs(request: Request, database: ReadOnly, asked: Annotated[Costs, Query()]) -> Response:
     """Calls, tokens and CNY, by whatever they are told apart; and what is left of the budgets that this server's settings name.
@@ -214,5 +223,8 @@ async def read_costs(request: Request, database: ReadOnly, asked: Annotated[Cost
 def _costs(connection: Connection, asked: Costs, settings: Settings) -> tuple[list[costs.Cost], list[costs.Left]]:
     by = [costs.By(name) for name in asked.by.split(",")] if asked.by else []
     budgets = Budgets(settings.llm_budget_report, settings.llm_budget_day, settings.llm_budget_month)
-    found = costs.costs(connection, by, since=asked.start, until=asked.end, report=asked.report)
+    found = costs.costs(connection, by, since=asked.start, until=asked.end, report=asked.report, limit=MOST + 1)
+    if len(found) > MOST:
+        detail = f"by: these are more than {MOST:,} groups. Name one report, or a shorter range."
+        raise Problem(problems.INVALID_PARAMETER, detail)
     return found, costs.left(connection, budgets, calendar.now(), asked.report)

@@ -64,6 +64,8 @@ class Aftermath:
             return Told(
                 None, f"it has no adjusted close of {self.day}, which is not complete in {', '.join(self.lacking)}"
             )
+        if begun[0] == ended[0]:
+            return Told(None, f"it has no adjusted close after {begun[0]} and up to {end}")
         remarks = (self._remark(stock, self.day, begun[0]), self._remark(stock, end, ended[0]))
         return Told(_change(begun[1], ended[1]), "; ".join(filter(None, remarks)) or None)
 

@@ -81,8 +81,11 @@ def costs(
     since: date | None = None,
     until: date | None = None,
     report: str | None = None,
+    limit: int | None = None,
 ) -> list[Cost]:
-    """What the calls came to that were begun from `since` to `until`, days in Shanghai; of one report, if it is named."""
+    """What the calls came to that were begun from `since` to `until`, days in Shanghai; of one report, if it is named. No more
+    groups than `limit`.
+    """
     groups = [column for each in dict.fromkeys(by) for column in _columns(each)]
     wanted = []
     if since:
@@ -92,7 +95,7 @@ def costs(
     if report:
         wanted.append(CALL.report_key == report)
     found = select(*groups, *_sums()).where(*wanted).group_by(*groups).order_by(*groups).having(func.count() > 0)
-    return [_cost(dict(row), len(groups)) for row in connection.execute(found).mappings()]
+    return [_cost(dict(row), len(groups)) for row in connection.execute(found.limit(limit)).mappings()]
 
 
 def left(connection: Connection, budgets: Budgets, at: datetime, report: str | None = None) -> list[Left]:

@@ -15,10 +15,9 @@ import anyio.to_thread
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.research import prompts, store
 from stock_assistant_pipelines.research.booking import Span
-from stock_assistant_pipelines.research.collect import UnknownStock, build, build_many
-from stock_assistant_pipelines.research.collect.ground import NoTradingDay
 from stock_assistant_pipelines.research.contracts import Expert
 from stock_assistant_pipelines.research.experts import ANALYSTS, consult
+from stock_assistant_pipelines.research.gathering import sheets, unforeseen
 from stock_assistant_pipelines.research.ledger import BudgetExhausted
 from stock_assistant_pipelines.research.names import Names
 from stock_assistant_pipelines.research.report import Report, Standing
@@ -94,7 +93,7 @@ class Desk:
         tally = Tally(len(wanted))
         known = {each.ts_code: each.evidence_sha256 for each in wanted}
         with self._engine.connect() as connection:
-            for code, found in _sheets(connection, list(known), day, news or {}):
+            for code, found in sheets(connection, list(known), day, news or {}):
                 with self._engine.begin() as writing:
                     if isinstance(found, str):
                         store.save_error(writing, day, code, found)
@@ -198,7 +197,8 @@ class Desk:
                 raise
             return Verdict(expert=expert, outcome=Outcome.FAILED, reason=str(error))
         except Exception as error:  # noqa: BLE001 - told with its stock, which stops no other
-            return Verdict(expert=expert, outcome=Outcome.FAILED, reason=f"{type(error).__name__}: {error}")
+            reason = unforeseen(error, f"{report_id}, {expert}")
+            return Verdict(expert=expert, outcome=Outcome.FAILED, reason=reason)
 
     async def _all(
         self,
@@ -273,33 +273,6 @@ class Desk:
 
         with anyio.CancelScope(shield=True):  # what was paid for is kept
             await anyio.to_thread.run_sync(run, limiter=self._threads)
-
-
-def _sheets(
-    connection: Connection, codes: Sequence[str], day: date, news: Mapping[str, Found]
-) -> Iterable[tuple[str, Sheet | str]]:
-    """A sheet of each stock, or why there is none. What breaks a batch is looked for stock by stock. Raises `NoTradingDay`."""
-    left = dict.fromkeys(codes)
-    try:
-        for sheet in build_many(connection, codes, day, news):
-            del left[sheet.ts_code]
-            yield sheet.ts_code, sheet
-    except NoTradingDay:
-        raise
-    except Exception:  # noqa: BLE001 - which stock it was is found below
-        connection.rollback()
-    for code in left:
-        yield code, _sheet(connection, code, day, news.get(code))
-
-
-def _sheet(connection: Connection, code: str, day: date, news: Found | None) -> Sheet | str:
-    try:
-        return build(connection, code, day, news)
-    except UnknownStock as error:
-        return str(error)
-    except Exception as error:  # noqa: BLE001 - told with its stock, which stops no other
-        connection.rollback()
-        return f"{type(error).__name__}: {error}"
 
 
 WORST = (Outcome.FAILED, Outcome.ABSTAINED, Outcome.DEGRADED, Outcome.WRITTEN, Outcome.ABSENT)

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.research.providers.endpoint import Endpoint
     from stock_assistant_pipelines.research.render import Language
 
+SANDBOX = "sandbox"
 RULES = "sandbox-rules"
-"""The model of the sandbox, which is none."""
+"""The provider and the model of the sandbox, which is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Edition:
     @property
     def by_rules(self) -> bool:
         """Whether rules write it, and no model."""
-        return self.provider == "sandbox"
+        return self.provider == SANDBOX
 
     def report_id(self, ts_code: str, day: date, evidence_sha256: str | None) -> str:
         """The id of a report: stock, day, and ten hex digits of what it is made of."""

@@ -108,7 +108,7 @@ def _lines(report: Report) -> Iterator[str]:
     sheet, words = report.sheet, WORDS[report.edition.language]
     yield f"# {words['title'].format(name=escaped(sheet.name), ts_code=sheet.ts_code, day=sheet.day)}"
     yield ""
-    yield f"> {words['rules'] if report.edition.by_rules else words['note']}"
+    yield f"> {words['rules'] if report.by_rules else words['note']}"
     yield ""
     yield from _view(report, words)
     for expert, verdict in report.verdicts.items():

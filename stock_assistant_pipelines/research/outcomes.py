@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from stock_assistant_pipelines.research.aftermath import Stock, read_aftermath
 from stock_assistant_pipelines.research.queries import query
-from stock_assistant_pipelines.research.stances import brier, came_true
+from stock_assistant_pipelines.research.stances import HORIZONS, brier, came_true
 from stock_assistant_pipelines.warehouse.landing import hold
 from stock_assistant_pipelines.warehouse.tables import RESEARCH_OUTCOME, RESEARCH_REPORT
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from stock_assistant_pipelines.research.aftermath import Aftermath
 
-HORIZONS = (1, 5, 20, 60)
-"""After how many trading days it is told how a report turned out."""
 SOURCES: Mapping[str, Any] = {
     "prices": ["daily", "adj_factor", "suspend_d"],
     "index": "index_daily",

@@ -51,6 +51,11 @@ class Report:
         return self.synthesis.view if self.synthesis else None
 
     @property
+    def by_rules(self) -> bool:
+        """Whether rules wrote it, or a note of it, and no model."""
+        return self.edition.by_rules or any(verdict.by_rules for verdict in self.verdicts.values())
+
+    @property
     def standing(self) -> Standing:
         """What it is worth."""
         outcomes = {verdict.outcome for verdict in self.verdicts.values()}
@@ -77,8 +82,9 @@ class Report:
 
     @property
     def claims(self) -> int:
-        """How many claims are published."""
-        return sum(len(verdict.held) for verdict in self.verdicts.values())
+        """How many claims are published: none of who abstained."""
+        kept = (verdict for verdict in self.verdicts.values() if verdict.outcome is not Outcome.ABSTAINED)
+        return sum(len(verdict.held) for verdict in kept)
 
     @property
     def dropped(self) -> int:

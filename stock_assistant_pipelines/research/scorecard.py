@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Boolean, Integer, Numeric, Text, func, select, text, tuple_
 
 from stock_assistant_pipelines.research.queries import query
-from stock_assistant_pipelines.research.stances import BAND
+from stock_assistant_pipelines.research.stances import BAND, HORIZONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,9 +71,9 @@ class Score:
     cases: int
     """Those of which it is told whether it came true."""
     independent: int
-    """Cases whose stretches of time do not overlap, of each stock: what the interval is made of."""
+    """Cases of which no two of a stock and horizon begin in the same stretch of time: what the interval is made of."""
     stretches: int
-    """Stretches of time that do not overlap, of all stocks together."""
+    """Stretches of time in which there are cases, of all stocks together; of the horizon that has most of them."""
     hit_rate: float | None
     low: float | None
     high: float | None
@@ -157,12 +157,15 @@ def _measures(cases: Subquery) -> list[ColumnElement[Any]]:
     def mean(of: ColumnElement[Any]) -> ColumnElement[Any]:
         return func.avg(of).filter(told)
 
+    def stretches(span: int) -> ColumnElement[Any]:
+        return func.count(case.stretch.distinct()).filter(told, case.span == span)
+
     return [
         func.count().label("reports"),
         func.count(case.stance).label("stances"),
         func.count(case.hit).label("cases"),
         func.count(tuple_(case.ts_code, case.span, case.stretch).distinct()).filter(told).label("independent"),
-        func.count(tuple_(case.span, case.stretch).distinct()).filter(told).label("stretches"),
+        func.greatest(*(stretches(span) for span in HORIZONS)).label("stretches"),
         mean(case.hit.cast(Integer)).label("hit_rate"),
         mean(case.base).label("base_rate"),
         mean(case.probability).label("probability"),

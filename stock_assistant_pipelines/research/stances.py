@@ -6,6 +6,8 @@ from decimal import Decimal
 
 from stock_assistant_pipelines.research.contracts import Stance
 
+HORIZONS = (1, 5, 20, 60)
+"""After how many trading days it is told how a report turned out."""
 BAND = Decimal(4) / 20
 """By how much the square of the excess, in percentage points, may grow in a trading day while a stock goes with the index: 2
 points in 20 days, and as much more or less over other horizons as the square root of time."""

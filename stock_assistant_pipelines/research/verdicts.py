@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.research.contracts import Claim, Expert, Note, Stance, Synthesis
+from stock_assistant_pipelines.research.editions import SANDBOX
 from stock_assistant_pipelines.research.gate import claims, judge
 from stock_assistant_pipelines.research.grammar import GrammarError
 from stock_assistant_pipelines.research.reading import Violation
@@ -91,6 +92,11 @@ class Verdict:
     """The answer, and the repaired one."""
     strangers: tuple[str, ...] = ()
     """Names of other companies that the answers hold: all that they were held against."""
+
+    @property
+    def by_rules(self) -> bool:
+        """Whether rules gave the answer, and no model; by the last one, of which alone it is kept who gave it."""
+        return bool(self.answered) and self.answered[-1].provider == SANDBOX
 
     @property
     def held(self) -> tuple[Judged, ...]:

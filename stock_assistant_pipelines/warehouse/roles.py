@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 OURS = (
     *("coverage", "asked", "alembic_version", "data_version", "quota", "permit", "quarantine"),
-    *("research_watch", "research_sheet", "research_report", "research_note", "research_claim", "research_outcome"),
+    *("research_sheet", "research_report", "research_note", "research_claim", "research_outcome"),
     "llm_spending",
 )
 """Tables of ours that the API reads, beside those of the datasets."""
@@ -31,10 +31,13 @@ OURS = (
 PARTS: Mapping[str, tuple[str, ...]] = {
     "llm_call": (
         *("report_key", "expert", "provider", "model", "tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning"),
-        *("price_version", "reserved_cny", "cost_cny", "started_at", "total_ms", "attempt", "outcome"),
+        *("reserved_cny", "cost_cny", "started_at", "outcome"),
     ),
+    "research_watch": ("trade_date", "ts_code"),
 }
-"""Tables of which it reads these columns only: of a call what it cost, and nothing that was said in it."""
+"""Tables of which it reads these columns only: of a call what it cost, and nothing that was said in it; of who is expected
+neither who asked nor what went wrong.
+"""
 
 FUNCTIONS = ("api_keys()",)
 """Functions that are closed to everybody else."""

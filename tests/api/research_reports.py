@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -128,6 +129,25 @@ NOTES: Mapping[Expert, Verdict] = {
         answered=(Answered(3, "sandbox", "sandbox-rules"),),
     ),
 }
+
+SILENT = Verdict(
+    expert=Expert.SYNTHESIS,
+    outcome=Outcome.ABSTAINED,
+    reason="模型放弃判断",
+    claims=(judged("thesis[0]", "收盘于{{close}}。", "close"),),
+    answered=(Answered(4, "sandbox", "sandbox-rules"),),
+)
+"""A synthesis that argues, and abstains."""
+
+UNHEARD = Verdict(expert=Expert.TECHNICAL, outcome=Outcome.FAILED, reason="Unreachable: nobody answered")
+
+
+STAND_INS: Mapping[Expert, tuple[Answered, ...]] = {
+    **{expert: (Answered(4, "dashscope", "qwen3.8-max"),) for expert in (Expert.TECHNICAL, Expert.SYNTHESIS)},
+    Expert.NEWS: (Answered(5, "deepseek", "deepseek-v4-pro"),),
+    Expert.VALUATION: (),
+}
+"""Who answered for the English report: of the news another model than the first to be asked."""
 
 
 def report(report_id: str, **values: Any) -> dict[str, Any]:
@@ -263,7 +283,9 @@ def add(connection: Connection) -> None:
     for number, verdict in enumerate(NOTES.values()):
         at = MADE + timedelta(seconds=number)
         store.save_verdict(connection, PUBLISHED, verdict, "e" * 64, at)
-        store.save_verdict(connection, ENGLISH, verdict, "e" * 64, at)
+        store.save_verdict(connection, ENGLISH, replace(verdict, answered=STAND_INS[verdict.expert]), "e" * 64, at)
+    store.save_verdict(connection, ABSTAINED, SILENT, "e" * 64, MADE)
+    store.save_verdict(connection, FAILED, UNHEARD, "e" * 64, MADE)
     store.save_verdict(connection, BEGUN, NOTES[Expert.VALUATION], "e" * 64, MADE)
     connection.execute(RESEARCH_REPORT.insert(), reports())
     connection.execute(RESEARCH_OUTCOME.insert(), OUTCOMES)

@@ -94,6 +94,12 @@ def test_every_route_is_asked(app: FastAPI) -> None:
     assert sorted(app.openapi()["paths"]) == sorted(paths)
 
 
+def test_that_a_client_may_have_an_answer_already_is_documented(app: FastAPI) -> None:
+    asked = {path: paths["get"] for path, paths in app.openapi()["paths"].items() if "get" in paths}
+    never = {path for path, operation in asked.items() if "304" not in operation["responses"]}
+    assert never == {f"/api/v1{path}" for path in PLAIN if path.startswith("/health")}
+
+
 ASKED = ASKING + LIKE_THEM if fuzz.CASES else ASKING
 
 

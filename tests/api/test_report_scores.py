@@ -9,15 +9,24 @@ import pytest
 from research_reports import ENGLISH, PUBLISHED
 from small_market import application, served
 
+from api.cache import CacheMiddleware
+from api.reports import scores
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import httpx2
+    from fastapi import FastAPI
 
 
 @pytest.fixture(scope="module")
-def client(research: str) -> Iterator[httpx2.Client]:
-    with served(application(research)) as client:
+def app(research: str) -> FastAPI:
+    return application(research)
+
+
+@pytest.fixture(scope="module")
+def client(app: FastAPI) -> Iterator[httpx2.Client]:
+    with served(app) as client:
         yield client
 
 
@@ -67,6 +76,14 @@ def test_costs_are_told_by_day_and_model(client: httpx2.Client) -> None:
     assert told(client, "/costs", end="20240103")["items"] == []
 
 
+def test_more_groups_than_an_answer_takes_are_refused(client: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scores, "MOST", 1)
+    answer = client.get("/api/v1/costs", params={"by": "report"})
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-parameter")
+    assert "Name one report, or a shorter range." in answer.json()["detail"]
+    assert told(client, "/costs", by="report", report=ENGLISH)["meta"]["rows"] == 1
+
+
 def test_what_is_left_of_the_budgets_is_told(client: httpx2.Client, research: str) -> None:
     with psycopg.connect(research, autocommit=True) as connection:
         connection.execute(
@@ -99,3 +116,13 @@ def test_what_cannot_be_asked_is_refused_in_words(
 def test_who_has_an_answer_is_told_so(client: httpx2.Client) -> None:
     tag = client.get("/api/v1/scorecard").headers["ETag"]
     assert client.get("/api/v1/scorecard", headers={"If-None-Match": tag}).status_code == 304
+
+
+@pytest.mark.parametrize("path", ["/reports", f"/reports/{PUBLISHED}/claims", "/scorecard", "/costs"])
+def test_nobody_waits_for_an_answer_that_is_made_for_another(app: FastAPI, client: httpx2.Client, path: str) -> None:
+    """The response cache, which lets who asks the same wait, does not see the question."""
+    told(client, path)
+    layer: Any = app.middleware_stack
+    while not isinstance(layer, CacheMiddleware):
+        layer = layer.app
+    assert (layer.use.misses, layer.use.unknown) == (0, 0)

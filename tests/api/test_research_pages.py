@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html import unescape
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pytest
 from research_reports import ABSTAINED, ENGLISH, FAILED, HOSTILE, ITEMS, MAOTAI, PUBLISHED
 from small_market import application, make_database, served
 
-from api.pages import figures
+from api.pages import figures, scores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +87,16 @@ def test_a_day_and_a_stock_can_be_chosen(client: httpx2.Client) -> None:
     page = client.get("/research", params={"day": "2024-01-04", "ts_code": MAOTAI}).text
     assert listed(page) == [ENGLISH, PUBLISHED]
     assert 'href="/research?day=2024-01-03&amp;ts_code=600519.SH"' in page
+    assert 'id="counts"' not in page, "they would be those of the whole day"
+
+
+@pytest.mark.parametrize("query", [{"day": "2024-01-02"}, {"ts_code": "600000.SH"}])
+def test_a_day_or_a_stock_without_reports_does_not_say_that_there_are_none_at_all(
+    client: httpx2.Client, query: dict[str, str]
+) -> None:
+    page = client.get("/research", params=query).text
+    assert "There is no research report of this day or stock." in page
+    assert "No research report has been written." not in page
 
 
 def test_a_report_by_rules_and_one_made_afterwards_say_so_in_the_list(client: httpx2.Client) -> None:
@@ -99,7 +110,7 @@ def test_a_report_by_rules_and_one_made_afterwards_say_so_in_the_list(client: ht
 def test_where_nothing_was_written_the_page_says_so(postgres: URL) -> None:
     with served(application(make_database(postgres, "test_research_pages_of_nothing"))) as client:
         assert "No research report has been written." in client.get("/research").text
-        assert "horizon has passed yet" in client.get("/research/scorecard").text
+        assert "There is no report of these days to be scored." in client.get("/research/scorecard").text
 
 
 # --- a report
@@ -186,13 +197,15 @@ def test_labels_tell_who_wrote_it_and_when(client: httpx2.Client) -> None:
 def test_without_a_stance_there_is_no_argument_and_the_reason_stands_there(client: httpx2.Client) -> None:
     page = client.get(f"/research/{ABSTAINED}").text
     assert "no stance is taken" in page
-    assert "synthesis: the model abstains" in page
+    assert '<span lang="zh-CN">synthesis: the model abstains</span>' in page
     assert '<h2 id="thesis">' not in page
+    assert "What is cited" not in page
 
 
 def test_a_failed_report_says_why_and_offers_no_text(client: httpx2.Client) -> None:
     page = client.get(f"/research/{FAILED}").text
-    assert "daily has not landed" in page
+    assert '<span lang="en">daily has not landed</span>' in page
+    assert '<span lang="en">Unreachable: nobody answered</span>' in page
     assert ".md" not in page
 
 
@@ -215,19 +228,46 @@ def test_what_it_cost_and_of_what_it_was_made_is_told(client: httpx2.Client) -> 
     assert f"/api/v1/reports/{PUBLISHED}.md" in made
 
 
+def test_who_wrote_in_the_place_of_another_model_is_named(client: httpx2.Client) -> None:
+    made = section(client.get(f"/research/{ENGLISH}").text, "made-of")
+    assert re.findall(r"<dt>(Model[^<]*)</dt><dd>(.*?)</dd>", re.sub(r"</?span[^>]*>", "", made)) == [
+        ("Model", "dashscope/qwen3.8-max"),
+        ("Model: News and catalysts", "deepseek/deepseek-v4-pro"),
+    ]
+    assert "Model: " not in section(client.get(f"/research/{PUBLISHED}").text, "made-of")
+
+
 # --- the scorecard
 
 
 def test_the_scorecard_tells_scores_apart_by_when_reports_were_made(client: httpx2.Client) -> None:
     page = client.get("/research/scorecard").text
-    assert re.findall(r'<h2 id="([^"]+)">', page) == ["forward", "before-cutoff", "costs"]
+    assert re.findall(r'<h2 id="([^"]+)">', page) == ["forward", "before-cutoff", "cutoff-unknown", "costs"]
     forward = section(page, "forward")
     assert "All stances" in forward
     assert "sandbox/sandbox-rules" in forward
     assert 'aria-label="between 21% and 100%"' in forward
     assert "0.144" in forward
     assert "qwen3.8-max" in section(page, "before-cutoff")
+    assert "News and catalysts" in section(page, "cutoff-unknown")  # of which another model wrote, and no stance
     assert "2024-01" in section(page, "costs")
+
+
+def test_the_scorecard_begins_a_year_before_the_newest_report_unless_days_are_named(
+    client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shown(**query: str) -> tuple[str | None, list[str]]:
+        page = client.get("/research/scorecard", params=query).text
+        (start,) = re.findall(r'<input id="start"[^>]* value="([^"]*)">', page)
+        return start, re.findall(r'<h2 id="([^"]+)">', page)
+
+    whole = ["forward", "before-cutoff", "cutoff-unknown", "costs"]
+    assert shown() == ("2023-01-04", whole)
+    assert shown(start="2024-01-04", end="20240104") == ("2024-01-04", whole)
+    assert shown(end="2024-01-03") == ("2023-01-03", ["costs"]), "the failed one says nothing"
+    monkeypatch.setattr(scores, "REACH", -timedelta(days=1))
+    assert shown(start="") == ("2024-01-05", ["costs"])
+    assert "2024-01" not in section(client.get("/research/scorecard").text, "costs")
 
 
 # --- harm
@@ -277,8 +317,10 @@ def test_a_text_is_cut_at_its_figures() -> None:
     ("path", "status", "words"),
     [
         ("/research/600519.SH-20240104-0000000000", 404, "There is no report"),
+        (f"/research/{PUBLISHED}.md", 404, "There is no report"),
         ("/research/%3Cb%3E", 404, "&lt;b&gt;"),
         ("/research?day=yesterday", 422, "takes a day"),
+        ("/research/scorecard?start=20240104&end=20240103", 422, "exchange them"),
         ("/research?colour=red", 422, "is no parameter of this route"),
         (f"/research/{HOSTILE.replace('/', '')}", 404, "&lt;script&gt;"),
     ],

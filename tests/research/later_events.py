@@ -95,7 +95,11 @@ class Later:
         self.tell("dividend", end_date="20231231", ann_date="20240401", div_proc="实施", **paid)
 
     def listing(self) -> None:
-        put(self.connection, "stock_basic", {**company("301999.SZ"), "name": "云海控股", "list_date": self.day})
+        put(
+            self.connection,
+            "stock_basic",
+            {**company(f"301{self.day:%j}.SZ"), "name": "云海控股", "list_date": self.day},
+        )
 
     def booking(self) -> None:
         for api in ("daily", "forecast"):

@@ -92,6 +92,7 @@ def test_costs_are_told_apart_by_what_is_asked(
     call(market)
     call(market, cost="0.1", **values)
     assert group(costs(market, [by])) == [(groups[0], 2, Decimal(1)), (groups[1], 1, Decimal("0.1"))]
+    assert len(costs(market, [by], limit=1)) == 1
 
 
 def test_a_model_is_told_with_its_provider(market: Connection) -> None:

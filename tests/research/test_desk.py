@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 from desks import STOCKS, Office, clear, laid_out
@@ -13,7 +14,7 @@ from evidence_market import DAY, HALTED, MAIN, PAST, PEERS, company, put
 from pydantic import SecretStr
 from sqlalchemy import func, select, text
 
-from stock_assistant_pipelines.research import store
+from stock_assistant_pipelines.research import gathering, store
 from stock_assistant_pipelines.research.booking import Budgets, Span
 from stock_assistant_pipelines.research.contracts import Expert
 from stock_assistant_pipelines.research.experts import ANALYSTS
@@ -171,7 +172,7 @@ def test_a_budget_stops_the_day_and_raising_it_goes_on_without_paying_again(offi
         most = connection.scalar(select(func.max(LLM_CALL.c.reserved_cny)))
     clear(office.engine)
     office.rules.forget()
-    office.budgets = Budgets(Decimal(1000), spent / 2 + most, Decimal(100_000))
+    office.budgets = Budgets(Decimal(1000), spent / 4 + most, Decimal(100_000))
     office.expect(*STOCKS)
     _, notes, reports = office.write(at_once=1)
     assert notes.stopped is not None
@@ -232,6 +233,29 @@ def test_a_sheet_is_read_back_as_it_was_written(office: Office) -> None:
         for each in store.watched(connection, DAY):
             assert each.evidence_sha256 is not None
             assert store.load_sheet(connection, each.evidence_sha256).sha256 == each.evidence_sha256
+
+
+def test_of_what_nobody_foresaw_the_kind_is_told_and_the_words_are_logged(
+    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(*_: Any, **__: Any) -> Any:
+        raise ConnectionError('connection to "db.internal" failed for user "stock"')
+
+    office.expect(MAIN, HALTED)
+    desk = office.desk()
+    desk.gather(DAY, [MAIN])
+    monkeypatch.setattr(gathering, "build_many", breaks)
+    monkeypatch.setattr(gathering, "build", breaks)
+    desk.gather(DAY, [HALTED])
+    broken = Mock(ask=breaks)
+    for work in (desk.notes, desk.reports):
+        asyncio.run(work(broken, DAY))
+    told = [row["reason"] for row in office.reports()]
+    assert len(told) == 2
+    assert all("ConnectionError, of which the log says more" in reason for reason in told)
+    assert not [reason for reason in told if "db.internal" in reason]
+    logged = [record for record in caplog.records if record.exc_info and "db.internal" in str(record.exc_info[1])]
+    assert {record.message.split(",")[0][:9] for record in logged} == {MAIN, HALTED}
 
 
 def test_who_has_no_evidence_of_a_topic_is_not_asked(office: Office) -> None:

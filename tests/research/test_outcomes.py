@@ -12,7 +12,8 @@ from evidence_market import DAY, EX_DAY, HALTED, INDEX, MAIN, NEW, PAST, PEERS, 
 from made_reports import AT, report, revise
 from sqlalchemy import event, select
 
-from stock_assistant_pipelines.research.outcomes import HORIZONS, due, make
+from stock_assistant_pipelines.research.outcomes import due, make
+from stock_assistant_pipelines.research.stances import HORIZONS
 from stock_assistant_pipelines.warehouse.tables import RESEARCH_OUTCOME
 
 if TYPE_CHECKING:
@@ -158,6 +159,23 @@ def test_who_is_suspended_at_the_end_has_its_last_close(landed: Connection) -> N
     assert row["return_pct"] == change_of(price(landed, MAIN, BEGIN), price(landed, MAIN, last))
     assert row["lacks"] == f"suspended on {ENDS[20]}: the close of {last} is taken"
     assert row["hit"] is not None
+
+
+def test_who_did_not_trade_after_the_report_s_day_has_no_return_until_it_does(landed: Connection) -> None:
+    report(landed, MAIN, BEGIN)
+    change(
+        landed,
+        "DELETE FROM daily WHERE ts_code = :main AND trade_date > :day AND trade_date < :end",
+        day=BEGIN,
+        end=ENDS[20],
+    )
+    row = at_20(landed)
+    assert row["return_pct"] == change_of(price(landed, MAIN, BEGIN), price(landed, MAIN, ENDS[20]))
+    for horizon in (1, 5):
+        row = told(landed)[horizon]
+        assert (row["return_pct"], row["hit"], row["brier"]) == (None, None, None)
+        assert row["lacks"] == f"it has no adjusted close after {BEGIN} and up to {ENDS[horizon]}"
+        assert row["index_pct"] is not None
 
 
 def test_who_was_delisted_in_between_has_its_last_close(landed: Connection) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from evidence_market import PAST, put
+from evidence_market import PAST, put, query
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from made_reports import AT, claim, note, outcome, report
@@ -102,6 +102,50 @@ def test_the_first_of_a_stock_day_model_prompts_and_language_counts(market: Conn
     assert (score.reports, score.cases, score.hit_rate) == (5, 5, 1)
 
 
+STAND_IN = {"provider": "q", "model": "m2"}
+
+
+def test_who_stood_in_for_a_model_is_scored_for_what_it_wrote(market: Connection) -> None:
+    first = case(market, CODES[0], DAY, "3", provider="p", model="m1")
+    note(market, first, "technical", "up", provider="p", model="m1")
+    note(market, first, "synthesis", **STAND_IN)
+    second = case(market, CODES[1], DAY, "-3", provider="p", model="m1")
+    note(market, second, "technical", "up", **STAND_IN)
+    note(market, second, "synthesis", provider="p", model="m1")
+    assert {each.group["model"]: each.hit_rate for each in scores(market, [By.MODEL])} == {"m1": 0, "m2": 1}
+    assert {each.group["model"]: each.hit_rate for each in expert_scores(market, [By.MODEL])} == {"m1": 1, "m2": 0}
+
+
+def test_of_what_another_model_wrote_nobody_knows_the_cutoff(market: Connection) -> None:
+    asked = {"provider": "p", "model": "m1"}
+    for code, before in zip(CODES, (False, True, False), strict=False):
+        made = case(market, code, DAY, "3", forward=False, before_cutoff=before, **asked)
+        note(market, made, "technical", "up", **(asked if code == CODES[2] else STAND_IN))
+        note(market, made, "valuation", "up", **asked)
+        note(market, made, "synthesis", **asked)
+    assert {each.kind: each.cases for each in scores(market)} == {
+        Kind.BACKFILLED: 1,
+        Kind.BEFORE_CUTOFF: 1,
+        Kind.CUTOFF_UNKNOWN: 1,
+    }
+    told = {(each.kind, each.group["expert"]): each.cases for each in expert_scores(market)}
+    assert told == {
+        (Kind.BACKFILLED, "technical"): 1,
+        (Kind.BACKFILLED, "valuation"): 2,
+        (Kind.BEFORE_CUTOFF, "valuation"): 1,
+        (Kind.CUTOFF_UNKNOWN, "technical"): 2,
+    }
+    assert all(each.base_rate == 1 for each in expert_scores(market))
+
+
+def test_a_model_that_stood_in_counts_once_of_a_stock_and_day(market: Connection) -> None:
+    stood_in = case(market, CODES[0], DAY, "3", 1, provider="p", model="m1")
+    note(market, stood_in, "synthesis", **STAND_IN)
+    case(market, CODES[0], DAY, "3", 2, made_at=AT + timedelta(hours=1), **STAND_IN)
+    score = only(scores(market))
+    assert (score.reports, score.cases) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("by", "values", "groups"),
     [
@@ -150,6 +194,20 @@ def test_what_is_too_little_says_so(market: Connection) -> None:
     )
     case(market, CODES[0], PAST[180], "3")
     assert only(scores(market)).few is None
+
+
+def test_two_days_are_two_stretches_however_many_horizons_there_are(market: Connection) -> None:
+    """The two lie on either side of a border, whichever the horizon."""
+    sessions = query(market, "SELECT cal_date FROM trade_cal WHERE exchange = 'SSE' AND is_open = 1 ORDER BY cal_date")
+    days = sessions[118:120]
+    for code in CODES[:6]:
+        for number, horizon in enumerate((5, 20, 60)):
+            for day in days:
+                case(market, code, day, "3", number, horizon=horizon, prompt_version=f"p{number}")
+    score = only(scores(market))
+    assert (score.cases, score.independent, score.stretches) == (36, 36, 2)
+    assert score.few == "all within 2 stretches of time, fewer than 5: what moved the market moved them all"
+    assert {each.stretches for each in scores(market, [By.HORIZON])} == {2}
 
 
 def test_underperforming_gains_by_falling_and_neutral_has_no_gain(market: Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from stock_assistant_pipelines.research.providers.exchange import Prompt, Purpos
 from stock_assistant_pipelines.research.providers.quirks import Rung
 from stock_assistant_pipelines.research.render import Language
 from stock_assistant_pipelines.research.report import Report, Standing
-from stock_assistant_pipelines.research.verdicts import Outcome
+from stock_assistant_pipelines.research.verdicts import Answered, Outcome
 from stock_assistant_pipelines.sandbox.model import rules
 
 if TYPE_CHECKING:
@@ -74,6 +75,20 @@ def test_a_note_tells_each_measure_once_and_companies_are_told_in_other_words(ma
         assert len(told) == len(set(told)) >= 5
         forms |= {each.claim.text for each in note.held if "return.20d" in each.claim.evidence[:1]}
     assert len(forms) >= 3
+
+
+def test_a_report_of_which_rules_wrote_but_one_note_says_so_too(market: Connection) -> None:
+    report = written(market, MAIN, Language.EN)
+    model = Answered(2, "dashscope", "qwen3.8-max")
+    edition = replace(report.edition, provider=model.provider, model=model.model)
+    verdicts = {
+        expert: replace(each, answered=tuple(model for _ in each.answered)) for expert, each in report.verdicts.items()
+    }
+    for stands_in, told in (({}, False), ({Expert.TECHNICAL: report.verdicts[Expert.TECHNICAL]}, True)):
+        page = lay_out(replace(report, edition=edition, verdicts={**verdicts, **stands_in}))
+        assert page is not None
+        assert ("not by a language model" in page.markdown) is told
+        assert ("A model wrote the words" in page.markdown) is not told
 
 
 def test_a_report_by_rules_says_so(market: Connection) -> None:

@@ -27,12 +27,20 @@ SERVED = {
     *CATALOG,
     *DERIVED,
     *("coverage", "asked", "alembic_version", "data_version", "quota", "permit", "quarantine"),
-    *("research_watch", "research_sheet", "research_report", "research_note", "research_claim", "research_outcome"),
+    *("research_sheet", "research_report", "research_note", "research_claim", "research_outcome"),
     "llm_spending",
 }
-SECRET = ("api_key", "alert", "alert_channel", "superseded", "llm_call")
+SECRET = ("api_key", "alert", "alert_channel", "superseded", "llm_call", "research_watch")
 SAID = ("request", "response", "request_sha256", "error")
 """What is kept of a call of a model beside what it cost: prompts, answers, what a provider said."""
+IN_PART = {
+    ("llm_call", name)
+    for name in (
+        *("report_key", "expert", "provider", "model", "tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning"),
+        *("reserved_cny", "cost_cny", "started_at", "outcome"),
+    )
+} | {("research_watch", "trade_date"), ("research_watch", "ts_code")}
+"""The columns that are read of tables that are not read whole."""
 
 
 @pytest.fixture(scope="module")
@@ -140,24 +148,31 @@ def test_it_is_told_of_keys_only_what_tells_one_that_is_good(prepared: Database)
         assert [row[1] for row in done.fetchall()] == ["good"]
 
 
-def test_it_is_told_of_calls_of_models_what_they_cost(prepared: Database) -> None:
+def test_it_is_told_of_calls_of_models_what_they_cost_and_of_who_is_expected_that_they_are(prepared: Database) -> None:
     with reading(prepared) as connection:
-        connection.execute("SELECT report_key, model, tokens_in, cost_cny, started_at, outcome FROM llm_call")
         told = connection.execute(
-            "SELECT attname FROM pg_attribute WHERE attrelid = 'llm_call'::regclass AND attnum > 0"
+            "SELECT relname, attname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid"
+            " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v', 'm') AND attnum > 0"
             " AND has_column_privilege(attrelid, attnum, 'SELECT')"
         )
-        assert not {name for (name,) in told} & set(SAID)
+        assert {(table, column) for table, column in told if table not in SERVED} == IN_PART
+    assert not {column for _, column in IN_PART} & set(SAID)
 
 
 def test_a_column_that_was_given_by_mistake_is_taken_back(prepared: Database) -> None:
     owned(prepared, f"GRANT SELECT (response) ON llm_call TO {API_ROLE}; GRANT SELECT (hash) ON api_key TO {API_ROLE}")
+    owned(prepared, f"GRANT SELECT ON research_watch TO {API_ROLE}")
     prepared.prepare()
     with reading(prepared) as connection:
-        for statement in ("SELECT response FROM llm_call", "SELECT hash FROM api_key"):
+        for statement in (
+            "SELECT response FROM llm_call",
+            "SELECT hash FROM api_key",
+            "SELECT error FROM research_watch",
+        ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement)
         connection.execute("SELECT cost_cny FROM llm_call")
+        connection.execute("SELECT ts_code FROM research_watch")
 
 
 def test_nobody_else_is_told_of_keys(prepared: Database) -> None:

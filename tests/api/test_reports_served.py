@@ -166,6 +166,32 @@ def test_what_was_dropped_stands_apart_with_the_reason(client: httpx2.Client) ->
     assert notes["news"]["label"] == "rules, not a model"
 
 
+def test_a_report_of_which_rules_wrote_a_note_says_so(client: httpx2.Client, research: str) -> None:
+    def labels() -> set[str | None]:
+        listed = {one["id"]: one["label"] for one in told(client, "", trade_date="20240104")["items"]}
+        return {told(client, f"/{ENGLISH}")["label"], listed[ENGLISH]}
+
+    change = "update research_note set provider = %s, model = %s where report_id = %s and expert = 'news'"
+    assert labels() == {None}
+    with psycopg.connect(research, autocommit=True) as connection:
+        before = connection.execute(
+            "select provider, model from research_note where report_id = %s and expert = 'news'", [ENGLISH]
+        ).fetchone()
+        assert before
+        connection.execute(change, ["sandbox", "sandbox-rules", ENGLISH])
+        try:
+            assert labels() == {"rules, not a model"}
+            assert "rules_noted" not in told(client, f"/{ENGLISH}")
+        finally:
+            connection.execute(change, [*before, ENGLISH])
+
+
+def test_what_a_synthesis_that_abstains_argues_is_no_part_of_the_report(client: httpx2.Client) -> None:
+    (synthesis,) = told(client, f"/{ABSTAINED}")["experts"]
+    assert (synthesis["claims"], synthesis["dropped"]) == ([], [])
+    assert [claim["held"] for claim in told(client, f"/{ABSTAINED}/claims")["items"]] == [True]
+
+
 def test_every_printed_figure_is_where_its_span_says_and_made_of_known_items(client: httpx2.Client) -> None:
     known = {item["id"]: item for item in told(client, f"/{PUBLISHED}/evidence")["items"]}
     claims = told(client, f"/{PUBLISHED}/claims")["items"]
@@ -247,6 +273,7 @@ def test_a_report_that_is_not_there_is_a_problem_that_says_what_to_do(
 ) -> None:
     answer = client.get(f"{REPORTS}/{name}{rest}")
     assert (answer.status_code, answer.json()["type"]) == (404, f"/problems/{kind}")
+    assert answer.headers["Cache-Control"] == "no-store"
     assert words in answer.json()["detail"]
 
 
