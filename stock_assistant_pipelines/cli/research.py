@@ -92,11 +92,12 @@ def make(session: Session, day: date, codes: Sequence[str]) -> BudgetExhausted |
 
     Raises `NotReady`, `NotWatchable`, `NoTradingDay` where there is nothing to write, `NotAnswered` where nobody can be asked.
     """
-    session.gather(day, codes)
-    for step in (session.notes, session.reports):
-        tally = step([day], codes)[day]
-        if tally.stopped:
-            return tally.stopped
+    with session.alone([day]):
+        session.gather(day, codes)
+        for step in (session.notes, session.reports):
+            tally = step([day], codes)[day]
+            if tally.stopped:
+                return tally.stopped
     return None
 
 

@@ -1,12 +1,12 @@
 """A session at the desk: the steps of days, with the configured models, in an event loop of their own.
 
-One session at a time works on a day, in whatever process: two would ask, and pay, for the same.
+One session at a time works on a day, in whatever process: two would ask, and pay, for the same, or on other evidence.
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -30,7 +30,7 @@ from stock_assistant_pipelines.warehouse.freshness import last_complete, read_ca
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-    from datetime import date
+    from datetime import date, datetime
 
     from sqlalchemy import Connection, Engine
 
@@ -65,6 +65,8 @@ class Session:
     run_id: str | None = None
     progress: Callable[[str, str, str], None] = lambda code, step, outcome: None
     """What is told of each step of a stock: code, step, what came of it."""
+    held: dict[date, datetime] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """The days that this session holds, and since when: what was paid for them since then is its own."""
 
     @cached_property
     def edition(self) -> Edition:
@@ -96,6 +98,10 @@ class Session:
 
         Raises `NotReady`, `NotWatchable`, `SettingsError`.
         """
+        with self.alone([day]):
+            return self._gather(day, entries)
+
+    def _gather(self, day: date, entries: Sequence[str] | None) -> Tally:
         with self.engine.begin() as connection:
             _ready(connection, day)
             named = watchlist.resolve(connection, self.settings.research_watchlist if entries is None else entries, day)
@@ -145,9 +151,32 @@ class Session:
                     if tallies[day].stopped:
                         return
 
-        with _alone(self.engine, days):
+        with self.alone(days):
             _apart(work)
         return tallies
+
+    @contextmanager
+    def alone(self, days: Collection[date]) -> Iterator[None]:
+        """Wait until nobody else works on these days, and keep others from it; a process that dies lets go.
+
+        What is held is not waited for again: who takes several steps holds the days over all of them.
+        """
+        wanted = sorted({*days} - {*self.held})
+        if not wanted:
+            yield
+            return
+        with self.engine.connect() as pooled:
+            connection = pooled.execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                for day in wanted:  # always in this order: who waits holds nothing that the other waits for
+                    connection.execute(select(func.pg_advisory_lock(func.hashtextextended(f"research of {day}", 0))))
+                since: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+                self.held.update(dict.fromkeys(wanted, since))
+                yield
+            finally:
+                for day in wanted:
+                    self.held.pop(day, None)
+                connection.execute(select(func.pg_advisory_unlock_all()))
 
     def lacking(self, day: date, codes: Collection[str] | None = None) -> list[str]:
         """Who is expected on a day, has evidence, and has no report that stands."""
@@ -177,16 +206,3 @@ def _apart(work: Callable[[], Awaitable[T]]) -> T:
     """
     with start_blocking_portal() as portal:
         return portal.call(work)
-
-
-@contextmanager
-def _alone(engine: Engine, days: Sequence[date]) -> Iterator[None]:
-    """Wait until nobody else writes of these days, and keep others from it; a process that dies lets go."""
-    with engine.connect() as pooled:
-        connection = pooled.execution_options(isolation_level="AUTOCOMMIT")
-        for day in sorted(days):  # always in this order: who waits holds nothing that the other waits for
-            connection.execute(select(func.pg_advisory_lock(func.hashtextextended(f"research of {day}", 0))))
-        try:
-            yield
-        finally:
-            connection.execute(select(func.pg_advisory_unlock_all()))

@@ -24,6 +24,7 @@ from stock_assistant_pipelines.research.providers.model import Limits, Model
 from stock_assistant_pipelines.research.providers.prices import price
 from stock_assistant_pipelines.research.providers.quirks import quirks
 from stock_assistant_pipelines.research.render import Language
+from stock_assistant_pipelines.research.session import Session
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 from stock_assistant_pipelines.warehouse.tables import RESEARCH_REPORT
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
     from datetime import date
 
+    import pytest
     from sqlalchemy import Engine, RowMapping
     from sqlalchemy.engine import URL
 
@@ -70,6 +72,22 @@ def clear(engine: Engine) -> None:
     """Forget all research and all calls."""
     with engine.begin() as connection:
         connection.execute(text(f"TRUNCATE {TABLES}"))
+
+
+def holding(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
+    """Whether a session holds days already when a step of it begins, by step."""
+    held: dict[str, bool] = {}
+
+    def watch(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def step(session: Session, *words: Any) -> Any:
+            held[name] = bool(session.held)
+            return real(session, *words)
+
+        return step
+
+    for name in ("gather", "notes", "reports"):
+        monkeypatch.setattr(Session, name, watch(name, getattr(Session, name)))
+    return held
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
-from desks import clear, laid_out
+from desks import clear, holding, laid_out
 from evidence_market import DAY, HALTED, LISTED, MAIN, NEW, PAST, PEERS, book, put
 from sqlalchemy import delete, func, select, update
 
@@ -103,6 +103,12 @@ def test_a_report_is_written_step_by_step_and_shown(tables: Engine) -> None:
     assert f"http://127.0.0.1:8000/research/{report_id}" in result.output
     assert f"stock-assistant replay {report_id}" in result.output
     assert "4 calls, CNY 0.0" in result.output
+
+
+def test_the_day_is_held_from_the_evidence_to_the_report(tables: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = holding(monkeypatch)
+    assert run("research", MAIN).exit_code == 0
+    assert held == {"gather": True, "notes": True, "reports": True}
 
 
 def test_what_stands_is_shown_without_asking_anybody(tables: Engine, rules: RunningModel) -> None:

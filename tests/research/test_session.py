@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from desks import clear, laid_out
-from evidence_market import DAY, MAIN
+from evidence_market import DAY, HALTED, MAIN
 from pydantic import SecretStr
 from sqlalchemy import select, text
 
@@ -67,6 +67,21 @@ def test_who_comes_second_waits_and_then_finds_all_done(session: Session, rules:
     assert session.lacking(DAY) == [MAIN]
     assert session.reports([DAY])[DAY].done == {MAIN: "published"}
     assert session.lacking(DAY) == []
+
+
+def test_evidence_is_not_collected_of_a_day_that_somebody_else_works_on(session: Session) -> None:
+    other = replace(session)
+    collecting = threading.Thread(target=other.gather, args=(DAY,))
+    with session.alone([DAY]), session.engine.connect() as looking:
+        session.gather(DAY, [HALTED])  # is not kept from its own day
+        collecting.start()
+        while collecting.is_alive() and not looking.scalar(text(WAITING)):
+            looking.rollback()
+        assert [each.ts_code for each in store.watched(looking, DAY)] == [HALTED]
+    collecting.join()
+    with session.engine.connect() as looking:
+        assert [each.ts_code for each in store.watched(looking, DAY)] == sorted([HALTED, MAIN])
+        assert looking.scalar(text("select count(*) from pg_locks where locktype = 'advisory'")) == 0
 
 
 def test_news_are_searched_for_once_and_stand_in_the_evidence(session: Session) -> None:

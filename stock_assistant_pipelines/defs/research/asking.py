@@ -14,7 +14,7 @@ from stock_assistant_pipelines.settings import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import date
 
     from stock_assistant_pipelines.research.desk import Tally
     from stock_assistant_pipelines.research.ledger import BudgetExhausted
@@ -79,10 +79,3 @@ def wait_for_answers(context: Context, wanted: Sequence[date]) -> None:
     """Say in the run's tags that nobody answered for something."""
     if wait := Wait.of_answer(context.run, wanted, calendar.now()):
         wait.tell(context.instance, context.run.run_id)
-
-
-def began(context: Context) -> datetime:
-    """When this run began, which pays."""
-    record = context.instance.get_run_record_by_id(context.run.run_id)
-    assert record is not None, "it is under way"
-    return record.create_timestamp

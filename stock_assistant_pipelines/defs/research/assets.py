@@ -3,7 +3,7 @@
 Days are booked one by one: what is done is kept and shown, whatever keeps the others. A stock that fails fails no day.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,8 @@ from stock_assistant_pipelines.alerts import digest
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.defs.partitions import days
 from stock_assistant_pipelines.defs.research import names, shown
-from stock_assistant_pipelines.defs.research.asking import began, wait_for_answers, write
-from stock_assistant_pipelines.defs.research.booked import Booked, asset
+from stock_assistant_pipelines.defs.research.asking import wait_for_answers, write
+from stock_assistant_pipelines.defs.research.booked import POLICY, Booked, refusal, spec
 from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.research import prompts, store
 from stock_assistant_pipelines.research.render import Language
@@ -32,42 +32,45 @@ READ = (
 """The datasets that evidence is made of."""
 
 
-def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
-    """Build the assets that write."""
+def build_asset(settings: Settings) -> dg.AssetsDefinition:
+    """Build the assets that write, in one step: what keeps one day from its evidence keeps no other from its report."""
+
+    @dg.multi_asset(
+        name="research",
+        specs=list(_specs(settings)),
+        check_specs=shown.check_specs(),
+        backfill_policy=POLICY,
+        can_subset=True,
+    )
+    def research(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> Iterator[Any]:
+        yield from _research(context, platform)
+
+    return research
+
+
+def _specs(settings: Settings) -> Iterator[dg.AssetSpec]:
     sets = " ".join(_to_set(settings))
     version = prompts.edition(Language(settings.research_language))
-
-    @asset(
+    yield spec(
         names.EVIDENCE,
         "**Evidence** (证据): one sheet per stock of the watchlist and trading day: what was known of it by the day's end, "
         f"each figure with its rows. {sets}",
         [_source(name) for name in READ],
     )
-    def evidence(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> Iterator[Any]:
-        yield from _gather(context, platform)
-
-    @asset(
+    yield spec(
         names.NOTES,
         "**Notes** (研究员笔记): one per expert, stock and trading day: what a model says of the evidence, in claims "
         f"that were held against it. {sets}",
         [names.EVIDENCE],
-        code_version=version,
+        version,
     )
-    def notes(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> Iterator[Any]:
-        yield from _take_notes(context, platform)
-
-    @asset(
+    yield spec(
         names.REPORTS,
         "**Reports** (研究报告): one per stock and trading day, published, degraded, abstained or failed: a stance and its "
         f"argument, every figure from the evidence. {sets}",
         [names.NOTES],
-        code_version=version,
-        check_specs=shown.check_specs(),
+        version,
     )
-    def reports(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> Iterator[Any]:
-        yield from _report(context, platform)
-
-    return [evidence, notes, reports]
 
 
 def _source(name: str) -> dg.AssetDep:
@@ -83,68 +86,98 @@ def _to_set(settings: Settings) -> Iterator[str]:
         yield "Nobody is watched: set RESEARCH_WATCHLIST (docs/research.md)."
 
 
-def _gather(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[Any]:
+def _research(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[Any]:
+    """Take the steps that are asked for, one after the other. A day that one refuses is left out of those behind it."""
+    steps = {names.EVIDENCE: _gather, names.NOTES: _take_notes, names.REPORTS: _report}
+    asked = days(list(context.partition_keys))
+    refused: dict[date, str] = {}
+    with platform.research(context.run.run_id) as session, session.alone(asked):
+        for name, step in steps.items():
+            left = [day for day in asked if day not in refused]
+            if left and dg.AssetKey(name) in context.selected_asset_keys:
+                booked = yield from step(context, session, left)
+                yield from booked.show(context, name)
+                refused |= booked.refused
+                for day, reason in booked.refused.items():
+                    context.log.error(f"{day}: {name}: {reason}")
+                if booked.failure:
+                    raise booked.failure
+    if refused:
+        raise refusal(refused, len(asked))
+
+
+def _gather(
+    context: dg.AssetExecutionContext, session: "Session", left: Sequence[date]
+) -> Generator[Any, None, Booked]:
     """Write down who is expected, and collect the evidence of each."""
     from stock_assistant_pipelines.research.collect import NoTradingDay
     from stock_assistant_pipelines.research.session import NotReady
     from stock_assistant_pipelines.research.watchlist import NotWatchable
 
     booked = Booked()
-    with platform.research(context.run.run_id) as session:
-        for day in days(list(context.partition_keys)):
-            if session.is_closed(day):
-                booked.done[day] = shown.closed()
-                continue
-            try:
-                tally = session.gather(day)
-            except (NotReady, NoTradingDay) as error:
-                booked.refused[day] = str(error)
-            except (NotWatchable, SettingsError) as error:
-                raise dg.Failure(str(error), allow_retries=False) from None
+    for day in left:
+        if session.is_closed(day):
+            booked.done[day] = shown.closed()
+            continue
+        try:
+            tally = session.gather(day)
+        except (NotReady, NoTradingDay) as error:
+            booked.refused[day] = str(error)
+        except (NotWatchable, SettingsError) as error:
+            raise dg.Failure(str(error), allow_retries=False) from None
+        else:
+            errors = shown.errors(session, day)
+            context.log.info(f"{day}: evidence of {tally.count('collected')} of {tally.expected} stocks")
+            if tally.count("collected"):
+                booked.done[day] = shown.evidence(tally, errors)
             else:
-                booked.done[day] = shown.evidence(session, day, tally)
-                context.log.info(f"{day}: evidence of {tally.count('collected')} of {tally.expected} stocks")
-    yield from booked.end(context)
+                booked.refused[day] = f"there is no evidence of anybody: {next(iter(errors.values()))}"
+    yield from ()
+    return booked
 
 
-def _take_notes(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[Any]:
+def _take_notes(
+    context: dg.AssetExecutionContext, session: "Session", left: Sequence[date]
+) -> Generator[Any, None, Booked]:
     """Let the analysts write."""
-    with platform.research(context.run.run_id) as session:
-        booked, wanted = _expected(context, session)
-        written = write(context, session, wanted, lambda: session.notes(wanted))
-        booked.done |= {day: shown.notes(tally) for day, tally in written.whole.items()}
-    yield from booked.end(context, written.failure)
+    booked, wanted = _expected(session, left)
+    written = write(context, session, wanted, lambda: session.notes(wanted))
+    booked.done |= {day: shown.notes(tally) for day, tally in written.whole.items()}
+    booked.failure = written.failure
+    yield from ()
+    return booked
 
 
-def _report(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[Any]:
+def _report(
+    context: dg.AssetExecutionContext, session: "Session", left: Sequence[date]
+) -> Generator[Any, None, Booked]:
     """Let the syntheses be made, and judge the days by the tables."""
-    with platform.research(context.run.run_id) as session:
-        booked, wanted = _expected(context, session)
-        written = write(context, session, wanted, lambda: session.reports(wanted))
-        since = began(context)
-        read = [shown.Day.read(session, day, tally, since) for day, tally in written.tallies.items()]
-        whole = [each for each in read if each.day in written.whole]
-        unanswered = [each.day for each in whole if not each.tally.waiting and session.lacking(each.day)]
-        for day in (each.day for each in whole if not each.tally.waiting):
-            context.log.info(digest.send(session.engine, platform.settings, day, session.edition, calendar.now()))
+    booked, wanted = _expected(session, left)
+    written = write(context, session, wanted, lambda: session.reports(wanted))
+    read = [shown.Day.read(session, day, tally) for day, tally in written.tallies.items()]
+    whole = [each for each in read if each.day in written.whole]
+    unanswered = [each.day for each in whole if not each.tally.waiting and session.lacking(each.day)]
+    for day in (each.day for each in whole if not each.tally.waiting):
+        context.log.info(digest.send(session.engine, session.settings, day, session.edition, calendar.now()))
     yield from shown.checks(read)
     for each in whole:
         if each.tally.waiting:
             lacking = len(each.tally.waiting)
             booked.refused[each.day] = f"of {lacking} stocks there are no notes: materialise {names.NOTES} first"
-        elif each.day in unanswered and not each.account.made:
-            booked.refused[each.day] = next(iter(each.account.failures.values()))
+        elif not each.account.made:
+            booked.refused[each.day] = each.failure
         else:
-            booked.done[each.day] = each.shown(platform.settings)
+            booked.done[each.day] = each.shown(session.settings)
     if unanswered and written.failure is None:
         wait_for_answers(context, unanswered)
-    yield from booked.end(context, written.failure)
+    booked.failure = written.failure
+    return booked
 
 
-def _expected(context: dg.AssetExecutionContext, session: "Session") -> tuple[Booked, list[date]]:
-    """The days of a run on which somebody is expected; the others are booked."""
+def _expected(session: "Session", left: Sequence[date]) -> tuple[Booked, list[date]]:
+    """The days on which somebody is expected; the others are booked."""
     booked, wanted = Booked(), []
-    for day in days(list(context.partition_keys)):
+    for day in left:
         with session.engine.connect() as connection:
             expected = store.watched(connection, day)
         if session.is_closed(day):
@@ -156,10 +189,10 @@ def _expected(context: dg.AssetExecutionContext, session: "Session") -> tuple[Bo
     return booked, wanted
 
 
-def build_job(assets: Sequence[dg.AssetsDefinition]) -> Any:
+def build_job(research: dg.AssetsDefinition) -> Any:
     """The research of a day in one run."""
     return dg.define_asset_job(
         names.DAILY,
-        selection=dg.AssetSelection.assets(*assets),
+        selection=dg.AssetSelection.assets(research),
         description="The research of a trading day: evidence, notes, reports. What stands is not made again.",
     )

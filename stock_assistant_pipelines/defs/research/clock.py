@@ -10,7 +10,7 @@ import dagster as dg
 from stock_assistant_pipelines import calendar, clock, lateness
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.defs import disclosed
-from stock_assistant_pipelines.defs.resources import UNDER_WAY
+from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.freshness import last_complete, read_calendar
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def build_sensor(platform: Platform, job: Any, now: Callable[[], datetime] = cal
                 return dg.SkipReason(f"{day} was asked for")
             if lacking := _lacking(connection, day):
                 return dg.SkipReason(f"{day} waits for {', '.join(lacking)}")
-        if moment < lateness.due_at(day) and _reports_arrive(context.instance):
-            return dg.SkipReason(f"{day} waits for the evening's reports")
+            if moment < lateness.due_at(day) and lateness.kept(connection) and not _reports_came(context.instance, day):
+                return dg.SkipReason(f"{day} waits for the evening's reports")
         context.update_cursor(day.isoformat())
         return dg.RunRequest(run_key=day.isoformat(), partition_key=day.isoformat())
 
@@ -79,6 +79,8 @@ def _lacking(connection: Connection, day: date) -> list[str]:
     return [name for name in wanted if name not in last or last[name].day < day]
 
 
-def _reports_arrive(instance: dg.DagsterInstance) -> bool:
-    """Whether the reports of the evening are being landed."""
-    return bool(instance.get_runs_count(dg.RunsFilter(job_name=disclosed.JOB, statuses=UNDER_WAY)))
+def _reports_came(instance: dg.DagsterInstance, day: date) -> bool:
+    """Whether the last run that was to land the reports of an evening did; none, or one that failed, is yet to come."""
+    evening = datetime.combine(day, clock.FILINGS, SHANGHAI)
+    filters = dg.RunsFilter(job_name=disclosed.JOB, tags={disclosed.EVENING: evening.isoformat()})
+    return any(run.status is dg.DagsterRunStatus.SUCCESS for run in instance.get_runs(filters, limit=1))

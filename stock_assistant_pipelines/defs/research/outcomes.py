@@ -9,7 +9,7 @@ import dagster as dg
 from stock_assistant_pipelines import calendar, clock
 from stock_assistant_pipelines.defs.partitions import days
 from stock_assistant_pipelines.defs.research import names
-from stock_assistant_pipelines.defs.research.booked import Booked, asset
+from stock_assistant_pipelines.defs.research.booked import POLICY, Booked, spec
 from stock_assistant_pipelines.defs.research.shown import Shown
 from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.settings import SHANGHAI
@@ -23,15 +23,17 @@ OP = "tell_outcomes"
 def build_asset() -> dg.AssetsDefinition:
     """Build the asset."""
 
-    @asset(
+    told = spec(
         names.OUTCOMES,
         "**Outcomes** (结果): one per report and horizon of 1, 5, 20 and 60 trading days that has passed: what the stock did "
         "against index and industry, and whether the stance came true. They follow each evening.",
         [names.REPORTS],
     )
+
+    @dg.multi_asset(name=names.OUTCOMES, specs=[told], backfill_policy=POLICY)
     def outcomes(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> Iterator[Any]:
         booked = Booked({made.day: _shown(made) for made in _make(platform, days(list(context.partition_keys)))})
-        yield from booked.end(context)
+        yield from booked.show(context, names.OUTCOMES)
 
     return outcomes
 

@@ -16,7 +16,7 @@ from stock_assistant_pipelines.research.report import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import date
 
     from sqlalchemy import RowMapping
 
@@ -60,10 +60,14 @@ def closed() -> Shown:
     return {"status": dg.MetadataValue.text("closed"), "expected": dg.MetadataValue.int(0)}
 
 
-def evidence(session: Session, day: date, tally: Tally) -> Shown:
-    """Of how many there is evidence, and why of the others there is none."""
+def errors(session: Session, day: date) -> dict[str, str]:
+    """Why there is no evidence, by code."""
     with session.engine.connect() as connection:
-        errors = {each.ts_code: each.error for each in store.watched(connection, day) if each.error}
+        return {each.ts_code: each.error for each in store.watched(connection, day) if each.error}
+
+
+def evidence(tally: Tally, errors: Mapping[str, str]) -> Shown:
+    """Of how many there is evidence, and why of the others there is none."""
     return {
         **_counted(tally.expected, len(tally.made)),
         "dagster/partition_row_count": dg.MetadataValue.int(tally.count("collected")),
@@ -88,16 +92,14 @@ class Day:
     reports: Sequence[RowMapping]
 
     @classmethod
-    def read(
-        cls, session: Session, day: date, tally: Tally, since: datetime, codes: Collection[str] | None = None
-    ) -> Self:
-        """Read the tables. `since`: when the run began that pays."""
+    def read(cls, session: Session, day: date, tally: Tally, codes: Collection[str] | None = None) -> Self:
+        """Read the tables, of a day that the session holds."""
         with session.engine.connect() as connection:
             return cls(
                 day,
                 tally,
                 account(connection, day, session.edition, codes),
-                paid(connection, day, session.edition, since),
+                paid(connection, day, session.edition, session.held[day]),
                 newest(connection, day, session.edition, codes, READ),
             )
 
@@ -115,6 +117,11 @@ class Day:
     def cost(self) -> Decimal:
         """CNY."""
         return sum((each.cost for each in self.paid), Decimal(0))
+
+    @property
+    def failure(self) -> str:
+        """Why the first report failed; it is asked for where none can be read."""
+        return next(iter(self.account.failures.values()), "no report was kept")
 
     def numbers(self) -> dict[str, int]:
         """Expected, and what came of them."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from evidence_market import DAY, MAIN, PAST, PEERS
 
-from stock_assistant_pipelines.defs.research import assets, names, on_demand, outcomes, waits
+from stock_assistant_pipelines.defs.research import assets, names, on_demand, outcomes
+from stock_assistant_pipelines.defs.research import goes_on as sensors
 from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.settings import Settings
 
@@ -64,9 +65,9 @@ class Research:
     @property
     def repository(self) -> dg.RepositoryDefinition:
         """The research's part of the code location: the whole takes a second to build."""
-        made = assets.build_assets(self.settings)
+        made = assets.build_asset(self.settings)
         jobs = [assets.build_job(made), on_demand.research_stocks]
-        return dg.Definitions(made, jobs=jobs, resources={"platform": self.platform}).get_repository_def()
+        return dg.Definitions([made], jobs=jobs, resources={"platform": self.platform}).get_repository_def()
 
     @property
     def calls(self) -> int:
@@ -81,7 +82,7 @@ class Research:
             "dagster/asset_partition_range_end": last.isoformat(),
         }
         return dg.materialize(
-            [*assets.build_assets(self.settings), outcomes.build_asset()],
+            [assets.build_asset(self.settings), outcomes.build_asset()],
             selection=list(wanted or ALL),
             instance=self.instance,
             resources={"platform": self.platform},
@@ -131,7 +132,7 @@ def goes_on(research: Research, at: datetime) -> dg.RunRequest | str | None:
     """What the sensor asks for at a moment, or why it asks for nothing."""
     repository = research.repository
     jobs = [repository.get_job(name) for name in (names.DAILY, names.ON_DEMAND)]
-    sensor = waits.build_sensor(research.platform, jobs, now=lambda: at)
+    sensor = sensors.build_sensor(research.platform, jobs, now=lambda: at)
     with dg.build_sensor_context(research.instance, repository_def=repository) as context:
         told = sensor.evaluate_tick(context)
     return told.run_requests[0] if told.run_requests else told.skip_message

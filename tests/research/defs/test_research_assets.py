@@ -8,15 +8,17 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
-from desks import STOCKS
+from desks import STOCKS, holding
 from evidence_market import DAY, MAIN, PAST, change
-from research_location import ALL, BEFORE, CLOSED, FEW, Research, checks, failure
+from research_location import ALL, BEFORE, CLOSED, FEW, Research, checks, failure, goes_on
 from sqlalchemy import func, select, text
 
+from stock_assistant_pipelines.calendar import now
 from stock_assistant_pipelines.defs.research import names
 from stock_assistant_pipelines.research import store
 from stock_assistant_pipelines.warehouse.tables import LLM_CALL, RESEARCH_REPORT
@@ -97,6 +99,26 @@ def test_a_day_without_bars_is_refused_and_its_neighbour_is_written(research: Re
     assert research.materialized(names.EVIDENCE) == {BEFORE.isoformat()}
 
 
+def test_a_day_that_is_refused_keeps_no_other_from_its_report(research: Research) -> None:
+    research.options["research_watchlist"] = [MAIN]
+    missing = BEFORE.replace(day=27)
+    result = research.run(first=missing, last=DAY)
+    assert failure(result)[0] == f"1 of 3 days are not done; the first: {missing}: daily of {missing} has not landed"
+    for name in ALL:
+        assert research.materialized(name) == {BEFORE.isoformat(), DAY.isoformat()}, name
+    assert len(rows(research.engine)) == 2
+    assert checks(result)["research_adds_up"].passed
+
+
+def test_the_days_are_held_from_the_evidence_to_the_reports(
+    research: Research, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    research.options["research_watchlist"] = [MAIN]
+    held = holding(monkeypatch)
+    assert research.run().success
+    assert held == {"gather": True, "notes": True, "reports": True}
+
+
 def test_a_stock_without_evidence_fails_no_day_and_does_not_vanish(research: Research) -> None:
     research.options["research_watchlist"] = list(FEW)
     with research.engine.begin() as connection:
@@ -111,6 +133,19 @@ def test_a_stock_without_evidence_fails_no_day_and_does_not_vanish(research: Res
     gate = checks(result)["research_gate"]
     assert (gate.passed, gate.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert gate.description == "1 of 3 failed, 0 are degraded or abstain"
+
+
+def test_a_day_without_any_evidence_fails(research: Research) -> None:
+    research.options["research_watchlist"] = []
+    with research.engine.begin() as connection:
+        store.watch(connection, DAY, {"999999.SH": "by hand"})
+    told, _ = failure(research.run())
+    assert "there is no evidence of anybody: stock_basic has no 999999.SH" in told
+    assert research.materialized(names.EVIDENCE) == set()
+    result = research.run(names.NOTES, names.REPORTS)
+    assert "stock_basic has no 999999.SH" in failure(result)[0]
+    assert research.materialized(names.REPORTS) == set()
+    assert goes_on(research, now() + timedelta(hours=2)) == "nothing waits"  # nobody could answer for it
 
 
 def test_what_is_dropped_is_told_by_rule_and_too_much_of_it_warns(research: Research) -> None:
@@ -229,7 +264,7 @@ from stock_assistant_pipelines.defs.research import assets
 from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.settings import Settings
 settings = Settings.load()
-dg.materialize(assets.build_assets(settings), selection=sys.argv[2:], partition_key=sys.argv[1],
+dg.materialize([assets.build_asset(settings)], selection=sys.argv[2:], partition_key=sys.argv[1],
     resources={"platform": Platform(settings)})
 """
 

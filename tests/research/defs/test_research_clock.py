@@ -10,7 +10,9 @@ import pytest
 from evidence_market import DAY, book
 from research_location import BEFORE, Research
 
+from stock_assistant_pipelines import lateness
 from stock_assistant_pipelines.defs import clock as landing
+from stock_assistant_pipelines.defs import disclosed
 from stock_assistant_pipelines.defs.research import clock, names
 from stock_assistant_pipelines.settings import SHANGHAI
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EVENING = datetime(DAY.year, DAY.month, DAY.day, 22, 5, tzinfo=SHANGHAI)
+FILINGS = EVENING.replace(hour=21, minute=0)
 
 
 def asks(research: Research, at: datetime, cursor: str | None = None) -> tuple[str | None, str | None]:
@@ -33,6 +36,12 @@ def asks(research: Research, at: datetime, cursor: str | None = None) -> tuple[s
     return request.partition_key, told.cursor
 
 
+def lands(research: Research, evening: datetime, status: dg.DagsterRunStatus) -> None:
+    """Let a run of the evening's reports be in this state."""
+    tags = {disclosed.EVENING: evening.isoformat()}
+    research.instance.add_run(dg.DagsterRun(disclosed.JOB, tags=tags, status=status))
+
+
 @pytest.fixture
 def incomplete(research: Research) -> Iterator[Research]:
     with research.engine.begin() as connection:
@@ -44,6 +53,7 @@ def incomplete(research: Research) -> Iterator[Research]:
 
 def test_the_day_is_asked_for_once_in_its_evening(research: Research) -> None:
     assert asks(research, EVENING - timedelta(minutes=10))[0] == BEFORE.isoformat()
+    lands(research, FILINGS, dg.DagsterRunStatus.SUCCESS)
     asked, cursor = asks(research, EVENING)
     assert asked == DAY.isoformat()
     assert asks(research, EVENING + timedelta(hours=9), cursor)[0] == f"{DAY} was asked for"
@@ -61,9 +71,20 @@ def test_older_days_are_never_asked_for(research: Research) -> None:
 
 
 def test_it_waits_for_the_reports_of_the_evening_until_that_should_be_over(research: Research) -> None:
-    research.instance.add_run(dg.DagsterRun("disclosed", status=dg.DagsterRunStatus.STARTED))
-    assert asks(research, EVENING)[0] == f"{DAY} waits for the evening's reports"
+    waits = f"{DAY} waits for the evening's reports"
+    lands(research, FILINGS - timedelta(days=1), dg.DagsterRunStatus.SUCCESS)
+    assert asks(research, EVENING)[0] == waits, "nothing has begun"
+    for status in (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE):
+        lands(research, FILINGS, status)
+        assert asks(research, EVENING)[0] == waits, status
     assert asks(research, EVENING.replace(hour=6) + timedelta(days=1))[0] == DAY.isoformat()
+    lands(research, FILINGS, dg.DagsterRunStatus.SUCCESS)
+    assert asks(research, EVENING)[0] == DAY.isoformat()
+
+
+def test_who_keeps_no_reports_waits_for_none(research: Research, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lateness, "kept", lambda connection: [])
+    assert asks(research, EVENING)[0] == DAY.isoformat()
 
 
 @pytest.mark.parametrize(

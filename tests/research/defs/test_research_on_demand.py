@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
-from desks import STOCKS
+from desks import STOCKS, holding
 from evidence_market import DAY, MAIN, PEERS
 from research_location import BEFORE, Research, failure
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from stock_assistant_pipelines.cli.research import make
 from stock_assistant_pipelines.defs.research import names, on_demand
-from stock_assistant_pipelines.warehouse.tables import RESEARCH_REPORT, RESEARCH_WATCH
+from stock_assistant_pipelines.research import gathering
+from stock_assistant_pipelines.research.session import Session
+from stock_assistant_pipelines.warehouse.tables import LLM_CALL, RESEARCH_REPORT, RESEARCH_WATCH
 
 if TYPE_CHECKING:
     from datetime import date
@@ -48,6 +51,45 @@ def test_a_group_of_a_day_in_english(research: Research) -> None:
     assert (told["day"], told["expected"]) == (str(BEFORE), len(STOCKS) - len(PEERS))
     with research.engine.connect() as connection:
         assert set(connection.scalars(select(RESEARCH_REPORT.c.language))) == {"en"}
+
+
+def test_the_day_is_held_from_the_evidence_to_the_report(research: Research, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = holding(monkeypatch)
+    assert write(research, [MAIN]).success
+    assert held == {"gather": True, "notes": True, "reports": True}
+
+
+def test_what_somebody_else_paid_while_it_waited_for_the_day_is_not_its_own(
+    research: Research, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def another() -> None:
+        with research.platform.research() as other:
+            make(other, DAY, [PEERS[1]])
+
+    alone, before = Session.alone, [another]
+
+    def waits(session: Session, days: list[date]) -> Any:
+        if before:
+            before.pop()()
+        return alone(session, days)
+
+    monkeypatch.setattr(Session, "alone", waits)
+    told = shown(write(research, [MAIN]))
+    assert 0 < told["calls"] < research.calls
+    with research.engine.connect() as connection:
+        mine = select(func.count()).where(LLM_CALL.c.report_key.startswith(MAIN))
+        assert told["calls"] == connection.scalar(mine)
+
+
+def test_a_stock_of_which_there_is_no_evidence_fails_the_run(
+    research: Research, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ArithmeticError("no such thing")
+
+    monkeypatch.setattr(gathering, "build_many", broken)
+    monkeypatch.setattr(gathering, "build", broken)
+    assert failure(write(research, [MAIN]))[0].startswith("ArithmeticError")
 
 
 @pytest.mark.parametrize(
