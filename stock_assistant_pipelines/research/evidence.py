@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+DATASETS = (
+    *("daily", "adj_factor", "daily_basic", "suspend_d", "index_daily"),
+    *("income", "balancesheet", "cashflow", "fina_indicator", "forecast", "express", "dividend"),
+)
+"""The datasets that a sheet is made of, and of which it may have to say that they are not there."""
+
+
 class Kind(StrEnum):
     """What an item is made of."""
 

@@ -18,18 +18,15 @@ from stock_assistant_pipelines.defs.research.asking import wait_for_answers, wri
 from stock_assistant_pipelines.defs.research.booked import POLICY, Booked, refusal, spec
 from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.research import prompts, store
+from stock_assistant_pipelines.research.evidence import DATASETS
 from stock_assistant_pipelines.research.render import Language
 from stock_assistant_pipelines.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from stock_assistant_pipelines.research.session import Session
 
-READ = (
-    *("trade_cal", "stock_basic", "namechange"),
-    *("daily", "adj_factor", "daily_basic", "suspend_d", "index_daily"),
-    *("income", "balancesheet", "cashflow", "fina_indicator", "forecast", "express", "dividend"),
-)
-"""The datasets that evidence is made of."""
+READ = ("trade_cal", "stock_basic", "namechange", *DATASETS)
+"""The datasets that evidence is made of, and those that say of which days and stocks."""
 
 
 def build_asset(settings: Settings) -> dg.AssetsDefinition:

@@ -10,6 +10,7 @@ import dagster as dg
 from stock_assistant_pipelines import calendar, clock, lateness
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.defs import disclosed
+from stock_assistant_pipelines.research.evidence import DATASETS
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.freshness import last_complete, read_calendar
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.settings import Settings
 
 BARS = CATALOG["daily"]
-NEEDED = tuple(CATALOG[name] for name in ("daily", "adj_factor", "daily_basic", "suspend_d", "index_daily"))
+NEEDED = tuple(each for name in DATASETS if not (each := CATALOG[name]).by_period)
 """What has to be complete of a day before it is written of, of those datasets that are kept."""
 
 RECENT = timedelta(days=31)

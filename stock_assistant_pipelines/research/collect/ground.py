@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.research.collect.draft import end_of
 from stock_assistant_pipelines.research.collect.rows import read
+from stock_assistant_pipelines.research.evidence import DATASETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,11 +30,6 @@ PEERS = 5
 """How many stocks of an industry it takes to speak of it."""
 MULTIPLES = ("pe_ttm", "pb", "ps_ttm", "dv_ttm")
 """The columns of `daily_basic` that are compared."""
-DATASETS = (
-    *("daily", "adj_factor", "daily_basic", "suspend_d", "index_daily"),
-    *("income", "balancesheet", "cashflow", "fina_indicator", "forecast", "express", "dividend"),
-)
-"""The datasets that a sheet is made of, and of which it may have to say that they are not there."""
 
 
 class NoTradingDay(ValueError):
