@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up test test-slow browser screenshots lint format fuzz bench drill lock image-check clean
+.PHONY: help demo up test test-slow browser programs screenshots lint format fuzz bench drill lock image-check clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -26,7 +26,7 @@ demo: .venv/.stamp ## Land 60 trading days of 300 stocks, show the result, exit
 up: .venv/.stamp ## Run Dagster's UI and daemon and the API until Ctrl-C
 	@$(BIN)/stock-assistant up $(ARGS)
 
-test: lint browser ## Lint, then run all tests (ARGS="-k word" to choose)
+test: lint browser programs ## Lint, then run all tests (ARGS="-k word" to choose)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(ARGS)
 
 test-slow: .venv/.stamp ## Run the tests that `make test` leaves out: more days, more deaths
@@ -38,6 +38,9 @@ browser: .venv/.stamp ## Find Chromium for the tests of the pages, or install De
 	  echo "Installing Chromium for the tests of the pages (once) …" && apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 	  apt-get install -y -qq --no-install-recommends chromium-headless-shell fonts-wqy-microhei >/dev/null; } || \
 	  echo "Without Chromium the tests of the pages in a browser are skipped: install it, or name it in CHROMIUM." >&2
+
+programs: .venv/.stamp ## Unpack nginx, Prometheus and Alertmanager for the tests, from Debian's packages
+	@$(BIN)/python deploy/programs.py || true
 
 screenshots: browser ## Take the pictures of the pages in docs/images; say what they weigh
 	@SCREENSHOTS=docs/images $(BIN)/python -m pytest -q -s -n 0 tests/api/test_pages_pictures.py

@@ -8,8 +8,6 @@ is not, and is listed. Then the image's own interpreter is asked what it can imp
 and watched by the image's own HEALTHCHECK. Not seen here: the base image, its Python, users, and the layers' size.
 """
 
-# ruff: noqa: S602, T201 - it runs the Dockerfile's commands as a shell would, and prints what it does
-
 from __future__ import annotations
 
 import json
