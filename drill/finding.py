@@ -84,7 +84,7 @@ def report(findings: Sequence[Finding]) -> Report:
             "ready, and days were open for it, or stocks.",
             "During the faults of the source, and in 1 and 4 until all was whole again, no day was booked as complete that "
             "was not; nor, in 15 and 16, a report period when the backfill had given up.",
-            "RTO: seconds from the end of the fault until all was whole again. RPO: how much of what had been acknowledged is gone "
-            "for good and has to be fetched anew.",
+            "RTO: seconds from the end of the fault until all was whole again. RPO: how much of what had been acknowledged "
+            "is gone for good and has to be fetched anew.",
         ],
     )
