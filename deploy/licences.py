@@ -28,7 +28,7 @@ NAMES = {
 }
 """Classifiers and texts, as SPDX names them."""
 
-UNTOLD = {"ta-lib": "BSD-2-Clause"}
+UNTOLD = {"pyrage": "MIT", "ta-lib": "BSD-2-Clause"}
 """What packages say in a file only, and not in their metadata."""
 
 PERMISSIVE = frozenset(

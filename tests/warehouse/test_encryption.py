@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
+from pydantic import SecretStr
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
@@ -23,7 +24,7 @@ from api.database import FAILURES
 from deploy.programs import MissingProgramError, program
 from stock_assistant_pipelines.cli import main
 from stock_assistant_pipelines.cli.services import free_port
-from stock_assistant_pipelines.settings import Settings, settings
+from stock_assistant_pipelines.settings import WRITER_ROLE, Settings, settings
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.encryption import advice
 
@@ -110,7 +111,7 @@ def server() -> Iterator[Server]:
             "UTF8",
         ]
         subprocess.run(make, check=True, capture_output=True, cwd=directory, **as_nobody)
-        (data / "pg_hba.conf").write_text("hostssl all all all trust\n")
+        (data / "pg_hba.conf").write_text(f"hostssl all {WRITER_ROLE} all scram-sha-256\nhostssl all all all trust\n")
         options = {"ssl": "on", "ssl_cert_file": directory / "server.crt", "ssl_key_file": directory / "server.key"}
         options |= {"port": port, "listen_addresses": "localhost", "unix_socket_directories": directory, "fsync": "off"}
         words = [f"-c{setting}={value}" for setting, value in options.items()]
@@ -203,6 +204,21 @@ def test_who_comes_in_the_clear_is_refused(server: Server, connect: Callable[[Se
     with pytest.raises(FAILURES) as refused:
         connect(server.settings(postgres_sslmode="disable"))
     assert CLEAR in (advice(str(refused.value)) or "")
+
+
+def test_a_password_is_exchanged_by_giving_the_roles_their_rights_anew(server: Server) -> None:
+    url = server.safely().server_url
+    assert url is not None
+
+    def enter(password: str) -> None:
+        by_psycopg(server.safely(postgres_user=WRITER_ROLE, postgres_password=password))
+
+    Database(url, {WRITER_ROLE: SecretStr("first")}).grant()
+    enter("first")
+    Database(url, {WRITER_ROLE: SecretStr("second")}).grant()
+    enter("second")
+    with pytest.raises(OperationalError, match="password authentication failed"):
+        enter("first")
 
 
 def test_the_command_line_says_what_to_do(server: Server) -> None:
