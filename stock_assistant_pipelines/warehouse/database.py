@@ -17,6 +17,7 @@ from sqlalchemy.exc import ProgrammingError
 from stock_assistant_pipelines.settings import API_ROLE
 from stock_assistant_pipelines.warehouse import embedded, roles
 from stock_assistant_pipelines.warehouse.embedded import conninfo
+from stock_assistant_pipelines.warehouse.link import watched
 from stock_assistant_pipelines.warehouse.revision import HEAD
 
 if TYPE_CHECKING:
@@ -52,14 +53,14 @@ class Database:
 
         In UTC: Dagster lets the session's time zone write its moments, and reads them as UTC.
         """
-        url = self.url.set(drivername="postgresql+psycopg2", database=f"{self.url.database}_dagster")
+        url = watched(self.url).set(drivername="postgresql+psycopg2", database=f"{self.url.database}_dagster")
         given = url.normalized_query.get("options", ())
         url = url.update_query_dict({"options": " ".join([*given, "-ctimezone=UTC"])})
         return url.render_as_string(hide_password=False)
 
     def engine(self, pool_size: int = 6) -> Engine:
         """Connect, with a pool that checks its connections."""
-        url = self.url.set(drivername="postgresql+psycopg")
+        url = watched(self.url).set(drivername="postgresql+psycopg")
         return create_engine(url, pool_size=pool_size, max_overflow=2, pool_pre_ping=True)
 
     def create(self) -> None:
