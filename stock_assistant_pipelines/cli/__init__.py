@@ -50,10 +50,11 @@ class Group(click.Group):
         from stock_assistant_pipelines.cli.services import ServiceError
         from stock_assistant_pipelines.warehouse.embedded import ServerError
         from stock_assistant_pipelines.warehouse.roles import RoleRefused
+        from stock_assistant_pipelines.warehouse.space import DiskFull
 
         try:
             return super().invoke(ctx)
-        except (SettingsError, ServiceError, ServerError, RoleRefused) as error:
+        except (SettingsError, ServiceError, ServerError, RoleRefused, DiskFull) as error:
             raise click.ClickException(str(error)) from error
         except (psycopg.OperationalError, OperationalError) as error:
             cause = " ".join(str(getattr(error, "orig", error)).split())

@@ -5,13 +5,14 @@ from __future__ import annotations
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from dagster import DagsterRunStatus
+from dagster import DagsterRunStatus, RetryRequested
 
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.tushare.quota import SharedQuota
 from stock_assistant_pipelines.tushare.transport import Transport
 from stock_assistant_pipelines.warehouse.database import available, migrated
 from stock_assistant_pipelines.warehouse.embedded import conninfo
+from stock_assistant_pipelines.warehouse.space import DiskFull
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,6 +37,22 @@ UNDER_WAY = [
     DagsterRunStatus.CANCELING,
 ]
 """The states of a run that has not ended."""
+
+
+PAUSE, PAUSES = 60, 300
+"""Seconds after which a step that found no space on PostgreSQL's disk is tried again, and how often: for five hours."""
+
+
+def patient(error: Exception) -> Exception:
+    """What to raise for an error: itself, or that the step be tried again, where PostgreSQL had no space for what it landed.
+
+    Nothing could be booked either, so that nobody else would ask for it again.
+    """
+    if not isinstance(error, DiskFull):
+        return error
+    again = RetryRequested(max_retries=PAUSES, seconds_to_wait=PAUSE)
+    again.__cause__ = error
+    return again
 
 
 def urgent(tags: Mapping[str, str]) -> bool:
@@ -72,6 +89,8 @@ class Platform:
                     yield Ingest(
                         engine, transport, concurrency=workers, points=self.settings.tushare_points, run_id=run_id
                     )
+            except DiskFull as error:
+                raise patient(error) from error
             finally:
                 engine.dispose()
 

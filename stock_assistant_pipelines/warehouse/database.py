@@ -19,6 +19,7 @@ from stock_assistant_pipelines.warehouse import embedded, roles
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 from stock_assistant_pipelines.warehouse.link import watched
 from stock_assistant_pipelines.warehouse.revision import HEAD
+from stock_assistant_pipelines.warehouse.space import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,9 +60,9 @@ class Database:
         return url.render_as_string(hide_password=False)
 
     def engine(self, pool_size: int = 6) -> Engine:
-        """Connect, with a pool that checks its connections."""
+        """Connect, with a pool that checks its connections. A statement that finds no space raises `DiskFull`."""
         url = watched(self.url).set(drivername="postgresql+psycopg")
-        return create_engine(url, pool_size=pool_size, max_overflow=2, pool_pre_ping=True)
+        return explain(create_engine(url, pool_size=pool_size, max_overflow=2, pool_pre_ping=True))
 
     def create(self) -> None:
         """Create both databases where they do not exist."""
