@@ -158,24 +158,19 @@ def _over_the_network(stage: Stage, net: Network) -> Database:
     for engine in (stage.engine, stage.truth):
         engine.dispose()
     stop_postgres(stage.server, "fast")
-    with (stage.server / "pg_hba.conf").open("a", encoding="utf-8") as rules:
-        rules.write(f"host all all {net.address}/24 trust\n")
-    options = f"-h {net.address} -p {DATABASE_PORT} -k {stage.server}"
-    command = [
-        program("pg_ctl"),
-        "-D",
-        str(stage.server),
-        "-o",
-        options,
-        "-l",
-        str(stage.server / "log"),
-        "-w",
-        "start",
-    ]
-    subprocess.run(command, check=True, user=stage.server.stat().st_uid, stdout=subprocess.DEVNULL)
+    listen(stage.server, net)
     stage.held.enter_context(embedded.running(stage.server))
     name = make_url(stage.machine.environment["DATABASE_URL"]).database
     return Database(make_url(f"postgresql://postgres@{net.address}:{DATABASE_PORT}/{name}"))
+
+
+def listen(server: Path, net: Network) -> None:
+    """Start a server that is stopped, so that it listens on the network too."""
+    with (server / "pg_hba.conf").open("a", encoding="utf-8") as rules:
+        rules.write(f"host all all {net.address}/24 trust\n")
+    options = f"-h {net.address} -p {DATABASE_PORT} -k {server}"
+    command = [program("pg_ctl"), "-D", str(server), "-o", options, "-l", str(server / "log"), "-w", "start"]
+    subprocess.run(command, check=True, user=server.stat().st_uid, stdout=subprocess.DEVNULL)
 
 
 def _code_server(stage: Stage, host: Host, database: Database, tushare: tuple[str, int]) -> services.Service:
