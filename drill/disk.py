@@ -105,7 +105,7 @@ def full(stage: Stage) -> Finding:
         *ended,
         *stage.failures(backfill),
     ]
-    healed = "by itself, once there is space: the step that found none is tried again each minute"
+    healed = "by itself, once there is space: the run that found none has waited for it"
     injected = "PostgreSQL's disk fills to 95 %, then to 100 % in the middle of a backfill; the code server's is full all along"
     return Finding("9", injected, seen, healed, stage.lost(days), seconds)
 

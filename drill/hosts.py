@@ -85,7 +85,7 @@ class Installation:
 
         Up to now nobody else had the definitions: from now on their name stands for both.
         """
-        _name(self.names, self.hosts[at], *self.hosts)
+        _name(self.names, self.hosts[at], *(host for host in self.hosts if host is not self.hosts[at]))
         self.hosts[at].cut()
         self.servers[at].kill()
 

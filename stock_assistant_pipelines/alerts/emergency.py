@@ -29,7 +29,7 @@ def tell(settings: Settings, now: datetime, full: DiskFull) -> int:
 
     message = Message(
         "数据库磁盘已满 PostgreSQL's disk is full",
-        f"处理: 清理或扩容该磁盘，勿删 PostgreSQL 自己的文件；运行每分钟自动重试\nWhat to do: {full}",
+        f"处理: 清理或扩容该磁盘，勿删 PostgreSQL 自己的文件；有空间后自动继续\nWhat to do: {full}",
         "critical",
     )
     accepted = 0

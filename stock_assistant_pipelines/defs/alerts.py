@@ -19,6 +19,7 @@ from stock_assistant_pipelines.defs.fill import asked
 from stock_assistant_pipelines.defs.research import waits
 from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.settings import Settings, SettingsError
+from stock_assistant_pipelines.warehouse import space
 from stock_assistant_pipelines.warehouse.database import available
 from stock_assistant_pipelines.warehouse.space import DiskFull
 from stock_assistant_pipelines.warehouse.tables import SNAPSHOT
@@ -67,6 +68,7 @@ def build_sensor(platform: Platform, now: Callable[[], datetime] = calendar.now)
         with available(platform.settings) as database:
             engine = database.engine()
             try:
+                space.require(engine)
                 told = str(deliver(engine, platform.settings, moment, runs.final(context.instance)))
             except SettingsError as wrong:  # an address, of which the other channels must not suffer
                 if context.cursor == runs.written():

@@ -12,7 +12,7 @@ from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import Column, Dataset
 from stock_assistant_pipelines.defs import checks, freshness, partitions
 from stock_assistant_pipelines.defs.partitions import days
-from stock_assistant_pipelines.defs.resources import BACKFILL, Platform, patient, urgent
+from stock_assistant_pipelines.defs.resources import BACKFILL, Platform, urgent
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.settings import Settings
 from stock_assistant_pipelines.warehouse import filing
@@ -121,7 +121,7 @@ def take(
                 context.log.info(f"{dataset.api}: {len(landed)} partitions, now {entry.partition}: {entry.status}")
     except Exception as error:  # noqa: BLE001 - who calls raises it, when what has landed is judged
         context.log.error(f"{dataset.api}: stopped after {len(landed)} partitions by {type(error).__name__}: {error}")
-        return patient(error)
+        return error
     return None
 
 

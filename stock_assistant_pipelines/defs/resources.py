@@ -10,6 +10,7 @@ from dagster import DagsterRunStatus, RetryRequested
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.tushare.quota import SharedQuota
 from stock_assistant_pipelines.tushare.transport import Transport
+from stock_assistant_pipelines.warehouse import space
 from stock_assistant_pipelines.warehouse.database import available, migrated
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 from stock_assistant_pipelines.warehouse.space import DiskFull
@@ -39,20 +40,8 @@ UNDER_WAY = [
 """The states of a run that has not ended."""
 
 
-PAUSE, PAUSES = 60, 300
-"""Seconds after which a step that found no space on PostgreSQL's disk is tried again, and how often: for five hours."""
-
-
-def patient(error: Exception) -> Exception:
-    """What to raise for an error: itself, or that the step be tried again, where PostgreSQL had no space for what it landed.
-
-    Nothing could be booked either, so that nobody else would ask for it again.
-    """
-    if not isinstance(error, DiskFull):
-        return error
-    again = RetryRequested(max_retries=PAUSES, seconds_to_wait=PAUSE)
-    again.__cause__ = error
-    return again
+TRIES = 100
+"""How often a step is tried again that found no space on PostgreSQL's disk, and waited for it."""
 
 
 def urgent(tags: Mapping[str, str]) -> bool:
@@ -89,8 +78,9 @@ class Platform:
                     yield Ingest(
                         engine, transport, concurrency=workers, points=self.settings.tushare_points, run_id=run_id
                     )
-            except DiskFull as error:
-                raise patient(error) from error
+            except DiskFull as full:
+                space.wait(engine)  # before Dagster, whose tables are on the same disk, has to write that a step ended
+                raise RetryRequested(max_retries=TRIES) from full
             finally:
                 engine.dispose()
 

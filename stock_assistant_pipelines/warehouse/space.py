@@ -1,17 +1,30 @@
-"""Space on PostgreSQL's disk, and what is said when there is none."""
+"""Space on PostgreSQL's disk: what is said when there is none, and how it is waited for."""
 
 from __future__ import annotations
 
+import logging
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy.engine import Engine, ExceptionContext
+
+LOG = logging.getLogger(__name__)
+
+PAUSE = 30.0
+"""Seconds between two looks whether there is space again."""
+
+PROBE = text(
+    "create temporary table probe on commit drop as"
+    " select repeat(md5(n::text), 60) as filler from generate_series(1, 500) as n"
+)
+"""A megabyte, for a moment: a temporary table takes space where the others do, and nothing of the write-ahead log."""
 
 
 class DiskFull(RuntimeError):
@@ -20,7 +33,7 @@ class DiskFull(RuntimeError):
     def __init__(self, said: psycopg.errors.DiskFull) -> None:
         super().__init__(
             f"PostgreSQL's disk is full ({str(said).splitlines()[0]}): free space on it or enlarge it, and delete nothing of "
-            "PostgreSQL's own; runs try again each minute"
+            "PostgreSQL's own; runs wait for it, and go on"
         )
 
 
@@ -42,3 +55,21 @@ def explain(engine: Engine) -> Engine:
 def _explain(context: ExceptionContext) -> None:
     if isinstance(context.original_exception, psycopg.errors.DiskFull):
         raise DiskFull(context.original_exception) from context.original_exception
+
+
+def require(engine: Engine) -> None:
+    """Raise `DiskFull` when there is no space for another megabyte."""
+    with engine.begin() as connection:
+        connection.execute(PROBE)
+
+
+def wait(engine: Engine) -> None:
+    """Wait until there is space again, however long that takes; at least a while, since a megabyte may not be enough."""
+    while True:
+        time.sleep(PAUSE)
+        try:
+            require(engine)
+        except DiskFull as full:
+            LOG.warning("%s", full)
+        else:
+            return

@@ -13,6 +13,7 @@ from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.sandbox.server import TOKEN
 from stock_assistant_pipelines.tushare.transport import Transport
+from stock_assistant_pipelines.warehouse import space
 from stock_assistant_pipelines.warehouse.space import DiskFull, explained
 from stock_assistant_pipelines.warehouse.tables import Status
 
@@ -28,19 +29,47 @@ create trigger no_space before insert on trade_cal execute function no_space()
 """
 
 
-def test_a_landing_that_finds_no_space_says_what_to_do_and_books_nothing(engine: Engine, sandbox: Running) -> None:
+def test_a_landing_that_finds_no_space_books_nothing_and_goes_on_when_there_is_some(
+    engine: Engine, sandbox: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    booked = []
+
+    def free(engine: Engine) -> None:
+        """What an operator does while the landing waits."""
+        with engine.begin() as connection:
+            booked.append(connection.execute(text("select count(*) from coverage")).scalar_one())
+            connection.execute(text("drop trigger no_space on trade_cal"))
+
+    monkeypatch.setattr(space, "wait", free)
     with engine.begin() as connection:
         connection.execute(text(FULL))
     with Transport(SecretStr(TOKEN), sandbox.url) as transport:
-        ingest = Ingest(engine, transport)
-        with pytest.raises(DiskFull, match=r"No space left on device.*free space on it or enlarge it"):
-            list(ingest.land(CATALOG["trade_cal"]))
-        with engine.connect() as connection:
-            assert connection.execute(text("select count(*) from coverage")).scalar_one() == 0
-        with engine.begin() as connection:
-            connection.execute(text("drop trigger no_space on trade_cal"))
-        (entry,) = ingest.land(CATALOG["trade_cal"])
+        (entry,) = Ingest(engine, transport).land(CATALOG["trade_cal"])
+    assert booked == [0]
     assert entry.status is Status.COMPLETE
+
+
+def test_a_statement_that_finds_no_space_says_what_to_do(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(FULL))
+        with pytest.raises(DiskFull, match=r"No space left on device.*free space on it or enlarge it"):
+            connection.execute(text("insert into trade_cal default values"))
+
+
+def test_it_waits_until_there_is_space_for_a_megabyte(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    naps = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 3:
+            monkeypatch.setattr(space, "PROBE", probe)
+
+    probe = space.PROBE
+    no_space = "do $$ begin raise exception 'No space left on device' using errcode = 'disk_full'; end $$"
+    monkeypatch.setattr(space, "PROBE", text(no_space))
+    monkeypatch.setattr("time.sleep", nap)
+    space.wait(engine)
+    assert naps == [space.PAUSE] * 3
 
 
 def test_what_goes_past_sqlalchemy_says_it_too() -> None:
