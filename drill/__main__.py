@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 import bench.report
-from drill import breaks, channel, crashes, filings, reports, source
+from drill import breaks, channel, crashes, filings, providers, reports, source
 from drill.finding import Finding, report, show
 from drill.stage import BY_STOCK, WHOLE, Stuck, stage
 from stock_assistant_pipelines.cli.up import stopped_by_signal
@@ -28,6 +28,8 @@ FAULTS: dict[str, Callable[[Stage], Finding]] = {
     "5": crashes.killed,
     "6": crashes.restarted,
     "7": crashes.database_gone,
+    "10": providers.model,
+    "11": providers.search,
     "12": channel.refused,
     "13": breaks.long_break,
     "14": filings.killed,
