@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 import bench.report
-from drill import breaks, channel, crashes, disk, filings, hosts, replica, reports, restoring, source
+from drill import breaks, channel, crashes, disk, filings, hosts, providers, replica, reports, restoring, source
 from drill.finding import Finding, report, show
 from drill.stage import BY_STOCK, WHOLE, Stuck, stage
 from stock_assistant_pipelines.cli.up import stopped_by_signal
@@ -30,6 +30,8 @@ FAULTS: dict[str, Callable[[Stage], Finding]] = {
     "7": crashes.database_gone,
     "8": replica.promoted,
     "9": disk.full,
+    "10": providers.model,
+    "11": providers.search,
     "12": channel.refused,
     "13": breaks.long_break,
     "14": filings.killed,
