@@ -53,10 +53,11 @@ class Group(click.Group):
         from stock_assistant_pipelines.warehouse.embedded import ServerError
         from stock_assistant_pipelines.warehouse.encryption import advice
         from stock_assistant_pipelines.warehouse.grants import RoleRefused
+        from stock_assistant_pipelines.warehouse.space import DiskFull
 
         try:
             return super().invoke(ctx)
-        except (SettingsError, ServiceError, ServerError, RoleRefused, NotMigrated, NotOwner) as error:
+        except (SettingsError, ServiceError, ServerError, RoleRefused, NotMigrated, NotOwner, DiskFull) as error:
             raise click.ClickException(str(error)) from error
         except (psycopg.OperationalError, OperationalError) as error:
             cause = " ".join(str(getattr(error, "orig", error)).split())
