@@ -47,7 +47,8 @@ screenshots: browser ## Take the pictures of the pages in docs/images; say what 
 
 docs: .venv/.stamp ## Build the documentation into dist/docs; a broken link or anchor is an error
 	@$(BIN)/python docs/site/dictionary.py
-	@$(BIN)/sphinx-build -q -n -W --keep-going -c docs/site -d dist/.doctrees . dist/docs $(ARGS)
+	@rm -rf dist/docs dist/.doctrees  # each page holds the contents of all: what is left of an earlier site would be wrong
+	@$(BIN)/sphinx-build -q -n -W --keep-going -c docs/site -d dist/.doctrees . dist/docs
 	@echo "dist/docs/index.html"
 
 lint: .venv/.stamp ## ruff, mypy (strict) and the import contracts

@@ -73,10 +73,13 @@ WIDE = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
 
 def join_lines(_app: Sphinx, doctree: nodes.document) -> None:
     """Take the ends of lines between Chinese characters out: browsers would show each as a blank."""
-    texts = list(doctree.findall(Text))
+    texts = [text for text in doctree.findall(Text) if text.astext()]
     for before, end, after in zip(texts, texts[1:], texts[2:], strict=False):
         if end == "\n" and WIDE.match(before[-1:]) and WIDE.match(after[:1]):
-            end.parent.replace(end, Text(""))
+            siblings = end.parent.children
+            siblings[next(at for at, one in enumerate(siblings) if one is end)] = Text(
+                ""
+            )  # equal ones are not this one
 
 
 def language_of(page: str) -> str:

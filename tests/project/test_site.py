@@ -60,6 +60,12 @@ def test_a_page_leads_to_the_other_language_and_says_where_there_is_none(site: P
     assert '<a class="reference internal" href="../quota.html">The quota（英文）</a>' in chinese
 
 
+def test_the_ends_of_chinese_lines_are_no_blanks(site: Path) -> None:
+    shown = (site / "docs/zh/data-dictionary.html").read_text()
+    assert "没有的值为 null。<strong>粗体</strong>字段" in shown
+    assert "</a>。运行中的服务" in shown
+
+
 def test_every_page_stands_in_the_contents(site: Path) -> None:
     contents = re.search(r'<div class="sidebar-tree">(.*?)</div>', (site / "README.html").read_text(), re.DOTALL)
     assert contents
