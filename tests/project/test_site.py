@@ -123,6 +123,20 @@ def test_files_that_the_prose_names_are_there() -> None:
     assert sorted((page, name) for page, name in named if not (ROOT / name).is_file()) == []
 
 
+def test_a_chinese_page_has_the_sections_and_tables_of_the_english_one() -> None:
+    pages = [page for page in (ROOT / "docs/zh").glob("*.md") if (ROOT / "docs" / page.name).is_file()]
+    assert len(pages) > 5
+    for chinese in pages:
+        counts = [
+            [
+                len(re.findall(pattern, page.read_text(), re.MULTILINE))
+                for pattern in (r"^#+ ", r"^\|[-:|]+\|$", r"^```")
+            ]
+            for page in (ROOT / "docs" / chinese.name, chinese)
+        ]
+        assert counts[0] == counts[1], chinese.name
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_data_dictionary_is_that_of_the_catalog(language: str) -> None:
     assert dictionary.PAGES[language].read_text() == dictionary.Page(language).text(), "`make docs` writes it"
