@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.catalog.dataset import Dataset, PerPeriod
 from stock_assistant_pipelines.catalog.derived import DERIVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from stock_assistant_pipelines.catalog.dataset import Column, Dataset
+    from stock_assistant_pipelines.catalog.dataset import Column
     from stock_assistant_pipelines.catalog.derived import Derived
 
 DOCS = Path(__file__).parents[1]
@@ -78,8 +79,8 @@ class Page:
         """A text of the page."""
         return TEXTS[word][self.chinese]
 
-    def _title(self, one: Any) -> str:
-        return str(one.title_zh if self.chinese else one.title).replace("|", "\\|")
+    def _title(self, one: Dataset | Derived | Column) -> str:
+        return (one.title_zh if self.chinese else one.title).replace("|", "\\|")
 
     def _overview(self, every: Iterable[Dataset | Derived]) -> str:
         lines = [self.say("families"), "|---|---|---|"]
@@ -88,11 +89,8 @@ class Page:
 
     def _section(self, one: Dataset | Derived) -> str:
         stop = "。" if self.chinese else ". "
-        facts = [
-            self._title(one),
-            *([] if self.chinese else [one.row[0].upper() + one.row[1:]]),
-            " · ".join(self._facts(one)),
-        ]
+        row = [] if self.chinese else [one.row[0].upper() + one.row[1:]]
+        facts = [self._title(one), *row, " · ".join(self._facts(one))]
         table = [self.say("columns"), "|---|---|---|---|", *(self._column(column, _key(one)) for column in one.columns)]
         return "\n".join(
             [f"## {_name(one)}", "", (stop.join(facts) + stop).rstrip(), "", *table, *self._worth(one), ""]
@@ -100,17 +98,15 @@ class Page:
 
     def _facts(self, one: Dataset | Derived) -> Iterator[str]:
         """What a dataset is like, fact by fact."""
-        colon = "：" if self.chinese else ": "
-        if not hasattr(one, "grain"):
-            yield self.say("derived").format(
-                ("、" if self.chinese else ", ").join(f"[`{name}`](#{name})" for name in one.sources)
-            )
+        colon, comma = ("：", "、") if self.chinese else (": ", ", ")
+        if not isinstance(one, Dataset):
+            yield self.say("derived").format(comma.join(f"[`{name}`](#{name})" for name in one.sources))
             return
         yield f"{self.say('grain')}{colon}{self.say(one.grain)}"
         if one.versions:
             yield self.say("versions")
         yield f"{self.say('points')}{colon}{one.points:,}"
-        if one.by_period and (one.calls.period or one.calls.whole) and one.calls.whole_points > one.points:
+        if isinstance(one.calls, PerPeriod) and one.calls.period and one.calls.whole_points > one.points:
             yield self.say("whole").format(f"{one.calls.whole_points:,}")
         for word in ("published", "due"):
             if moment := getattr(one, word):
@@ -126,22 +122,18 @@ class Page:
         )
 
     def _worth(self, one: Dataset | Derived) -> list[str]:
-        quirks = getattr(one, "quirks", ())
-        if not quirks:
+        if not isinstance(one, Dataset) or not one.quirks:
             return []
-        return [
-            "",
-            self.say("worth").format(_name(one)),
-            *([] if self.chinese else ["", *(f"- {quirk}" for quirk in quirks)]),
-        ]
+        listed = [] if self.chinese else ["", *(f"- {quirk}" for quirk in one.quirks)]
+        return ["", self.say("worth").format(one.api), *listed]
 
 
 def _name(one: Dataset | Derived) -> str:
-    return one.api if hasattr(one, "api") else one.name
+    return one.api if isinstance(one, Dataset) else one.name
 
 
 def _key(one: Dataset | Derived) -> tuple[str, ...]:
-    return one.key if hasattr(one, "key") else one.fields[:1]
+    return one.key if isinstance(one, Dataset) else one.fields[:1]
 
 
 def main() -> None:
