@@ -1,6 +1,6 @@
 """Execute the Dockerfile's install steps in a clean directory, without Docker, and try what comes out.
 
-Usage: python deploy/image_check.py [target ...]        (targets: api, pipelines; default: api)
+Usage: python deploy/image_check.py [target ...]        (targets: api, pipelines, backup; default: api)
 
 Each stage becomes a directory: `FROM` an image is a fresh venv in its `usr/local`, `FROM` a stage a copy of that stage,
 absolute paths of the image are paths under the directory. COPY and RUN are carried out; what makes users and owners
@@ -23,12 +23,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CONTEXT = Path(__file__).resolve().parent.parent
-NEEDS_ROOT = re.compile(r"\b(groupadd|useradd|chown|install -d -o)\b")
+NEEDS_ROOT = re.compile(r"\b(apt-get|groupadd|useradd|chown|install -d -o)\b")
 KEPT = re.compile(r"^(PIP_|UV_|SSL_|HTTPS?_PROXY$|ALL_PROXY$|NO_PROXY$)", re.IGNORECASE)
 
 EXPECTED = {
     "api": (["api.app"], ["alembic", "dagster", "dagster_postgres", "openai", "pandas", "pytest", "tushare"]),
     "pipelines": (["stock_assistant_pipelines.definitions", "dagster_postgres", "psycopg2"], ["openai", "pytest"]),
+    "backup": (["stock_assistant_pipelines.backup.service", "pyrage"], ["pytest"]),
 }
 """Per target: what must be importable, and what must not even be installed."""
 

@@ -83,6 +83,7 @@ def restore(backup: Backup, store: Store, target: Path, until: datetime | None, 
     (target / f"{SOCKET_NAME}.lock").unlink(missing_ok=True)
     wal.unpack(store, seal, backup.label["first_segment"], beside)
     recovery = {"restore_command": f'cp "{beside.resolve()}/%f" "%p"', "recovery_target_timeline": "latest"}
+    recovery["synchronous_standby_names"] = ""  # there is no replica that its commits could wait for
     if until is not None:
         recovery |= {"recovery_target_time": until.isoformat(), "recovery_target_action": "promote"}
     with (target / "postgresql.auto.conf").open("a", encoding="utf-8") as configuration:

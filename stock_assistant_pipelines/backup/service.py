@@ -70,7 +70,7 @@ class Service:
             ("base", night, lambda: self.keeper.base(self.url)),
             ("restore_test", night - WEEK, self.keeper.rehearse),
         ):
-            if self._due(kind, due, moment):
+            if self._due(kind, due, moment) and (kind != "restore_test" or self.keeper.seal.opens):
                 self._attempt(act)
         self._attempt(self.keeper.hand_on)
 

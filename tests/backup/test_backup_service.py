@@ -81,6 +81,11 @@ def test_what_failed_rests_and_is_tried_again(counting: Counting, monkeypatch: p
     assert look(counting, NIGHT + timedelta(minutes=99), monkeypatch) == []
 
 
+def test_what_we_cannot_open_we_do_not_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper = Counting(Settings(_env_file=None, data_dir=tmp_path, backup_recipient=f"age1{'q' * 58}"))
+    assert look(keeper, NIGHT, monkeypatch) == ["dump", "base"]
+
+
 def test_that_no_wal_is_received_is_told(counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
     look(counting, NIGHT, monkeypatch)
     (wal,) = (each for each in status.results(counting.status) if each.kind == "wal")

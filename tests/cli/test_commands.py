@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,18 @@ def test_exec_runs_a_command_with_the_installations_environment(database: Databa
         check=True,
     )
     assert done.stdout.split() == [database.dagster_url, "True"]
+
+
+def test_exec_finds_the_programs_of_this_installation_and_says_when_there_is_none(
+    database: Database, tmp_path: Path
+) -> None:
+    url = database.url.render_as_string(hide_password=False)
+    environment = {**os.environ, "DATABASE_URL": url, "PATH": os.defpath}
+    run = partial(subprocess.run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    found = run([STOCK_ASSISTANT, "exec", "--", "sh", "-c", "command -v dagster"]).stdout.strip()
+    assert found == str(Path(sys.executable).with_name("dagster"))
+    none = run([STOCK_ASSISTANT, "exec", "--", "no-such-program"])
+    assert (none.returncode, none.stderr) == (1, "Error: there is no program 'no-such-program'\n")
 
 
 def test_an_unreachable_database_is_one_line_that_says_what_to_check(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_the_file_follows_the_compose_specification() -> None:
 
 
 def test_the_services_are_those_the_documentation_names() -> None:
-    assert list(SERVICES) == ["postgres", "migrate", "code", "webserver", "daemon", "api"]
+    assert list(SERVICES) == ["postgres", "migrate", "code", "webserver", "daemon", "api", "backup"]
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -102,6 +102,15 @@ def test_secrets_come_as_files_and_the_api_is_given_neither_the_token_nor_the_ow
 def test_the_api_connects_as_the_role_that_can_only_read() -> None:
     assert SERVICES["api"]["environment"].keys().isdisjoint({"POSTGRES_USER", "POSTGRES_PASSWORD_FILE"})
     assert "API_OPEN_ON_LOOPBACK" not in SERVICES["api"]["environment"]
+
+
+def test_the_backups_are_made_by_the_role_that_reads_and_replicates_and_a_lost_receiver_does_not_fill_the_disk() -> (
+    None
+):
+    assert SERVICES["backup"]["environment"]["POSTGRES_USER"] == "stock_assistant_backup"
+    assert SERVICES["backup"]["secrets"] == ["backup_password"]
+    assert SERVICES["backup"]["profiles"] == ["backup"]
+    assert "max_slot_wal_keep_size=10GB" in SERVICES["postgres"]["command"]
 
 
 def test_each_waits_for_what_it_needs() -> None:
