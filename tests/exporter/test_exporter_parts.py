@@ -149,7 +149,7 @@ def test_backups_are_told_as_the_status_file_says(home: Installation, tmp_path: 
     }
     older = dump | {"finished_at": "2026-03-03T02:00:00+08:00", "bytes": 4}
     drill = dump | {"kind": "restore_test", "finished_at": "2026-03-01T02:00:00+08:00"}
-    broken = drill | {"finished_at": "2026-03-04T02:00:00+08:00", "ok": False, "bytes": None}
+    broken = drill | {"finished_at": "2026-03-04T02:00:00+08:00", "ok": False, "bytes": 0}
     file.write_text(json.dumps([dump, older, drill, broken]))
     told = home.tell(backup_status_file=file)
     assert told("backup_timestamp_seconds", kind="dump") == (DAY + timedelta(hours=2)).timestamp()
@@ -160,7 +160,7 @@ def test_backups_are_told_as_the_status_file_says(home: Installation, tmp_path: 
     )
     assert told("backup_ok", kind="restore_test") == 0
     assert told("backup_size_bytes", kind="dump") == 5
-    assert told("backup_size_bytes", kind="restore_test") is None
+    assert told("backup_size_bytes", kind="restore_test") == 0
 
 
 def test_a_part_that_fails_takes_no_other_with_it(home: Installation, tmp_path: Path) -> None:
