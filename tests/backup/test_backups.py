@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pyrage
@@ -16,7 +16,7 @@ from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.backup import bases, dumps, wal
 from stock_assistant_pipelines.backup.contents import contents, differences
 from stock_assistant_pipelines.backup.keeper import Keeper
-from stock_assistant_pipelines.backup.programs import BackupFailed
+from stock_assistant_pipelines.backup.programs import BackupFailed, Programs
 from stock_assistant_pipelines.backup.status import results
 from stock_assistant_pipelines.settings import Settings
 from stock_assistant_pipelines.warehouse import embedded
@@ -112,12 +112,20 @@ def test_what_is_written_while_the_dump_runs_is_in_neither_the_dump_nor_its_coun
 ) -> None:
     before = held(url)
 
-    def late(connection: psycopg.Connection[object]) -> object:
-        execute(url, "INSERT INTO kept VALUES (101, 'late', now())")
-        return contents(connection)
+    reading = Programs.reading
 
-    monkeypatch.setattr(dumps, "contents", late)
-    assert keeper.dump(mine).label == {url.database: before}
+    def late(*words: Any, **options: Any) -> Any:
+        execute(url, "INSERT INTO kept VALUES (101, 'late', now())")
+        return reading(*words, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Programs, "reading", late)
+        dump = keeper.dump(mine)
+    assert dump.label == {url.database: before}
+    (file,) = dump.path.glob("*.dump")
+    rows = keeper.programs.run("pg_restore", "--data-only", "-t", "kept", "-f", "-", str(file))
+    assert "100\t100" in rows
+    assert "late" not in rows
     execute(url, "DELETE FROM kept WHERE i = 101")
 
 
