@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import random
 import shutil
+import tarfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +26,7 @@ from stock_assistant_pipelines.warehouse import embedded
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy.engine import URL
 
@@ -176,3 +179,22 @@ def test_the_backups_of_two_servers_are_never_in_one_directory(keeper: Keeper, m
         pass
     with pytest.raises(BackupFailed, match="holds the backups of another server"):
         keeper.base(mine)
+
+
+@pytest.mark.parametrize(
+    "harm", [lambda whole: whole[:-200], lambda whole: whole[:2000] + b"harmed" + whole[2006:], lambda _: b""]
+)
+def test_a_base_backup_that_was_harmed_is_refused(
+    keeper: Keeper, harm: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("PG_VERSION"), io.BytesIO())
+        content = random.Random(1).randbytes(10_000)
+        page = tarfile.TarInfo("page")
+        page.size = len(content)
+        archive.addfile(page, io.BytesIO(content))
+    with keeper.store.making("bases", calendar.now(), {}) as path:
+        (path / bases.FILE).write_bytes(harm(packed.getvalue()))
+    with pytest.raises(BackupFailed, match=r"base backup .* (cannot be unpacked|is not what it was)"):
+        bases.unpack(keeper.store.backup("bases"), tmp_path / "unpacked", keeper.seal)
