@@ -18,6 +18,7 @@ from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.backup import status, wal
 from stock_assistant_pipelines.backup.programs import BackupFailed
 from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.warehouse.embedded import ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +96,7 @@ class Service:
     def _attempt(self, act: Callable[[], object]) -> None:
         try:
             act()
-        except (BackupFailed, psycopg.Error, OSError) as error:
+        except (BackupFailed, ServerError, psycopg.Error, OSError) as error:
             LOG.error("%s", error)
 
 
