@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from dagster import RetryRequested
 from sqlalchemy import text
 
 from stock_assistant_pipelines.defs.resources import Platform
+from stock_assistant_pipelines.warehouse import space
 from stock_assistant_pipelines.warehouse.database import NotMigrated
+from stock_assistant_pipelines.warehouse.space import DiskFull
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -29,3 +32,13 @@ def test_tables_of_another_version_are_told_with_what_to_do(installation: Settin
 def test_other_mistakes_are_told_as_they_are(installation: Settings) -> None:
     with pytest.raises(Exception, match="syntax error"), Platform(installation).look() as connection:
         connection.execute(text("selekt 1"))
+
+
+def test_a_step_that_finds_no_space_waits_for_it_before_dagster_hears_of_it(
+    installation: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited = []
+    monkeypatch.setattr(space, "wait", waited.append)
+    with pytest.raises(RetryRequested), Platform(installation).ingest("run") as ingest:
+        raise DiskFull(OSError("No space left on device"))
+    assert waited == [ingest.engine]
