@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from dagster import RetryRequested
+from pydantic import SecretStr
 from sqlalchemy import text
 
+from stock_assistant_pipelines.alerts import emergency
 from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.warehouse import space
 from stock_assistant_pipelines.warehouse.database import NotMigrated
@@ -34,11 +36,22 @@ def test_other_mistakes_are_told_as_they_are(installation: Settings) -> None:
         connection.execute(text("selekt 1"))
 
 
-def test_a_step_that_finds_no_space_waits_for_it_before_dagster_hears_of_it(
+def test_a_run_that_finds_no_space_tells_it_and_waits_before_dagster_hears_of_it(
     installation: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waited = []
-    monkeypatch.setattr(space, "wait", waited.append)
-    with pytest.raises(RetryRequested), Platform(installation).ingest("run") as ingest:
+    done = []
+    monkeypatch.setattr(emergency, "tell", lambda *_: done.append("told"))
+    monkeypatch.setattr(space, "wait", lambda _: done.append("waited"))
+    platform = Platform(installation.model_copy(update={"alert_urls": [SecretStr("feishu://token")]}))
+    with pytest.raises(RetryRequested), platform.ingest("run"):
         raise DiskFull(OSError("No space left on device"))
-    assert waited == [ingest.engine]
+    assert done == ["told", "waited"]
+
+
+def test_a_landing_tells_it_the_same_way(installation: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+    monkeypatch.setattr(emergency, "tell", lambda *_: told.append("told"))
+    with Platform(installation).ingest("run") as ingest:
+        assert ingest.when_full is not None
+        ingest.when_full(DiskFull(OSError("No space left on device")))
+    assert told == [], "ALERT_URLS is not set"
