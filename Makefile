@@ -104,6 +104,6 @@ compile = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile -q --unive
 lock: .venv/.tools ## Resolve the dependencies anew into locks/
 	@$(as_pip) && \
 	  $(compile) --all-extras --group dev pyproject.toml -o locks/dev.lock && \
-	  $(compile) --extra pipelines --extra research -c locks/dev.lock pyproject.toml -o locks/pipelines.lock && \
+	  $(compile) --extra pipelines --extra research --extra kubernetes -c locks/dev.lock pyproject.toml -o locks/pipelines.lock && \
 	  $(compile) -c locks/dev.lock pyproject.toml -o locks/api.lock && \
 	  $(compile) -c locks/dev.lock locks/build.in -o locks/build.lock

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+class TryAgain(click.ClickException):
+    """What may work at the next try, as it is: EX_TEMPFAIL of sysexits.h."""
+
+    exit_code = 75
+
+
 class Group(click.Group):
     """A group whose errors of ours are one line, without a traceback, and which knows the sandboxes' own commands."""
 
@@ -49,11 +55,14 @@ class Group(click.Group):
 
         from stock_assistant_pipelines.cli.services import ServiceError
         from stock_assistant_pipelines.warehouse.embedded import ServerError
+        from stock_assistant_pipelines.warehouse.migrator import LockNotHad, MigrationError
         from stock_assistant_pipelines.warehouse.roles import RoleRefused
 
         try:
             return super().invoke(ctx)
-        except (SettingsError, ServiceError, ServerError, RoleRefused) as error:
+        except LockNotHad as error:
+            raise TryAgain(str(error)) from error
+        except (SettingsError, ServiceError, ServerError, RoleRefused, MigrationError) as error:
             raise click.ClickException(str(error)) from error
         except (psycopg.OperationalError, OperationalError) as error:
             cause = " ".join(str(getattr(error, "orig", error)).split())
@@ -244,7 +253,11 @@ def db() -> None:
 
 @db.command()
 def upgrade() -> None:
-    """Create the databases where they do not exist, and run the migrations of ours and Dagster's."""
+    """Create the databases where they do not exist, and run the migrations of ours and Dagster's, beside what is running.
+
+    The exit code is 75 when the lock of a table was not to be had, so that nothing has changed and it may be tried again as it
+    is; 1 when a migration failed.
+    """
     from stock_assistant_pipelines.cli.services import environment
     from stock_assistant_pipelines.warehouse.database import available
 

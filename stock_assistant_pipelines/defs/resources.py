@@ -12,6 +12,7 @@ from stock_assistant_pipelines.tushare.quota import SharedQuota
 from stock_assistant_pipelines.tushare.transport import Transport
 from stock_assistant_pipelines.warehouse.database import available, migrated
 from stock_assistant_pipelines.warehouse.embedded import conninfo
+from stock_assistant_pipelines.warehouse.migrator import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,6 +70,7 @@ class Platform:
             engine = database.engine(pool_size=workers + 2)
             try:
                 with migrated():
+                    _require(engine)
                     yield Ingest(
                         engine, transport, concurrency=workers, points=self.settings.tushare_points, run_id=run_id
                     )
@@ -102,6 +104,13 @@ class Platform:
             engine = database.engine(pool_size)
             try:
                 with migrated():
+                    _require(engine)
                     yield engine
             finally:
                 engine.dispose()
+
+
+def _require(engine: Engine) -> None:
+    """Raise `MigrationError` when this version cannot work with the tables."""
+    with engine.connect() as connection:
+        require(connection)

@@ -15,8 +15,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import ProgrammingError
 
 from stock_assistant_pipelines.settings import API_ROLE
-from stock_assistant_pipelines.warehouse import embedded, roles
+from stock_assistant_pipelines.warehouse import embedded, migrator, roles
 from stock_assistant_pipelines.warehouse.embedded import conninfo
+from stock_assistant_pipelines.warehouse.migrator import NotMigrated
 from stock_assistant_pipelines.warehouse.revision import HEAD
 
 if TYPE_CHECKING:
@@ -72,9 +73,13 @@ class Database:
                     _create_database(connection, str(name))
 
     def prepare(self) -> None:
-        """Create both databases where they do not exist, run the migrations of the tables, let the API's role read them."""
+        """Create both databases where they do not exist, run the migrations of the tables, let the API's role read them.
+
+        A newer database is left alone: the API of a newer version may read what this one does not know.
+        """
         self.create()
-        self.upgrade()
+        if self.upgrade() > HEAD:
+            return
         with psycopg.connect(conninfo(self.url)) as connection:
             roles.let_read(connection, self.api_password, make=self.embedded or self.api_password is not None)
 
@@ -85,9 +90,9 @@ class Database:
                 statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
                 connection.execute(statement.format(sql.Identifier(str(name))))
 
-    def upgrade(self, revision: str = "head") -> None:
-        """Run the migrations of the tables up to `revision`."""
-        alembic.command.upgrade(self.migrations(), revision)
+    def upgrade(self, revision: str = "head") -> str:
+        """Run the migrations of the tables up to `revision`, and say at which the database is then."""
+        return migrator.upgrade(self.migrations(), revision)
 
     def revise(self, message: str) -> None:
         """Write a migration, under the next number, for what the catalog declares and the database does not have."""
@@ -109,10 +114,6 @@ def _create_database(connection: psycopg.Connection[tuple[object, ...]], name: s
         pass  # another process was faster
     except psycopg.errors.UniqueViolation:
         pass  # the same, seen one moment earlier
-
-
-class NotMigrated(RuntimeError):
-    """The tables are not those that this version works with."""
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from stock_assistant_pipelines.defs.resources import Platform
-from stock_assistant_pipelines.warehouse.database import NotMigrated
+from stock_assistant_pipelines.warehouse.migrator import NotMigrated
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
