@@ -140,7 +140,8 @@ async def _require_migrated(connection: AsyncConnection) -> str:
     found = await connection.scalar(text(revision.REVISION)) if there else None
     expected = revision.HEAD
     if told := revision.behind(found):
-        raise Problem(problems.MIGRATIONS_PENDING, told, retry_after=30, found=found, expected=expected)
+        detail = f"{told}. Run the migrations."
+        raise Problem(problems.MIGRATIONS_PENDING, detail, retry_after=30, found=found, expected=expected)
     floor = await connection.scalar(text(revision.FLOOR))
     if told := revision.retired(found, floor):
         raise Problem(problems.VERSION_RETIRED, told, retry_after=30, found=found, expected=expected, floor=floor)

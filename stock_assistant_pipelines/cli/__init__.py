@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stock_assistant_pipelines.cli.backups import backup
 from stock_assistant_pipelines.cli.reports import costs, replay, research
 from stock_assistant_pipelines.settings import SettingsError, settings
 
@@ -54,19 +55,22 @@ class Group(click.Group):
         from sqlalchemy.exc import OperationalError
 
         from stock_assistant_pipelines.cli.services import ServiceError
+        from stock_assistant_pipelines.warehouse.database import NotOwner
         from stock_assistant_pipelines.warehouse.embedded import ServerError
+        from stock_assistant_pipelines.warehouse.encryption import advice
+        from stock_assistant_pipelines.warehouse.grants import RoleRefused
         from stock_assistant_pipelines.warehouse.migrator import LockNotHad, MigrationError
-        from stock_assistant_pipelines.warehouse.roles import RoleRefused
+        from stock_assistant_pipelines.warehouse.space import DiskFull
 
         try:
             return super().invoke(ctx)
         except LockNotHad as error:
             raise TryAgain(str(error)) from error
-        except (SettingsError, ServiceError, ServerError, RoleRefused, MigrationError) as error:
+        except (SettingsError, ServiceError, ServerError, RoleRefused, MigrationError, NotOwner, DiskFull) as error:
             raise click.ClickException(str(error)) from error
         except (psycopg.OperationalError, OperationalError) as error:
             cause = " ".join(str(getattr(error, "orig", error)).split())
-            hint = "check DATABASE_URL or the POSTGRES_* variables, and that the server runs"
+            hint = advice(cause) or "check DATABASE_URL or the POSTGRES_* variables, and that the server runs"
             raise click.ClickException(f"PostgreSQL: {cause} ({hint})") from error
         except subprocess.CalledProcessError as error:
             raise click.ClickException(f"{Path(error.cmd[0]).name} ended with code {error.returncode}") from error
@@ -77,7 +81,7 @@ def main() -> None:
     """Complete, point-in-time A-share history in PostgreSQL."""
 
 
-for command in (research, replay, costs):
+for command in (research, replay, costs, backup):
     main.add_command(command)
 
 
@@ -253,7 +257,7 @@ def db() -> None:
 
 @db.command()
 def upgrade() -> None:
-    """Create the databases where they do not exist, and run the migrations of ours and Dagster's, beside what is running.
+    """Create the databases where they do not exist, migrate our tables and Dagster's beside what runs, set the roles' rights.
 
     The exit code is 75 when the lock of a table was not to be had, so that nothing has changed and it may be tried again as it
     is; 1 when a migration failed.
@@ -263,9 +267,10 @@ def upgrade() -> None:
 
     configuration = settings()
     with available(configuration) as database:
-        database.prepare()
+        database.install()
         script = str(Path(sys.executable).with_name("dagster"))
         subprocess.run([script, "instance", "migrate"], env=environment(configuration, database), check=True)
+        database.grant()  # also in the tables that Dagster has just made
     click.echo(f"{database.url.database} is up to date")
 
 
@@ -276,7 +281,7 @@ def revision(message: str) -> None:
     from stock_assistant_pipelines.warehouse.database import available
 
     with available(settings()) as database:
-        database.prepare()
+        database.install()
         database.revise(message)
 
 

@@ -108,9 +108,20 @@ def require(connection: Connection) -> None:
     there = connection.exec_driver_sql(HAS_REVISION).scalar_one()
     found = connection.exec_driver_sql(REVISION).scalar_one_or_none() if there else None
     if told := behind(found):
-        raise NotMigrated(f"{told} `stock-assistant db upgrade` does")
+        raise NotMigrated(f"{told}: run `stock-assistant db upgrade`")
     if told := retired(found, connection.exec_driver_sql(FLOOR).scalar_one()):
         raise Retired(told)
+
+
+def check(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    """The same for who may not migrate."""
+    try:
+        found = _found(connection)
+    except psycopg.errors.InsufficientPrivilege:
+        found = None
+    if told := behind(found):
+        raise NotMigrated(f"{told}: run `stock-assistant db upgrade`, as the owner of the tables")
+    _require_not_retired(str(found), connection)
 
 
 def _require_not_retired(found: str, connection: psycopg.Connection[tuple[object, ...]]) -> None:

@@ -21,10 +21,10 @@ FLOOR = "select max(floor) from schema_floor"
 
 
 def behind(found: str | None) -> str | None:
-    """What is to be done when the database lacks what this code needs; None when it does not."""
+    """What the database lacks of what this code needs; None when it lacks nothing."""
     if found is not None and found >= HEAD:
         return None
-    return f"The database is at revision {found or 'none'}, this version needs {HEAD}. Run the migrations."
+    return f"The database is at revision {found or 'none'}, this version needs {HEAD}"
 
 
 def retired(found: str | None, floor: str | None) -> str | None:
