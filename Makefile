@@ -39,7 +39,7 @@ browser: .venv/.stamp ## Find Chromium for the tests of the pages, or install De
 	  apt-get install -y -qq --no-install-recommends chromium-headless-shell fonts-wqy-microhei >/dev/null; } || \
 	  echo "Without Chromium the tests of the pages in a browser are skipped: install it, or name it in CHROMIUM." >&2
 
-programs: .venv/.stamp ## Unpack nginx, Prometheus and Alertmanager for the tests, from Debian's packages
+programs: .venv/.stamp ## Unpack nginx, Prometheus, Alertmanager and Helm for the tests
 	@$(BIN)/python deploy/programs.py || true
 
 screenshots: browser ## Take the pictures of the pages in docs/images; say what they weigh
@@ -123,6 +123,6 @@ compile = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile -q --unive
 lock: .venv/.tools ## Resolve the dependencies anew into locks/
 	@$(as_pip) && \
 	  $(compile) --all-extras --group dev pyproject.toml -o locks/dev.lock && \
-	  $(compile) --extra pipelines --extra research -c locks/dev.lock pyproject.toml -o locks/pipelines.lock && \
+	  $(compile) --extra pipelines --extra research --extra kubernetes -c locks/dev.lock pyproject.toml -o locks/pipelines.lock && \
 	  $(compile) -c locks/dev.lock pyproject.toml -o locks/api.lock && \
 	  $(compile) -c locks/dev.lock locks/build.in -o locks/build.lock

@@ -1,7 +1,8 @@
 """Health: whether the application, the database, its migrations and the data are as they should be.
 
-An unreachable database or pending migrations make 503: no request can be answered. Data that is late makes `degraded` with
-200: what has landed is still served, and taking the API out of service would not bring the data.
+An unreachable database, pending migrations, or tables that this version is too old for make 503: no request can be answered.
+Data that is late makes `degraded` with 200: what has landed is still served, and taking the API out of service would not
+bring the data.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
-from sqlalchemy import column, func, select, table
+from sqlalchemy import func, select, text
 
 from api import freshness, parameters, problems
 from api.answers import moment
@@ -31,8 +32,6 @@ try:
     VERSION = version("stock-assistant")
 except PackageNotFoundError:  # run from the source tree, without installation
     VERSION = "0+source"
-
-MIGRATED = table("alembic_version", column("version_num"))
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -68,7 +67,9 @@ class MigrationsHealth(BaseModel):
     """The revision of the tables."""
 
     status: Literal["ok"] = "ok"
-    revision: str = Field(description="The newest migration that has run; it is the newest there is.")
+    revision: str = Field(
+        description="The newest migration that has run: the newest that this version has, or one of a later version."
+    )
 
 
 class Health(BaseModel):
@@ -97,10 +98,10 @@ async def live(asked: Annotated[parameters.Parameters, Query()]) -> Alive:
 @router.get(
     "/ready",
     summary="Can requests be answered?",
-    responses=problems.documented(*problems.READING),
+    responses=problems.documented(*problems.READING, problems.VERSION_RETIRED),
 )
 async def ready(database: ReadOnly, asked: Annotated[parameters.Parameters, Query()]) -> Ready:
-    """200 when the database answers and its migrations have run, else 503: send no requests while this fails."""
+    """200 when the database answers and its tables are those that this version reads, else 503: send no requests meanwhile."""
     async with database.read() as connection:
         await _require_migrated(connection)
     return Ready()
@@ -109,17 +110,17 @@ async def ready(database: ReadOnly, asked: Annotated[parameters.Parameters, Quer
 @router.get(
     "",
     summary="Is everything as it should be?",
-    responses=problems.documented(*problems.READING),
+    responses=problems.documented(*problems.READING, problems.VERSION_RETIRED),
 )
 async def health(request: Request, database: ReadOnly, asked: Annotated[parameters.Parameters, Query()]) -> Health:
     """Application, database, migrations, and per dataset whether the newest day or evening of reports that is due is whole.
 
-    503 when the database cannot be reached or its migrations have not run. Late data is `degraded`, with 200: alert on
-    `status` or on `freshness[].behind`.
+    503 when the database cannot be reached, its migrations have not run, or this version is too old for it. Late data is
+    `degraded`, with 200: alert on `status` or on `freshness[].behind`.
     """
     settings: Settings = request.app.state.settings
     async with database.read() as connection:
-        await _require_migrated(connection)
+        found = await _require_migrated(connection)
         server = await connection.scalar(select(func.current_setting("server_version")))
         told = await freshness.read(connection)
     ages = {one.status for one in told}
@@ -128,17 +129,20 @@ async def health(request: Request, database: ReadOnly, asked: Annotated[paramete
         as_of=moment(calendar.now()),
         application=Application(name=settings.project_name, version=VERSION, environment=settings.environment),
         database=DatabaseHealth(server=str(server).partition(" ")[0]),
-        migrations=MigrationsHealth(revision=revision.HEAD),
+        migrations=MigrationsHealth(revision=found),
         freshness=told,
     )
 
 
-async def _require_migrated(connection: AsyncConnection) -> None:
-    """Compare the database's revision with that of this version. Raises a problem when they differ."""
-    there = await connection.scalar(select(func.to_regclass(MIGRATED.name).is_not(None)))
-    found = await connection.scalar(select(MIGRATED.c.version_num)) if there else None
-    if found != revision.HEAD:
-        detail = (
-            f"The database is at revision {found or 'none'}, this version reads {revision.HEAD}. Run the migrations."
-        )
-        raise Problem(problems.MIGRATIONS_PENDING, detail, retry_after=30, found=found, expected=revision.HEAD)
+async def _require_migrated(connection: AsyncConnection) -> str:
+    """The database's revision. Raises a problem when this version lacks something there, or knows too little of it."""
+    there = await connection.scalar(text(revision.HAS_REVISION))
+    found = await connection.scalar(text(revision.REVISION)) if there else None
+    expected = revision.HEAD
+    if told := revision.behind(found):
+        detail = f"{told}. Run the migrations."
+        raise Problem(problems.MIGRATIONS_PENDING, detail, retry_after=30, found=found, expected=expected)
+    floor = await connection.scalar(text(revision.FLOOR))
+    if told := revision.retired(found, floor):
+        raise Problem(problems.VERSION_RETIRED, told, retry_after=30, found=found, expected=expected, floor=floor)
+    return str(found)

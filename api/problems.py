@@ -65,6 +65,7 @@ DATABASE_UNAVAILABLE = Kind("database-unavailable", HTTPStatus.SERVICE_UNAVAILAB
 OVERLOADED = Kind("overloaded", HTTPStatus.SERVICE_UNAVAILABLE, "Overloaded")
 TOOK_TOO_LONG = Kind("took-too-long", HTTPStatus.SERVICE_UNAVAILABLE, "Took too long")
 MIGRATIONS_PENDING = Kind("migrations-pending", HTTPStatus.SERVICE_UNAVAILABLE, "Migrations pending")
+VERSION_RETIRED = Kind("version-retired", HTTPStatus.SERVICE_UNAVAILABLE, "Version retired")
 
 KINDS = tuple(kind for kind in list(globals().values()) if isinstance(kind, Kind))
 """Every kind; `docs/api.md` describes each of them."""

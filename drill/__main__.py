@@ -10,7 +10,20 @@ import click
 from rich.console import Console
 
 import bench.report
-from drill import breaks, channel, crashes, disk, filings, hosts, providers, replica, reports, restoring, source
+from drill import (
+    breaks,
+    channel,
+    crashes,
+    disk,
+    filings,
+    hosts,
+    migrating,
+    providers,
+    replica,
+    reports,
+    restoring,
+    source,
+)
 from drill.finding import Finding, report, show
 from drill.stage import BY_STOCK, WHOLE, Stuck, stage
 from stock_assistant_pipelines.cli.up import stopped_by_signal
@@ -39,6 +52,7 @@ FAULTS: dict[str, Callable[[Stage], Finding]] = {
     "16": filings.refused,
     "17": reports.killed,
     "18": restoring.restored,
+    "20": migrating.beside,
     "21": hosts.lost,
 }
 """By their numbers."""

@@ -81,7 +81,7 @@ def restarted(stage: Stage) -> Finding:
     days = _known(stage, date(2024, 1, 2), 50)
     stage.sandbox.inject(SLOW)
     backfill = stage.backfill(days)
-    until(lambda: _landed(stage, days, now()) > 10, "ten days have landed")
+    until(lambda: landed(stage, days, now()) > 10, "ten days have landed")
     assert stage.code.process is not None
     kill([*stage.run_processes(), psutil.Process(stage.code.process.pid)], at_least=2)
     moment = now()
@@ -111,8 +111,8 @@ def database_gone(stage: Stage) -> Finding:
     days = _known(stage, date(2024, 5, 6), 40)
     stage.sandbox.inject(SLOW)
     backfill = stage.backfill(days)
-    until(lambda: _landed(stage, days, now()) > 5, "some days have landed")
-    before = _landed(stage, days, now())
+    until(lambda: landed(stage, days, now()) > 5, "some days have landed")
+    before = landed(stage, days, now())
     stage.engine.dispose()
     stage.truth.dispose()
     moment = now()
@@ -172,7 +172,7 @@ class Cut:
 def _cut(stage: Stage, days: Sequence[date], moment: datetime) -> Cut:
     """Count what was asked for and what had landed when a backfill was cut off. Raises `Stuck` when it was over by then."""
     time.sleep(1)  # the sandbox counts a call when it has answered
-    cut = Cut(len(stage.asked(DAILY, days)), _landed(stage, days, moment))
+    cut = Cut(len(stage.asked(DAILY, days)), landed(stage, days, moment))
     if cut.landed == len(days):
         raise Stuck("the fault did not bite: every day had landed before")
     return cut
@@ -214,7 +214,7 @@ def _count(stage: Stage, query: str, **values: object) -> int:
         return int(connection.execute(text(query), values).scalar_one())
 
 
-def _landed(stage: Stage, days: Sequence[date], until: datetime) -> int:
+def landed(stage: Stage, days: Sequence[date], until: datetime) -> int:
     """How many of these days of `daily` had landed by then."""
     return _count(stage, LANDED, first=days[0].isoformat(), last=days[-1].isoformat(), until=until)
 

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+class TryAgain(click.ClickException):
+    """What may work at the next try, as it is: EX_TEMPFAIL of sysexits.h."""
+
+    exit_code = 75
+
+
 class Group(click.Group):
     """A group whose errors of ours are one line, without a traceback, and which knows the sandboxes' own commands."""
 
@@ -51,15 +57,18 @@ class Group(click.Group):
         from sqlalchemy.exc import OperationalError
 
         from stock_assistant_pipelines.cli.services import ServiceError
-        from stock_assistant_pipelines.warehouse.database import NotMigrated, NotOwner
+        from stock_assistant_pipelines.warehouse.database import NotOwner
         from stock_assistant_pipelines.warehouse.embedded import ServerError
         from stock_assistant_pipelines.warehouse.encryption import advice
         from stock_assistant_pipelines.warehouse.grants import RoleRefused
+        from stock_assistant_pipelines.warehouse.migrator import LockNotHad, MigrationError
         from stock_assistant_pipelines.warehouse.space import DiskFull
 
         try:
             return super().invoke(ctx)
-        except (SettingsError, ServiceError, ServerError, RoleRefused, NotMigrated, NotOwner, DiskFull) as error:
+        except LockNotHad as error:
+            raise TryAgain(str(error)) from error
+        except (SettingsError, ServiceError, ServerError, RoleRefused, MigrationError, NotOwner, DiskFull) as error:
             raise click.ClickException(str(error)) from error
         except (psycopg.OperationalError, OperationalError) as error:
             cause = " ".join(str(getattr(error, "orig", error)).split())
@@ -245,7 +254,11 @@ def db() -> None:
 
 @db.command()
 def upgrade() -> None:
-    """Create the databases where they do not exist, run the migrations of ours and Dagster's, set the rights of the roles."""
+    """Create the databases where they do not exist, migrate our tables and Dagster's beside what runs, set the roles' rights.
+
+    The exit code is 75 when the lock of a table was not to be had, so that nothing has changed and it may be tried again as it
+    is; 1 when a migration failed.
+    """
     from stock_assistant_pipelines.cli.services import environment
     from stock_assistant_pipelines.warehouse.database import available
 

@@ -14,7 +14,8 @@ from stock_assistant_pipelines.cli.services import ServiceError
 from stock_assistant_pipelines.research.booking import Budgets
 from stock_assistant_pipelines.research.costs import costs, left
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.warehouse.database import NotMigrated, available, migrated
+from stock_assistant_pipelines.warehouse.database import available, migrated
+from stock_assistant_pipelines.warehouse.migrator import NotMigrated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

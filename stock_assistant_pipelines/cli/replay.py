@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from stock_assistant_pipelines.cli.services import ServiceError
 from stock_assistant_pipelines.research.replay import NotReplayable, replay
-from stock_assistant_pipelines.warehouse.database import NotMigrated, available, migrated
+from stock_assistant_pipelines.warehouse.database import available, migrated
+from stock_assistant_pipelines.warehouse.migrator import NotMigrated
 from stock_assistant_pipelines.warehouse.tables import RESEARCH_REPORT
 
 if TYPE_CHECKING:

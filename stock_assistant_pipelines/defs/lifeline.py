@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 import dagster as dg
-from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._core.storage.tags import DOCKER_IMAGE_TAG, GRPC_INFO_TAG
 
 from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.warehouse.database import available
@@ -18,6 +18,9 @@ from stock_assistant_pipelines.warehouse.presence import is_present, present
 
 EVERY = 30
 """Seconds between two looks. A live run may be without its lock at one of them: as it starts or ends, or PostgreSQL does."""
+
+LAUNCHED = {GRPC_INFO_TAG, DOCKER_IMAGE_TAG}
+"""Tags of which a run has one that a launcher started: in a code server, or as a Kubernetes job."""
 
 
 class LivingExecutor(dg.Executor):
@@ -85,10 +88,10 @@ def build_sensor(platform: Platform) -> dg.SensorDefinition:
 
 
 def without_lock(instance: dg.DagsterInstance, conninfo: str) -> list[dg.DagsterRun]:
-    """The runs that a code server was told to run, and whose lock nobody holds: gone, or just starting or ending."""
+    """The runs that were launched, and whose lock nobody holds: gone, or just starting or ending."""
     started = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
     # What the command line runs in its own process has no lock, and was not launched.
-    return [run for run in started if GRPC_INFO_TAG in run.tags and not is_present(conninfo, _name(run.run_id))]
+    return [run for run in started if LAUNCHED & run.tags.keys() and not is_present(conninfo, _name(run.run_id))]
 
 
 def fail(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:

@@ -15,6 +15,7 @@ from stock_assistant_pipelines.tushare.transport import Transport
 from stock_assistant_pipelines.warehouse import space
 from stock_assistant_pipelines.warehouse.database import available, migrated
 from stock_assistant_pipelines.warehouse.embedded import conninfo
+from stock_assistant_pipelines.warehouse.migrator import require
 from stock_assistant_pipelines.warehouse.space import DiskFull
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Platform:
             engine = database.engine(pool_size=workers + 2)
             try:
                 with migrated():
+                    _require(engine)
                     yield Ingest(
                         engine,
                         transport,
@@ -124,6 +126,13 @@ class Platform:
             engine = database.engine(pool_size)
             try:
                 with migrated():
+                    _require(engine)
                     yield engine
             finally:
                 engine.dispose()
+
+
+def _require(engine: Engine) -> None:
+    """Raise `MigrationError` when this version cannot work with the tables."""
+    with engine.connect() as connection:
+        require(connection)

@@ -15,9 +15,10 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import ProgrammingError
 
 from stock_assistant_pipelines.settings import API_ROLE, DAGSTER_ROLE
-from stock_assistant_pipelines.warehouse import embedded, grants
+from stock_assistant_pipelines.warehouse import embedded, grants, migrator
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 from stock_assistant_pipelines.warehouse.link import watched
+from stock_assistant_pipelines.warehouse.migrator import NotMigrated
 from stock_assistant_pipelines.warehouse.revision import HEAD
 from stock_assistant_pipelines.warehouse.space import explain
 
@@ -79,19 +80,19 @@ class Database:
     def prepare(self) -> None:
         """See that the tables are those of this version: as the owner `install`, as anybody else ask whether they are.
 
-        Raises `NotMigrated`, or `RoleRefused`.
+        Raises `MigrationError`, or `RoleRefused`.
         """
         self.create()
         with psycopg.connect(conninfo(self.url)) as connection:
             if _may_make_tables(connection):
                 self._install()
             else:
-                _require_migrated(connection)
+                migrator.check(connection)
 
     def install(self) -> None:
         """Create both databases where they do not exist, run the migrations of the tables, give the roles their rights.
 
-        Raises `NotOwner`, or `RoleRefused`.
+        Raises `NotOwner`, `MigrationError`, or `RoleRefused`.
         """
         self.create()
         with psycopg.connect(conninfo(self.url)) as connection:
@@ -100,8 +101,8 @@ class Database:
         self._install()
 
     def _install(self) -> None:
-        self.upgrade()
-        self.grant()
+        if self.upgrade() <= HEAD:  # what the roles of a newer version may read, this one does not know
+            self.grant()
 
     def grant(self) -> None:
         """Give the roles that are there, or have a password, their rights in both databases. Raises `RoleRefused`."""
@@ -121,9 +122,9 @@ class Database:
                 except psycopg.errors.InsufficientPrivilege:
                     raise NotOwner(connection.info.user) from None
 
-    def upgrade(self, revision: str = "head") -> None:
-        """Run the migrations of the tables up to `revision`."""
-        alembic.command.upgrade(self.migrations(), revision)
+    def upgrade(self, revision: str = "head") -> str:
+        """Run the migrations of the tables up to `revision`, and say at which the database is then."""
+        return migrator.upgrade(self.migrations(), revision)
 
     def revise(self, message: str) -> None:
         """Write a migration, under the next number, for what the catalog declares and the database does not have."""
@@ -153,16 +154,6 @@ def _may_make_tables(connection: psycopg.Connection[tuple[object, ...]]) -> bool
     return connection.execute("SELECT has_schema_privilege('public', 'CREATE')").fetchone() == (True,)
 
 
-def _require_migrated(connection: psycopg.Connection[tuple[object, ...]]) -> None:
-    """Raise `NotMigrated` where migrations of this version have not run; later ones may have."""
-    try:
-        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
-        row = None
-    if row is None or str(row[0]) < HEAD:
-        raise NotMigrated(f"{NOT_MIGRATED}, as the owner of the tables")
-
-
 class NotOwner(RuntimeError):
     """Who is connected may not make tables. One line: what to do."""
 
@@ -174,10 +165,6 @@ class NotOwner(RuntimeError):
 
 
 NOT_MIGRATED = "the tables are not those of this version: run `stock-assistant db upgrade`"
-
-
-class NotMigrated(RuntimeError):
-    """The tables are not those that this version works with."""
 
 
 @contextmanager

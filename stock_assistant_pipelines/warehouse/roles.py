@@ -30,8 +30,8 @@ BOOKS = (
 )
 """Tables of ours that are served, beside those of the datasets: what is known of the rows, and the reports."""
 
-FIXED = ("alembic_version", "quarantine")
-"""What is served and only a migration changes: the number of the last one, and a view."""
+FIXED = ("alembic_version", "schema_floor", "quarantine")
+"""What is served and only a migration changes: the number of the last one, which versions it takes, and a view."""
 
 INNER = (
     *("superseded", "api_key", "alert", "alert_channel"),

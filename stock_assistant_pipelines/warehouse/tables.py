@@ -110,6 +110,7 @@ def build(datasets: Iterable[Dataset]) -> MetaData:
     _asked(metadata)
     _superseded(metadata)
     _data_version(metadata)
+    _floor(metadata)
     _quota(metadata)
     _alerts(metadata)
     _keys(metadata)
@@ -345,6 +346,18 @@ def _alerts(metadata: MetaData) -> None:
         Column("last_error", Text, comment="What the channel answered when it last refused"),
         PrimaryKeyConstraint("alert_id", "channel"),
         comment="One row per alert and channel that was tried: what it accepted, and why not",
+    )
+
+
+def _floor(metadata: MetaData) -> None:
+    Table(
+        "schema_floor",
+        metadata,
+        Column("revision", Text, nullable=False, comment="The migration that took something away"),
+        Column("floor", Text, nullable=False, comment="The lowest revision that code must know since"),
+        Column("reason", Text, nullable=False, comment="What was taken away"),
+        PrimaryKeyConstraint("revision"),
+        comment="One row per migration that took away what older code needs",
     )
 
 

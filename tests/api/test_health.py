@@ -113,6 +113,28 @@ def test_other_migrations_are_unready(postgres: URL, statement: str) -> None:
         assert client.get(LIVE).status_code == 200
 
 
+def test_a_newer_database_is_read_until_it_has_taken_something_away(postgres: URL) -> None:
+    url = make_database(postgres, "revision_newer")
+    fill(url)
+    with connected(url) as engine, served(application(url)) as client:
+        with engine.begin() as connection:
+            connection.execute(text("update alembic_version set version_num = '9002'"))
+        assert client.get(READY).status_code == 200
+        assert client.get(HEALTH).json()["migrations"] == {"status": "ok", "revision": "9002"}
+        with engine.begin() as connection:
+            connection.execute(
+                text(f"insert into schema_floor values ('9001', '{revision.HEAD}', 'what nobody reads')")
+            )
+        assert client.get(READY).status_code == 200
+        with engine.begin() as connection:
+            connection.execute(text("insert into schema_floor values ('9002', '9001', 'a column')"))
+        for path in (HEALTH, READY):
+            response = client.get(path)
+            assert (response.status_code, response.json()["type"]) == (503, "/problems/version-retired")
+            assert "Deploy a newer version" in response.json()["detail"]
+        assert client.get(LIVE).status_code == 200
+
+
 @pytest.fixture
 def interruptible() -> Iterator[Any]:
     """A PostgreSQL that may be stopped, since nobody else uses it."""

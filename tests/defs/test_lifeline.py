@@ -14,7 +14,7 @@ from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.execution.api import execute_run
 from dagster._core.launcher.base import LaunchRunContext
 from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
-from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._core.storage.tags import DOCKER_IMAGE_TAG, GRPC_INFO_TAG
 from dagster._core.test_utils import instance_for_test
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import GrpcServerTarget
@@ -95,12 +95,14 @@ def test_a_run_that_nobody_holds_at_two_looks_in_a_row_is_failed(
     platform: Platform, instance: dg.DagsterInstance, database: Database
 ) -> None:
     lost, alive, by_hand = started(instance, LAUNCHED), started(instance, LAUNCHED), started(instance, {})
+    pod = started(instance, {DOCKER_IMAGE_TAG: "stock-assistant-pipelines:0.1.0"})
     address = conninfo(database.url)
     with present(address, f"run {alive}"):
         cursor = look(platform, instance)
         assert status(instance, lost) is DagsterRunStatus.STARTED, "it may just be starting or ending"
         look(platform, instance, cursor)
     assert status(instance, lost) is DagsterRunStatus.FAILURE
+    assert status(instance, pod) is DagsterRunStatus.FAILURE
     assert status(instance, alive) is DagsterRunStatus.STARTED
     assert status(instance, by_hand) is DagsterRunStatus.STARTED, "what the command line runs itself holds no lock"
 

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from stock_assistant_pipelines.alerts import emergency
 from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.warehouse import space
-from stock_assistant_pipelines.warehouse.database import NotMigrated
+from stock_assistant_pipelines.warehouse.migrator import NotMigrated
 from stock_assistant_pipelines.warehouse.space import DiskFull
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 
 DECLARED = {
     "api": BASE,
-    "pipelines": BASE + EXTRAS["pipelines"] + EXTRAS["research"],
+    "pipelines": BASE + EXTRAS["pipelines"] + EXTRAS["research"] + EXTRAS["kubernetes"],
     "dev": BASE + [item for extra in EXTRAS.values() for item in extra] + PYPROJECT["dependency-groups"]["dev"],
     "build": PYPROJECT["build-system"]["requires"] + (ROOT / "locks/build.in").read_text(encoding="utf-8").split(),
 }

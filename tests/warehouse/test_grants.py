@@ -13,9 +13,10 @@ from pydantic import SecretStr
 
 from stock_assistant_pipelines.settings import API_ROLE, BACKUP_ROLE, DAGSTER_ROLE, MONITOR_ROLE, WRITER_ROLE
 from stock_assistant_pipelines.warehouse import keys
-from stock_assistant_pipelines.warehouse.database import Database, NotMigrated, NotOwner
+from stock_assistant_pipelines.warehouse.database import Database, NotOwner
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 from stock_assistant_pipelines.warehouse.grants import RoleRefused
+from stock_assistant_pipelines.warehouse.migrator import NotMigrated
 from stock_assistant_pipelines.warehouse.roles import FIXED, INNER, ROLES, SERVED, WRITER
 from stock_assistant_pipelines.warehouse.tables import METADATA
 

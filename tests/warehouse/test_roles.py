@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SERVED = {
     *CATALOG,
     *DERIVED,
-    *("coverage", "asked", "alembic_version", "data_version", "quota", "permit", "quarantine"),
+    *("coverage", "asked", "alembic_version", "schema_floor", "data_version", "quota", "permit", "quarantine"),
     *("research_sheet", "research_report", "research_note", "research_claim", "research_outcome"),
     "llm_spending",
 }

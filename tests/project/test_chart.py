@@ -1,0 +1,197 @@
+"""The chart of the API: whatever is set, what it makes is what Kubernetes takes, and closed to everybody who is not let in."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from deploy.programs import found
+from stock_assistant_pipelines.settings import Settings
+
+CHART = Path(__file__).parents[2] / "deploy/kubernetes/api"
+HELM = found("helm")
+OLD, NEW = "1.30", "1.37"
+"""Versions of Kubernetes."""
+
+pytestmark = pytest.mark.skipif(HELM is None, reason="Helm is not here: `make programs`")
+
+DIGEST = f"sha256:{'0' * 64}"
+INGRESS = {"enabled": True, "host": "api.example.com", "tlsSecret": "api-tls"}
+
+CASES: dict[str, dict[str, Any]] = {
+    "as it comes": {},
+    "with an ingress": {"ingress": INGRESS},
+    "green": {"nameOverride": "green", "migrate": {"enabled": False}},
+    "blue that leads to green": {"ingress": {**INGRESS, "service": "green", "annotations": {"a": "b"}}},
+    "one replica": {"autoscaling": {"enabled": False}, "replicas": 1},
+    "three replicas": {"autoscaling": {"enabled": False}, "replicas": 3},
+    "no policies, no TLS": {"networkPolicy": {"enabled": False}, "database": {"sslmode": ""}},
+    "by digest, on chosen nodes": {
+        "image": {"digest": DIGEST},
+        "migrate": {"image": {"digest": DIGEST}},
+        "imagePullSecrets": [{"name": "pull"}],
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"key": "a", "operator": "Exists"}],
+    },
+    "a database of one address": {"networkPolicy": {"database": [{"ipBlock": {"cidr": "10.1.2.3/32"}}]}},
+    "another prefix": {"settings": {"API_V1_STR": "/quotes", "API_POOL_SIZE": "4"}},
+}
+
+WRONG: dict[str, dict[str, Any]] = {
+    "database": {"database": {"host": ""}},
+    "replica": {"replica": 3},
+    "tlsSecret": {"ingress": {"enabled": True, "host": "a.example"}},
+    "POSTGRES_PASSWORD": {"settings": {"POSTGRES_PASSWORD": "shown"}},
+    "digest": {"image": {"digest": "latest"}},
+    "limits": {"resources": {"requests": {}, "limits": None}},
+    "autoscaling.max is below": {"autoscaling": {"min": 5, "max": 4}},
+}
+"""Values that are refused, and what is said of each."""
+
+
+def helm(command: str, values: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    values = {**values, "database": {"host": "db.example.com", **values.get("database", {})}}
+    arguments = ["--strict", CHART] if command == "lint" else ["shop", CHART, "--kube-version", "1.34.0"]
+    return subprocess.run(
+        [str(HELM), command, *arguments, "--values", "-"],
+        input=json.dumps(values),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def rendered() -> dict[str, dict[tuple[str, str], Any]]:
+    """What the chart makes of each case, by kind and name."""
+    made = {}
+    for case, values in CASES.items():
+        result = helm("template", values)
+        assert result.returncode == 0, f"{case}: {result.stderr}"
+        documents = [each for each in yaml.safe_load_all(result.stdout) if each]
+        made[case] = {(each["kind"], each["metadata"]["name"]): each for each in documents}
+        assert len(made[case]) == len(documents)
+    return made
+
+
+def pods(made: dict[tuple[str, str], Any]) -> list[dict[str, Any]]:
+    return [each["spec"]["template"]["spec"] for each in made.values() if each["kind"] in {"Deployment", "Job"}]
+
+
+@pytest.mark.parametrize(("case", "version"), [*((case, NEW) for case in CASES), ("with an ingress", OLD)])
+def test_every_manifest_is_one_that_kubernetes_takes(case: str, version: str, rendered: Any) -> None:
+    for manifest in rendered[case].values():
+        kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def test_a_key_that_kubernetes_does_not_know_is_noticed(rendered: Any) -> None:
+    manifest = json.loads(json.dumps(rendered["as it comes"]["Deployment", "shop-stock-assistant"]))
+    manifest["spec"]["template"]["spec"]["containers"][0]["imagePullPolice"] = "Always"
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(manifest, NEW, strict=True)
+
+
+def test_helm_finds_nothing_wrong_with_it() -> None:
+    result = helm("lint", {})
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("said", WRONG)
+def test_values_that_cannot_be_meant_are_refused(said: str) -> None:
+    result = helm("template", WRONG[said])
+    assert result.returncode != 0
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_pod_is_closed(case: str, rendered: Any) -> None:
+    for pod in pods(rendered[case]):
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert pod["securityContext"]["runAsUser"] == 10001
+        for container in pod["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert "memory" in container["resources"]["limits"]
+            assert "/tmp" in {mount["mountPath"] for mount in container["volumeMounts"]}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_secrets_come_as_files_and_the_api_gets_no_password_but_its_own(case: str, rendered: Any) -> None:
+    known = {name.upper() for name in Settings.model_fields}
+    for pod in pods(rendered[case]):
+        (container,) = pod["containers"]
+        for variable in container["env"]:
+            assert "valueFrom" not in variable
+            if variable["name"].removesuffix("_FILE") in known and "PASSWORD" in variable["name"]:
+                assert variable["value"].startswith("/run/secrets/stock-assistant/")
+        if container["name"] == "api":
+            (secret,) = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
+            assert {item["key"] for item in secret["items"]} <= {"api_password", "ca.crt"}
+
+
+def test_an_update_takes_no_replica_away_before_another_is_ready(rendered: Any) -> None:
+    for case in CASES:
+        (deployment,) = [each for each in rendered[case].values() if each["kind"] == "Deployment"]
+        assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+
+
+def test_the_probes_ask_each_its_own_question(rendered: Any) -> None:
+    (pod,) = [pod for pod in pods(rendered["another prefix"]) if pod["containers"][0]["name"] == "api"]
+    container = pod["containers"][0]
+    asked = {name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "readiness", "liveness")}
+    assert asked == {
+        "startup": "/quotes/health/startup",
+        "readiness": "/quotes/health/ready",
+        "liveness": "/quotes/health/live",
+    }
+
+
+def test_a_pod_may_drain_before_it_is_killed(rendered: Any) -> None:
+    (pod,) = [pod for pod in pods(rendered["as it comes"]) if pod["containers"][0]["name"] == "api"]
+    variables = {each["name"]: each["value"] for each in pod["containers"][0]["env"]}
+    readiness = pod["containers"][0]["readinessProbe"]
+    drain = float(variables["API_DRAIN_SECONDS"])
+    assert pod["terminationGracePeriodSeconds"] >= drain + 30, "an answer may take half a minute"
+    assert drain >= readiness["periodSeconds"], "whoever routes has time to learn of it"
+
+
+def test_only_who_is_named_is_let_in_and_only_the_database_is_asked(rendered: Any) -> None:
+    policy = rendered["a database of one address"]["NetworkPolicy", "shop-stock-assistant"]["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert all(rule["from"] and rule["ports"] for rule in policy["ingress"])
+    assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [53, 53, 5432]
+    assert policy["egress"][1]["to"] == [{"ipBlock": {"cidr": "10.1.2.3/32"}}]
+
+
+def test_the_budget_lets_a_node_be_drained(rendered: Any) -> None:
+    kinds = {case: {kind for kind, _ in made} for case, made in rendered.items()}
+    assert "PodDisruptionBudget" not in kinds["one replica"]
+    assert "PodDisruptionBudget" in kinds["three replicas"]
+    assert "HorizontalPodAutoscaler" not in kinds["three replicas"]
+    assert "replicas" not in rendered["as it comes"]["Deployment", "shop-stock-assistant"]["spec"]
+
+
+def test_the_migrations_run_before_the_new_version_and_are_tried_again_for_locks_only(rendered: Any) -> None:
+    job = rendered["as it comes"]["Job", "shop-stock-assistant-migrate"]
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+    assert job["spec"]["template"]["spec"]["containers"][0]["command"] == ["stock-assistant", "db", "upgrade"]
+    (rule,) = job["spec"]["podFailurePolicy"]["rules"]
+    assert rule["onExitCodes"]["values"] == [0, 75]
+    assert not [kind for kind, _ in rendered["green"] if kind == "Job"]
+
+
+def test_blue_leads_to_green(rendered: Any) -> None:
+    (ingress,) = [each for each in rendered["blue that leads to green"].values() if each["kind"] == "Ingress"]
+    (rule,) = ingress["spec"]["rules"]
+    assert rule["http"]["paths"][0]["backend"]["service"]["name"] == "green"
+    assert ("Service", "green") in rendered["green"]
