@@ -1,0 +1,45 @@
+"""The log of Dagster's code server and of its runs: in the same lines as everybody's."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+from dagster import _loggers
+from structlog.contextvars import bind_contextvars, unbind_contextvars
+
+from stock_assistant_pipelines import logs
+from stock_assistant_pipelines.settings import Settings
+
+
+def begin(settings: Settings) -> None:
+    """Let this process log as ours do, where it is one of Dagster's: it has then a home.
+
+    Dagster gives each run a console of its own that writes in colours; it cannot be configured, and is replaced by our log.
+    """
+    if not os.environ.get("DAGSTER_HOME") or logs.HANDLER.formatter:
+        return
+    logs.configure(settings)
+    logging.getLogger("dagster").handlers = []  # what it logs is passed on
+    _loggers.colored_console_logger = console
+
+
+def _console(_: dg.InitLoggerContext) -> logging.Logger:
+    """What a run logs: from the level on that the log has, without the events' own data."""
+    logger = logging.Logger("dagster.run", logging.getLogger().level)
+    logger.addHandler(logs.HANDLER)
+    return logger
+
+
+console = dg.LoggerDefinition(_console, _loggers.colored_console_logger.config_schema, "The log of this process.")
+
+
+@contextmanager
+def of_run(run_id: str) -> Iterator[None]:
+    """Bind the run's id to all that is logged. Steps are yielded from here, so that no token can be kept."""
+    bind_contextvars(run_id=run_id)
+    try:
+        yield
+    finally:
+        unbind_contextvars("run_id")
