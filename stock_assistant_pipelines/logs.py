@@ -46,8 +46,13 @@ AS_JSON = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
 OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 """What every record has; anything else was told with it."""
 
-NOISY = {"uvicorn.access": logging.CRITICAL, "httpx2": logging.WARNING, "httpcore2": logging.WARNING}
-"""Loggers of libraries that would write out every request, with its query."""
+NOISY = {
+    "alembic": logging.WARNING,
+    "uvicorn.access": logging.CRITICAL,
+    "httpx2": logging.WARNING,
+    "httpcore2": logging.WARNING,
+}
+"""Loggers of libraries that say too much, or every request with its query."""
 
 
 class _Clock:

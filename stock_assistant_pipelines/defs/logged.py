@@ -1,4 +1,7 @@
-"""The log of Dagster's code server and of its runs: in the same lines as everybody's."""
+"""The log of Dagster's processes and of its runs: in the same lines as everybody's.
+
+None of them can be configured to it. So the storage begins it, which each of them makes first of all, and the code location.
+"""
 
 import logging
 import os
@@ -16,12 +19,14 @@ from stock_assistant_pipelines.settings import Settings
 def begin(settings: Settings) -> None:
     """Let this process log as ours do, where it is one of Dagster's: it has then a home.
 
-    Dagster gives each run a console of its own that writes in colours; it cannot be configured, and is replaced by our log.
+    Dagster gives each run a console of its own that writes in colours: it is replaced by our log.
     """
     if not os.environ.get("DAGSTER_HOME") or logs.HANDLER.formatter:
         return
     logs.configure(settings)
-    logging.getLogger("dagster").handlers = []  # what it logs is passed on
+    for name in ("dagster", "dagster-webserver", "uvicorn", "uvicorn.error", "alembic"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [], True
     _loggers.colored_console_logger = console
 
 

@@ -19,6 +19,7 @@ from dagster_postgres.schedule_storage import PostgresScheduleStorage
 from dagster_postgres.storage import DagsterPostgresStorage
 from dagster_postgres.utils import pg_url_from_config
 
+from stock_assistant_pipelines.defs import logged
 from stock_assistant_pipelines.redaction import Redactor
 from stock_assistant_pipelines.settings import settings
 
@@ -74,7 +75,8 @@ class Storage(DagsterPostgresStorage):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:
-        """Make it from what dagster.yaml says."""
+        """Make it from what dagster.yaml says; the log of the process that does so is ours from then on."""
+        logged.begin(settings())
         return cls(pg_url_from_config(config_value), config_value.get("should_autocreate_tables", True), inst_data)
 
 

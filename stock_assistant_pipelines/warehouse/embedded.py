@@ -78,9 +78,9 @@ def running(directory: Path) -> Iterator[URL]:
 
 
 def conninfo(url: URL) -> str:
-    """The URL as libpq reads it: SQLAlchemy writes a space of the query as `+`, which libpq takes for a plus."""
+    """The URL as libpq reads it: of spaces, SQLAlchemy leaves those of a password, and writes those of the query as `+`."""
     address, mark, query = url.set(drivername="postgresql").render_as_string(hide_password=False).partition("?")
-    return address + mark + query.replace("+", "%20")
+    return address.replace(" ", "%20") + mark + query.replace("+", "%20")
 
 
 def _url(server: Any) -> URL:
