@@ -24,7 +24,7 @@ LEAST = 4
 LEAST_IN_BASE64 = 8
 """The same where it is written in Base64, which looks like any other word."""
 
-_NAMES = r"(?:access_?key|api[_-]?key|client_secret|passwd|password|secret|token)"
+_NAMES = r"(?:access[_-]?key|api[_-]?key|client_secret|passwd|password|secret|token)"
 
 SHAPES = [
     # Headers, in whichever way they are written out; Basic and Bearer also without one.
@@ -32,7 +32,7 @@ SHAPES = [
         r"((?:proxy-)?authorization|x-api-key|(?:set-)?cookie)(\\*['\"]?\s*[:=,]\s*+(?:b(?=\\*['\"]))?+\\*+['\"]?+)(?!\*)[^\r\n'\"\\]+",
         r"\1\2***",
     ),
-    (r"\b(basic|bearer)\s+[\w.~+/-]{6,}=*", r"\1 ***"),
+    (r"\b(basic|bearer) +[\w.~+/-]{6,}=*", r"\1 ***"),
     # The password in an address.
     (r"(://[^\s:/?#@'\"]*:)[^\s'\"]*(?=@)", r"\1***"),
     # Parameters of URLs and of PostgreSQL's connection strings, and what is quoted, as in JSON.
@@ -51,8 +51,20 @@ SHAPES = [
 """What surrounds a secret, and what is left of it."""
 
 HINTS = [
-    *("authorization", "api-key", "api_key", "apikey", "access_key", "accesskey", "cookie", "basic", "bearer", "://"),
-    *("passwd", "password", "secret", "token", "?key=", "&key=", "sign", "hook", "sa_", "sk-", "api.telegram"),
+    *(
+        "authorization",
+        "api-key",
+        "api_key",
+        "apikey",
+        "access_key",
+        "access-key",
+        "accesskey",
+        "cookie",
+        "basic ",
+        "bearer ",
+    ),
+    *("passwd", "password", "secret", "token", "?key=", "&key=", "sign=", "signature=", "@", "hook/", "webhooks/"),
+    *("slack", "telegram", "feishu:", "lark:", "dingtalk:", "wecombot:", "discord:", "tgram:", "mailto", "sa_", "sk-"),
 ]
 """A text that has a shape in it has one of these in it."""
 

@@ -66,7 +66,7 @@ query Everything {
 EVENTS = """
 query Events($run: ID!) {
   logsForRun(runId: $run) { ... on EventConnection { events { __typename ... on MessageEvent { message }
-    ... on ExecutionStepFailureEvent { error { message stack causes { message stack } } errorChain { error { message stack } } }
+    ... on ExecutionStepFailureEvent { error { message stack errorChain { error { message stack } } } }
     ... on RunFailureEvent { error { message stack causes { message stack } } } } } }
 }"""
 

@@ -141,7 +141,9 @@ def environment(settings: Settings, database: Database, tushare: str | None = No
         "DAGSTER_EVENT_BATCH_SIZE": "1000",
         # A backfill that the daemon looks at while the code server starts again waits for it; by default it would fail.
         PATIENT_BACKFILLS: "1",
+        # What is written before our own log begins (docs/logs.md).
         "DAGSTER_WEBSERVER_LOG_FORMAT": "json",
+        "DAGSTER_CLI_API_GRPC_LOG_FORMAT": "json",
         "DAGSTER_HOME": str(home),
         "DATA_DIR": str(data),
     }

@@ -5,6 +5,7 @@ None of them can be configured to it. So the storage begins it, which each of th
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,6 +29,10 @@ def begin(settings: Settings) -> None:
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], True
     _loggers.colored_console_logger = console
+    if daemon := sys.modules.get(
+        "dagster._daemon.cli"
+    ):  # which sets up its log when it has its storage, and not before
+        vars(daemon)["configure_loggers"] = lambda **_: None
 
 
 def _console(_: dg.InitLoggerContext) -> logging.Logger:
