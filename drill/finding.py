@@ -31,6 +31,8 @@ class Finding:
     """What is not there, or not as an undisturbed landing leaves it. Nothing, when all is well."""
     seconds: float | None = None
     """From the end of the fault until all was whole again; None where nothing had to be mended."""
+    gone: str = "0"
+    """The recovery point: how much of what had been acknowledged is gone for good, and must be fetched or entered anew."""
 
     @property
     def after(self) -> str:
@@ -46,6 +48,7 @@ def show(finding: Finding, console: Console) -> None:
     table.add_row("injected", finding.injected)
     table.add_row("seen", "\n".join(finding.seen))
     table.add_row("whole again", f"{finding.healed} ({finding.after})")
+    table.add_row("gone", finding.gone)
     table.add_row("lost", "\n".join(finding.lost) or "nothing")
     console.print(table, markup=False)
 
@@ -58,13 +61,14 @@ def report(findings: Sequence[Finding]) -> Report:
         [
             Table(
                 "Every fault on an installation of its own",
-                ("fault", "injected", "what made it whole", "whole after", "lost"),
+                ("fault", "injected", "what made it whole", "RTO: whole after", "RPO: gone", "lost"),
                 [
                     (
                         each.number,
                         each.injected,
                         each.healed,
                         each.after,
+                        each.gone,
                         "; ".join(each.lost) or "nothing",
                     )
                     for each in findings
@@ -74,12 +78,14 @@ def report(findings: Sequence[Finding]) -> Report:
         [
             "Lost: partitions of `daily`, `adj_factor` and `suspend_d` whose rows differ from those of an undisturbed landing, "
             "or that are not booked as complete; with fault 12, an alert that a robot was not told; with 14 to 16, report "
-            "periods of which versions, books or answers differ, or are there twice; with 17, research reports that are not "
-            "published, or are not the same when they are made again.",
+            "periods of which versions, books or answers differ, or are there twice; with 10 and 11, research reports that "
+            "are not written, or that say what they may not; with 17, those that are not published, or are not the same when "
+            "they are made again; with 18, tables that are not as they were.",
             "Each fault proves that it bit, or is not in this table: wrong answers were met, a process died, the API was not "
             "ready, and days were open for it, or stocks.",
             "During the faults of the source, and in 1 and 4 until all was whole again, no day was booked as complete that "
             "was not; nor, in 15 and 16, a report period when the backfill had given up.",
-            "Whole after: seconds from the end of the fault.",
+            "RTO: seconds from the end of the fault until all was whole again. RPO: how much of what had been acknowledged "
+            "is gone for good and has to be fetched anew.",
         ],
     )

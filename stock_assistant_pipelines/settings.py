@@ -29,6 +29,7 @@ from pydantic import (
     SecretStr,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
 )
 from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
@@ -50,6 +51,18 @@ SANDBOX_TOKEN = "sandbox"  # noqa: S105 - not a secret: the sandbox's own, print
 
 API_ROLE = "stock_assistant_api"
 """The database role of the API, which can read what is served and nothing else."""
+
+WRITER_ROLE = "stock_assistant_writer"
+"""The database role of the pipelines: it reads and writes rows, and makes no table."""
+
+DAGSTER_ROLE = "stock_assistant_dagster"
+"""The database role of Dagster's storages, which owns their database and nothing else."""
+
+BACKUP_ROLE = "stock_assistant_backup"
+"""The database role of the backups: it reads everything, and receives the log of changes."""
+
+MONITOR_ROLE = "stock_assistant_monitor"
+"""The database role of the metrics: it counts, and reads no text."""
 
 TOKEN_LENGTH = 12
 """From how many characters on a part of a channel's address is taken for a token, and hidden by itself."""
@@ -79,6 +92,17 @@ def _postgres_url(value: SecretStr) -> SecretStr:
     if not url.database:
         raise ValueError("must end with the name of a database: postgresql://user:password@host:5432/name")
     return SecretStr(url.set(drivername="postgresql").render_as_string(hide_password=False))
+
+
+def _authority(value: Path | None, info: ValidationInfo) -> Path | None:
+    """Check the file of the authority, without which nobody can tell whether it is the right server."""
+    if value is None and str(info.data.get("postgres_sslmode")).startswith("verify-"):
+        raise ValueError(
+            "takes the file with the certificate of the authority that signed PostgreSQL's, which POSTGRES_SSLMODE asks for"
+        )
+    if value is not None and not value.is_file():
+        raise ValueError(f"takes a file with certificates, and {value} is none")
+    return value
 
 
 def _web_url(value: str) -> str:
@@ -182,6 +206,14 @@ def _watchlist(values: list[str]) -> list[str]:
     return values
 
 
+def _age_identity(value: SecretStr) -> SecretStr:
+    """Take the identity out of the file that age-keygen writes."""
+    found = re.findall(r"^AGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58}$", value.get_secret_value(), flags=re.MULTILINE)
+    if len(found) != 1:
+        raise ValueError("takes one identity as age-keygen writes it: AGE-SECRET-KEY-1…")
+    return SecretStr(found[0])
+
+
 def _day(value: object) -> object:
     """Read a date as it is written: a number would pass for a moment else."""
     if not isinstance(value, str):
@@ -259,6 +291,15 @@ def _listening(value: str) -> str:
     return value
 
 
+def _hosts(values: list[str]) -> list[str]:
+    """Check the code servers' addresses. One that is named twice would be taken for two."""
+    for value in values:
+        parts = _parts(f"http://{value}")
+        if parts is None or parts.port is None or parts.netloc != value or "@" in value or values.count(value) > 1:
+            raise ValueError("takes hosts and ports, each once, separated by commas: code-1:4000,10.0.0.7:4000")
+    return values
+
+
 def _absolute(path: Path) -> Path:
     """The path as it is meant now: what a later change of the working directory does not move."""
     return Path(os.path.abspath(os.path.expanduser(path)))
@@ -323,10 +364,65 @@ class Settings(BaseSettings):
         ]
         | None
     ) = Field(None, description="Name of the database; stock_assistant, or stock_assistant_sandbox without a token.")
+    postgres_sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None = Field(
+        None,
+        description="How connections to PostgreSQL are encrypted; verify-full: and the server is who it says. By default the "
+        "drivers decide.",
+    )
+    postgres_sslrootcert: Annotated[Annotated[Path, AfterValidator(_absolute)] | None, AfterValidator(_authority)] = (
+        Field(
+            None,
+            description="File with the certificate of the authority that signed PostgreSQL's.",
+            validate_default=True,
+        )
+    )
+    writer_database_password: SecretStr | None = Field(
+        None, description=f"Password that `db upgrade` gives the role {WRITER_ROLE}, by which the pipelines write rows."
+    )
+    dagster_database_password: SecretStr | None = Field(
+        None,
+        description=f"Password of the role {DAGSTER_ROLE}, which owns Dagster's database; with it Dagster connects as that "
+        "role.",
+    )
+    backup_database_password: SecretStr | None = Field(
+        None, description=f"Password that `db upgrade` gives the role {BACKUP_ROLE}, by which backups are made."
+    )
+    monitor_database_password: SecretStr | None = Field(
+        None, description=f"Password that `db upgrade` gives the role {MONITOR_ROLE}, by which metrics are read."
+    )
     data_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         Path("data"),
         description="Where the embedded PostgreSQL and Dagster's files are kept.",
         validate_default=True,
+    )
+
+    backup_dir: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+        None, description="Where backups are kept; by default the directory backups in DATA_DIR."
+    )
+    backup_status_file: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+        None, description="Where it is written what came of the backups; by default status.json in BACKUP_DIR."
+    )
+    backup_at: Annotated[
+        str, _written(r"([01]\d|2[0-3]):[0-5]\d", "takes a time of day in Shanghai, such as 02:30")
+    ] = Field("02:30", description="When the night's backups are made, in Shanghai.")
+    backup_kept_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        14, description="Days for which backups are kept: any moment in them can be gone back to."
+    )
+    backup_kept_at_least: Annotated[int, Field(ge=1, le=1000)] = Field(
+        3, description="Dumps and base backups that are kept whatever their age."
+    )
+    backup_recipient: (
+        Annotated[str, _written(r"age1[02-9ac-hj-np-z]{58}", "takes a recipient as age-keygen prints it: age1…")] | None
+    ) = Field(None, description="Who can read the backups: an age recipient. By default they are not encrypted.")
+    backup_identity: Annotated[SecretStr, AfterValidator(_age_identity)] | None = Field(
+        None, description="The age identity that opens encrypted backups; nothing else than restoring needs it."
+    )
+    backup_command: str | None = Field(
+        None,
+        description="A command that copies BACKUP_DIR elsewhere, run when there is something new. None by default.",
+    )
+    postgres_programs: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+        None, description="Directory of PostgreSQL's own programs; by default those of the embedded server."
     )
 
     tushare_token: SecretStr | None = Field(
@@ -364,6 +460,11 @@ class Settings(BaseSettings):
     runs_kept_days: Annotated[int, Field(ge=7, le=36_500)] = Field(
         180,
         description="Days after which Dagster's runs and their events are deleted; what is known of partitions stays.",
+    )
+
+    run_hosts: Annotated[list[str], NoDecode, BeforeValidator(_list), AfterValidator(_hosts)] = Field(
+        default_factory=list,
+        description="Code servers that share the runs: hosts and ports, separated by commas. By default there is one.",
     )
 
     api_url: Annotated[str, AfterValidator(_web_url)] = Field(
@@ -510,13 +611,27 @@ class Settings(BaseSettings):
     def server_url(self) -> URL | None:
         """The configured database, without a driver; None when PostgreSQL is embedded."""
         if self.database_url is not None:
-            return make_url(self.database_url.get_secret_value())
+            return self._secured(make_url(self.database_url.get_secret_value()))
         if self.postgres_server is None:
             return None
         password = self.postgres_password.get_secret_value() if self.postgres_password else None
-        return URL.create(
-            "postgresql", self.postgres_user, password, self.postgres_server, self.postgres_port, self.database_name
+        return self._secured(
+            URL.create(
+                "postgresql", self.postgres_user, password, self.postgres_server, self.postgres_port, self.database_name
+            )
         )
+
+    @property
+    def role_passwords(self) -> dict[str, SecretStr]:
+        """The passwords of the roles that are given one, by their names."""
+        passwords = {
+            API_ROLE: self.api_database_password,
+            WRITER_ROLE: self.writer_database_password,
+            DAGSTER_ROLE: self.dagster_database_password,
+            BACKUP_ROLE: self.backup_database_password,
+            MONITOR_ROLE: self.monitor_database_password,
+        }
+        return {role: password for role, password in passwords.items() if password is not None}
 
     @property
     def metrics_listens(self) -> tuple[str, int] | None:
@@ -532,10 +647,16 @@ class Settings(BaseSettings):
     def read_url(self) -> URL | None:
         """The database that the API reads, as the role that can only read where its password is set."""
         if self.api_database_url is not None:
-            return make_url(self.api_database_url.get_secret_value())
+            return self._secured(make_url(self.api_database_url.get_secret_value()))
         if self.api_database_password is None or self.server_url is None:
             return self.server_url
         return self.server_url.set(username=API_ROLE, password=self.api_database_password.get_secret_value())
+
+    def _secured(self, url: URL) -> URL:
+        """A URL that says how its connections are encrypted: by itself, or else as the settings say."""
+        wanted = {"sslmode": self.postgres_sslmode, "sslrootcert": self.postgres_sslrootcert}
+        given = {name: str(value) for name, value in wanted.items() if value is not None and name not in url.query}
+        return url.update_query_dict(given)
 
     @property
     def secrets(self) -> set[str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SECRET = "hush-0a1b2c3d"
+IDENTITY = f"AGE-SECRET-KEY-1{'Q' * 58}"
 DEFAULTS: dict[str, Any] = {
     "project_name": "Stock Assistant",
     "environment": "local",
@@ -36,6 +37,21 @@ DEFAULTS: dict[str, Any] = {
     "postgres_user": "postgres",
     "postgres_password": None,
     "postgres_db": None,
+    "postgres_sslmode": None,
+    "postgres_sslrootcert": None,
+    "writer_database_password": None,
+    "dagster_database_password": None,
+    "backup_database_password": None,
+    "monitor_database_password": None,
+    "backup_dir": None,
+    "backup_status_file": None,
+    "backup_at": "02:30",
+    "backup_kept_days": 14,
+    "backup_kept_at_least": 3,
+    "backup_recipient": None,
+    "backup_identity": None,
+    "backup_command": None,
+    "postgres_programs": None,
     "tushare_token": None,
     "tushare_base_url": "https://api.waditu.com/dataapi",
     "tushare_points": 2000,
@@ -46,6 +62,7 @@ DEFAULTS: dict[str, Any] = {
     "sync_incremental_missing_limit": 300,
     "sync_failure_max_retries": 3,
     "runs_kept_days": 180,
+    "run_hosts": [],
     "llm_provider": None,
     "llm_api_key": None,
     "llm_base_url": None,
@@ -115,7 +132,22 @@ GOOD: list[tuple[str, str, Any]] = [
     ("POSTGRES_USER", "writer", "writer"),
     ("POSTGRES_PASSWORD", "p@ss/word", SecretStr("p@ss/word")),
     ("POSTGRES_DB", "stocks", "stocks"),
+    ("POSTGRES_SSLMODE", "require", "require"),
+    ("POSTGRES_SSLROOTCERT", __file__, Path(__file__)),
+    ("WRITER_DATABASE_PASSWORD", SECRET, SecretStr(SECRET)),
+    ("DAGSTER_DATABASE_PASSWORD", SECRET, SecretStr(SECRET)),
+    ("BACKUP_DATABASE_PASSWORD", SECRET, SecretStr(SECRET)),
+    ("MONITOR_DATABASE_PASSWORD", SECRET, SecretStr(SECRET)),
     ("DATA_DIR", "/srv/data", Path("/srv/data")),
+    ("BACKUP_DIR", "/srv/backups", Path("/srv/backups")),
+    ("BACKUP_STATUS_FILE", "/srv/backups/status.json", Path("/srv/backups/status.json")),
+    ("BACKUP_AT", "23:05", "23:05"),
+    ("BACKUP_KEPT_DAYS", "30", 30),
+    ("BACKUP_KEPT_AT_LEAST", "1", 1),
+    ("BACKUP_RECIPIENT", f"age1{'q' * 58}", f"age1{'q' * 58}"),
+    ("BACKUP_IDENTITY", f"# created\n{IDENTITY}\n", SecretStr(IDENTITY)),
+    ("BACKUP_COMMAND", "rclone sync", "rclone sync"),
+    ("POSTGRES_PROGRAMS", "/usr/lib/postgresql/18/bin", Path("/usr/lib/postgresql/18/bin")),
     ("TUSHARE_TOKEN", SECRET, SecretStr(SECRET)),
     ("TUSHARE_BASE_URL", "https://tushare.example/dataapi/", "https://tushare.example/dataapi"),
     ("TUSHARE_BASE_URL", "http://127.0.0.1:8100/dataapi", "http://127.0.0.1:8100/dataapi"),
@@ -129,6 +161,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("SYNC_INCREMENTAL_MISSING_LIMIT", "0", 0),
     ("SYNC_FAILURE_MAX_RETRIES", "5", 5),
     ("RUNS_KEPT_DAYS", "30", 30),
+    ("RUN_HOSTS", "code-1:4000, 10.0.0.7:4000", ["code-1:4000", "10.0.0.7:4000"]),
     ("LLM_PROVIDER", "qwen", "qwen"),
     ("LLM_API_KEY", SECRET, SecretStr(SECRET)),
     ("LLM_BASE_URL", "http://127.0.0.1:9000/v1/", "http://127.0.0.1:9000/v1"),
@@ -213,6 +246,8 @@ BAD = [
     ("POSTGRES_PORT", "many", "integer"),
     ("POSTGRES_DB", "my stocks", "a name of letters"),
     ("POSTGRES_DB", "1st", "a name of letters"),
+    ("POSTGRES_SSLMODE", "verify", "'verify-full'"),
+    ("POSTGRES_SSLROOTCERT", "/there/is/none", "a file with certificates, and /there/is/none is none"),
     ("TUSHARE_BASE_URL", "api.waditu.com", "https:// or http://"),
     ("TUSHARE_BASE_URL", "https://", "https:// or http://"),
     ("TUSHARE_BASE_URL", "https://h:port", "https:// or http://"),
@@ -233,7 +268,14 @@ BAD = [
     ("TUSHARE_CONCURRENCY", "65", "less than or equal to 64"),
     ("SYNC_INCREMENTAL_MISSING_LIMIT", "-1", "greater than or equal to 0"),
     ("SYNC_FAILURE_MAX_RETRIES", "many", "valid integer"),
+    ("BACKUP_AT", "24:00", "a time of day in Shanghai"),
+    ("BACKUP_KEPT_DAYS", "0", "greater than or equal to 1"),
+    ("BACKUP_KEPT_AT_LEAST", "0", "greater than or equal to 1"),
+    ("BACKUP_RECIPIENT", "age1me", "a recipient as age-keygen prints it"),
+    ("BACKUP_IDENTITY", SECRET, "one identity as age-keygen writes it"),
     ("RUNS_KEPT_DAYS", "1", "greater than or equal to 7"),
+    ("RUN_HOSTS", "code-1", "hosts and ports"),
+    ("RUN_HOSTS", "code-1:4000,code-1:4000", "each once"),
     ("LLM_PROVIDER", "Deep Seek", "the name of a provider"),
     ("LLM_BASE_URL", "h.example", "https:// or http://"),
     ("LLM_FALLBACKS", SECRET, "a JSON list such as"),
@@ -433,6 +475,36 @@ def test_the_api_reads_the_same_database_unless_told_otherwise(environment: Call
     reader = environment(DATABASE_URL="postgresql://owner:o@h/d", API_DATABASE_PASSWORD="p@ss").read_url
     assert reader == make_url("postgresql://stock_assistant_api:p%40ss@h/d")
     assert environment(API_DATABASE_URL="postgresql://r@replica/d").read_url == make_url("postgresql://r@replica/d")
+
+
+def test_connections_are_encrypted_as_the_url_says_or_else_as_the_settings_say(
+    environment: Callable[..., Settings],
+) -> None:
+    safe = {"POSTGRES_SSLMODE": "verify-full", "POSTGRES_SSLROOTCERT": __file__}
+    expected = {"sslmode": "verify-full", "sslrootcert": __file__}
+    for where in ({"POSTGRES_SERVER": "h"}, {"DATABASE_URL": "postgresql://u@h/d"}):
+        for each in (environment(**where, **safe), environment(**where, **safe, API_DATABASE_PASSWORD="p")):
+            assert each.server_url is not None
+            assert each.read_url is not None
+            assert dict(each.server_url.query) == dict(each.read_url.query) == expected
+    replica = environment(API_DATABASE_URL="postgresql://r@replica/d?sslmode=require", **safe).read_url
+    assert replica is not None
+    assert dict(replica.query) == {**expected, "sslmode": "require"}
+
+
+@pytest.mark.parametrize("mode", ["verify-ca", "verify-full"])
+def test_who_is_to_be_checked_is_checked_against_something(environment: Callable[..., Settings], mode: str) -> None:
+    with pytest.raises(SettingsError, match=r"^POSTGRES_SSLROOTCERT: takes the file with the certificate"):
+        environment(POSTGRES_SSLMODE=mode)
+
+
+def test_the_roles_that_have_a_password_are_known_by_their_names(environment: Callable[..., Settings]) -> None:
+    assert environment().role_passwords == {}
+    variables = {
+        f"{duty.upper()}_DATABASE_PASSWORD": duty for duty in ("api", "writer", "dagster", "backup", "monitor")
+    }
+    passwords = {role: each.get_secret_value() for role, each in environment(**variables).role_passwords.items()}
+    assert passwords == {f"stock_assistant_{duty}": duty for duty in ("api", "writer", "dagster", "backup", "monitor")}
 
 
 @pytest.mark.parametrize(

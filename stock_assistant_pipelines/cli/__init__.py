@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stock_assistant_pipelines import logs
+from stock_assistant_pipelines.cli.backups import backup
 from stock_assistant_pipelines.cli.configured import configured
 from stock_assistant_pipelines.cli.reports import costs, replay, research
 from stock_assistant_pipelines.settings import SettingsError
@@ -50,16 +51,19 @@ class Group(click.Group):
         from sqlalchemy.exc import OperationalError
 
         from stock_assistant_pipelines.cli.services import ServiceError
+        from stock_assistant_pipelines.warehouse.database import NotMigrated, NotOwner
         from stock_assistant_pipelines.warehouse.embedded import ServerError
-        from stock_assistant_pipelines.warehouse.roles import RoleRefused
+        from stock_assistant_pipelines.warehouse.encryption import advice
+        from stock_assistant_pipelines.warehouse.grants import RoleRefused
+        from stock_assistant_pipelines.warehouse.space import DiskFull
 
         try:
             return super().invoke(ctx)
-        except (SettingsError, ServiceError, ServerError, RoleRefused) as error:
+        except (SettingsError, ServiceError, ServerError, RoleRefused, NotMigrated, NotOwner, DiskFull) as error:
             raise click.ClickException(logs.hidden(str(error))) from error
         except (psycopg.OperationalError, OperationalError) as error:
             cause = logs.hidden(" ".join(str(getattr(error, "orig", error)).split()))
-            hint = "check DATABASE_URL or the POSTGRES_* variables, and that the server runs"
+            hint = advice(cause) or "check DATABASE_URL or the POSTGRES_* variables, and that the server runs"
             raise click.ClickException(f"PostgreSQL: {cause} ({hint})") from error
         except subprocess.CalledProcessError as error:
             raise click.ClickException(f"{Path(error.cmd[0]).name} ended with code {error.returncode}") from error
@@ -70,7 +74,7 @@ def main() -> None:
     """Complete, point-in-time A-share history in PostgreSQL."""
 
 
-for command in (research, replay, costs):
+for command in (research, replay, costs, backup):
     main.add_command(command)
 
 
@@ -246,15 +250,16 @@ def db() -> None:
 
 @db.command()
 def upgrade() -> None:
-    """Create the databases where they do not exist, and run the migrations of ours and Dagster's."""
+    """Create the databases where they do not exist, run the migrations of ours and Dagster's, set the rights of the roles."""
     from stock_assistant_pipelines.cli.services import environment
     from stock_assistant_pipelines.warehouse.database import available
 
     configuration = configured()
     with available(configuration) as database:
-        database.prepare()
+        database.install()
         script = str(Path(sys.executable).with_name("dagster"))
         subprocess.run([script, "instance", "migrate"], env=environment(configuration, database), check=True)
+        database.grant()  # also in the tables that Dagster has just made
     click.echo(f"{database.url.database} is up to date")
 
 
@@ -265,7 +270,7 @@ def revision(message: str) -> None:
     from stock_assistant_pipelines.warehouse.database import available
 
     with available(configured()) as database:
-        database.prepare()
+        database.install()
         database.revise(message)
 
 
