@@ -290,6 +290,11 @@ def test_what_is_planted_comes_out_nowhere(database: Database) -> None:
         if (at := text.find(way)) >= 0
     ]
     assert shown == []
+    seen = [where for where, text in said.items() if runs[1] in text]  # which would be seen, and is no secret
+    for where in ("code-location.log", "graphql Events", f"database {database.url.database}_dagster"):
+        assert any(where in each for each in seen), where
+    assert "dagster-webserver" in said["processes"]
+    assert '"key":"canary"' in said[str(directory / "logs" / "api.log")]
     for line in said[str(directory / "logs" / "code-location.log")].splitlines():
         if '"run_id"' in line:
             json.loads(line)

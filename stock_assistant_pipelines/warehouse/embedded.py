@@ -80,7 +80,7 @@ def running(directory: Path) -> Iterator[URL]:
 
 
 def conninfo(url: URL) -> str:
-    """The URL as libpq reads it, and watched: of spaces, SQLAlchemy leaves those of a password, and writes the query's as `+`."""
+    """The URL as libpq reads it, and watched: SQLAlchemy leaves a password's spaces, and writes the query's as `+`."""
     whole = watched(url).set(drivername="postgresql").render_as_string(hide_password=False)
     address, mark, query = whole.partition("?")
     return address.replace(" ", "%20") + mark + query.replace("+", "%20")
