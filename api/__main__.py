@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import click
-import uvicorn
 
 from api import listener, server
+from api.drain import DrainingServer
+from stock_assistant_pipelines import logs
 from stock_assistant_pipelines.settings import SettingsError, settings
 
 
@@ -17,6 +18,7 @@ def main(host: str, port: int) -> None:
     from api.app import create_app
 
     try:
+        logs.configure(settings())
         app = create_app(settings())
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
@@ -26,7 +28,7 @@ def main(host: str, port: int) -> None:
             listener.start(app.state.metrics, listener.bind(*address))
         except OSError as error:
             raise click.ClickException(f"METRICS_ADDRESS: cannot listen there: {error.strerror}") from error
-    uvicorn.Server(server.configured(app, host, port)).run()
+    DrainingServer(server.configured(app, host, port), app.state.drain).run()
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from api.cache import CacheMiddleware
 from api.compression import CompressionMiddleware
 from api.cors import Cors
 from api.database import Database
+from api.drain import Drain
 from api.gate import Gate
 from api.journal import Journal
 from api.kept import Store, Use
@@ -75,6 +76,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = database
+    app.state.drain = Drain(settings.api_drain_seconds)
+    app.state.started = False
     app.state.streams = Slots(max(1, settings.api_pool_size // 2))
     cache = Use(Store(settings.api_cache_mb * 1_000_000)) if settings.api_cache_mb else None
     app.state.metrics = Metrics(health.VERSION, database, app.state.streams, cache)
@@ -98,7 +101,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.add_middleware(Cors, settings.backend_cors_origins)
     stack = app.build_middleware_stack
     # Around all of it, Starlette's own answer to a mistake of ours included.
-    app.build_middleware_stack = lambda: Journal(stack(), app.state.metrics.requests)  # type: ignore[method-assign]
+    app.build_middleware_stack = lambda: Journal(stack(), app.state.metrics.requests, app.state.drain)  # type: ignore[method-assign]
     return app
 
 

@@ -40,7 +40,9 @@ class Gate:
         self.app = app
         self.access = Access(settings)
         self.admission = admission
-        self.open = frozenset({*open_paths, *(f"{settings.api_v1_str}/health/{name}" for name in ("live", "ready"))})
+        self.open = frozenset(
+            {*open_paths, *(f"{settings.api_v1_str}/health/{name}" for name in ("live", "ready", "startup"))}
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a problem, or pass the request on."""

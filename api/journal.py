@@ -6,25 +6,25 @@ that an answer to a mistake of ours is no exception; it also puts on the headers
 
 from __future__ import annotations
 
-import logging
 import os
 import re
-from contextvars import ContextVar
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from structlog.contextvars import bind_contextvars
+
 from api import routes
+from api.drain import Drain
 from api.keys import Visit
+from stock_assistant_pipelines import logs
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from api.metrics.requests import Requests
 
-LOG = logging.getLogger("api.access")
-
-REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
-"""The id of the request that is being answered, for all that is logged meanwhile."""
+NAME = "api.access"
+"""The logger of the requests' lines."""
 
 WELL_FORMED = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 """Ids that are taken over from who asks."""
@@ -41,6 +41,8 @@ DOCUMENTATION = (
 PAGES = {"/docs": DOCUMENTATION, "/redoc": DOCUMENTATION}
 POLICY = b"content-security-policy"
 
+CLOSE = (b"connection", b"close")
+
 HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -52,9 +54,11 @@ HEADERS = [
 class Journal:
     """Give each request its id, each answer its headers, count it, and write a line about it."""
 
-    def __init__(self, app: ASGIApp, requests: Requests) -> None:
+    def __init__(self, app: ASGIApp, requests: Requests, drain: Drain | None = None) -> None:
         self.app = app
         self.requests = requests
+        self.drain = drain or Drain(0)
+        self.log = logs.quick(NAME)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and note what is answered."""
@@ -64,7 +68,7 @@ class Journal:
         began = perf_counter()
         visit = Visit(_id(scope))
         scope.setdefault("state", {})["visit"] = visit
-        REQUEST_ID.set(visit.id)  # for this task, which ends after what uvicorn logs of it
+        bind_contextvars(request_id=visit.id)  # for this task, which ends after what uvicorn logs of it
         method, path = scope["method"], scope["path"]
         status, written = 0, 0
 
@@ -73,6 +77,8 @@ class Journal:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message = {**message, "headers": _dressed(message.get("headers", ()), path, visit)}
+                if self.drain.under_way:  # the next request goes to another process
+                    message["headers"].append(CLOSE)
             elif message["type"] == "http.response.body":
                 written += len(message.get("body", b""))
             await send(message)
@@ -84,8 +90,8 @@ class Journal:
             self.requests.under_way -= 1
             seconds, route = perf_counter() - began, routes.of(scope)
             self.requests.note(route, method, status, seconds, written, visit.problem)
-            if LOG.isEnabledFor(logging.INFO):
-                LOG.info("%s", method, extra={"told": _told(route, method, visit, status, written, seconds)})
+            if self.log is not None:
+                self.log.info("request", **_told(route, method, visit, status, written, seconds))
 
 
 def _id(scope: Scope) -> str:

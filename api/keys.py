@@ -94,6 +94,14 @@ class KeyRing:
             return None
         return found
 
+    async def look(self) -> int:
+        """How many keys are known, at most `AGED` seconds old. Raises `Problem` when they cannot be read."""
+        if self._age > FRESH:
+            await self._read()
+        if self._failure is not None:
+            raise self._failure
+        return len(self._keys)
+
     @property
     def _age(self) -> float:
         return time.monotonic() - self._read_at

@@ -60,6 +60,6 @@ def bind(host: str, port: int) -> socket.socket:
 
 def start(metrics: Metrics, listening: socket.socket) -> uvicorn.Server:
     """Tell the metrics there, until the process ends or the server is told to stop."""
-    found = uvicorn.Server(server.configured(Page(metrics), logged=None, lifespan="off"))
+    found = uvicorn.Server(server.configured(Page(metrics), lifespan="off"))
     threading.Thread(target=found.run, args=([listening],), name="metrics", daemon=True).start()
     return found

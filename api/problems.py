@@ -64,6 +64,7 @@ INTERNAL_ERROR = Kind("internal-error", HTTPStatus.INTERNAL_SERVER_ERROR, "Inter
 DATABASE_UNAVAILABLE = Kind("database-unavailable", HTTPStatus.SERVICE_UNAVAILABLE, "Database unavailable")
 OVERLOADED = Kind("overloaded", HTTPStatus.SERVICE_UNAVAILABLE, "Overloaded")
 TOOK_TOO_LONG = Kind("took-too-long", HTTPStatus.SERVICE_UNAVAILABLE, "Took too long")
+DRAINING = Kind("draining", HTTPStatus.SERVICE_UNAVAILABLE, "Draining")
 MIGRATIONS_PENDING = Kind("migrations-pending", HTTPStatus.SERVICE_UNAVAILABLE, "Migrations pending")
 VERSION_RETIRED = Kind("version-retired", HTTPStatus.SERVICE_UNAVAILABLE, "Version retired")
 

@@ -1,4 +1,4 @@
-"""The server: uvicorn with our connections and our log, as `python -m api` starts it."""
+"""The server: uvicorn with our connections, as `python -m api` starts it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import uvicorn
 
-from api import logs
 from api.connections import MOST, Connection
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ def configured(
     app: ASGIApp | str,
     host: str = "127.0.0.1",
     port: int = 8000,
-    logged: dict[str, Any] | None = logs.CONFIG,
     lifespan: Literal["on", "off"] = "on",
     **more: Any,
 ) -> uvicorn.Config:
@@ -42,7 +40,7 @@ def configured(
         proxy_headers=False,
         access_log=False,
         server_header=False,
-        log_config=logged,
+        log_config=None,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
         **more,

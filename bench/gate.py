@@ -18,12 +18,12 @@ from starlette.middleware.base import BaseHTTPMiddleware
 
 from api.app import create_app
 from api.gate import Gate
-from api.journal import LOG, Journal
+from api.journal import Journal
 from api.keys import Admission, Key
-from api.logs import Lines
 from api.metrics.requests import Requests
 from bench.measure import Figures, figure, in_turns, ratio
 from bench.report import Report, Table
+from stock_assistant_pipelines import logs
 from stock_assistant_pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,11 +40,7 @@ def run(*, quick: bool = False) -> Report:
     """Ask each of them in turns, thousands of times a round."""
     rounds, requests = (2, 200) if quick else (15, 5_000)
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        handler = logging.StreamHandler(nowhere)
-        handler.setFormatter(Lines())
-        LOG.addHandler(handler)
-        LOG.propagate = False
-        LOG.setLevel(logging.INFO)
+        logs.configure(Settings(_env_file=None, log_format="json"), nowhere)  # type: ignore[call-arg]
         try:
             seconds = in_turns(
                 {name: _asked(app, "/api/v1/daily", keyed, requests) for name, (app, keyed) in _sides().items()}, rounds
@@ -53,9 +49,7 @@ def run(*, quick: bool = False) -> Report:
                 {name: _asked(app, LIVE, False, requests // 10) for name, app in _routes().items()}, rounds
             )
         finally:
-            LOG.removeHandler(handler)
-            LOG.propagate = True
-            LOG.setLevel(logging.NOTSET)
+            logging.getLogger().removeHandler(logs.HANDLER)
     tables = [
         Table(
             title,

@@ -8,7 +8,7 @@ import dagster as dg
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.derived import DERIVED
-from stock_assistant_pipelines.defs import alerts, clock, derived, disclosed, freshness, lifeline
+from stock_assistant_pipelines.defs import alerts, clock, derived, disclosed, freshness, lifeline, logged
 from stock_assistant_pipelines.defs.assets import build_asset
 from stock_assistant_pipelines.defs.fill import fill
 from stock_assistant_pipelines.defs.research import assets as research
@@ -45,4 +45,5 @@ def build(configuration: Settings) -> dg.Definitions:
 # Backfill policies are marked as beta; Dagster is pinned, and they are what keeps a backfill to a few runs.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
+logged.begin(settings())
 defs = build(settings())

@@ -6,7 +6,7 @@ are left. The periods are judged on the way and at the end.
 
 from __future__ import annotations
 
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import islice
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from stock_assistant_pipelines.asking import Round, Told
 from stock_assistant_pipelines.inquiry import Inquiry, inquire
+from stock_assistant_pipelines.logs import Pool
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.decode import by_day, complete_rows, with_keys
 from stock_assistant_pipelines.tushare.errors import (
@@ -200,7 +201,7 @@ class Filings:
         """Do something to each, a few at once, and yield what comes of it, until `stop` says so of one."""
         waiting = iter(todo)
         stopped = False
-        with ThreadPoolExecutor(self.concurrency, thread_name_prefix=dataset.api) as workers:
+        with Pool(self.concurrency, dataset=dataset.api) as workers:
             under_way: set[Future[Any]] = {workers.submit(do, each) for each in islice(waiting, self.concurrency)}
             while under_way:
                 done, under_way = wait(under_way, return_when=FIRST_COMPLETED)

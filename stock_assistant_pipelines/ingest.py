@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+import logging
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
@@ -19,6 +20,7 @@ from stock_assistant_pipelines.catalog.dataset import Whole
 from stock_assistant_pipelines.clock import may_be_open
 from stock_assistant_pipelines.evening import Evening
 from stock_assistant_pipelines.filings import Filings
+from stock_assistant_pipelines.logs import Pool, bound
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.decode import by_day, complete_rows, unique, wire_types
 from stock_assistant_pipelines.tushare.errors import HOPELESS, TushareError
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.increment import Limits
     from stock_assistant_pipelines.tushare.decode import Row
     from stock_assistant_pipelines.tushare.transport import Answer, Transport
+
+LOG = logging.getLogger(__name__)
 
 ALL: Mapping[date, Sequence[str]] = MappingProxyType({})
 """No day of which only the missing keys are asked for."""
@@ -180,6 +184,7 @@ class Ingest:
             try:
                 for entry in self._land(dataset, left, since=since, whole=whole, begun=begun, failed=failed):
                     done.add(entry.partition)
+                    _note(entry)
                     yield entry
             except DiskFull as full:
                 if self.when_full:
@@ -289,7 +294,9 @@ class Ingest:
         self, dataset: Dataset, periods: Sequence[date], plan: str | None, limits: Limits, *, begun: datetime
     ) -> Iterator[Coverage]:
         """Land what is new of these report periods, which are open; what they rest on has been landed."""
-        yield from self.evening(begun).increment(dataset, periods, plan, limits)
+        for entry in self.evening(begun).increment(dataset, periods, plan, limits):
+            _note(entry)
+            yield entry
 
     def evening(self, begun: datetime) -> Evening:
         """The walk of the evening that began then."""
@@ -403,7 +410,7 @@ class Ingest:
         calls = iter(planned)
         under_way: set[Future[Any]] = set()
         refused: list[_Landed] = []
-        with ThreadPoolExecutor(self.concurrency, thread_name_prefix=dataset.api) as workers:
+        with Pool(self.concurrency, dataset=dataset.api) as workers:
             under_way |= {workers.submit(self._ask, dataset, call) for call in islice(calls, self.concurrency)}
             while under_way:
                 done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
@@ -426,6 +433,10 @@ class Ingest:
 
     def _land_day(self, dataset: Dataset, day: date, told: _Day) -> _Landed:
         """Land what was told of a day; when no call told anything, book why."""
+        with bound(partition=day.isoformat()):
+            return self._land_rows(dataset, day, told)
+
+    def _land_rows(self, dataset: Dataset, day: date, told: _Day) -> _Landed:
         if not told.source:
             return _Landed(day, self._refused(dataset, day, told.errors[0]))
         try:
@@ -517,6 +528,12 @@ def is_told(entry: Coverage | None, answered: datetime | None, period: date, tod
     if entry is None or entry.status not in coverage.JUDGED:
         return False
     return period not in may_be_open(today) or bool(answered and answered.astimezone(SHANGHAI).date() >= today)
+
+
+def _note(entry: Coverage) -> None:
+    """Log what came of a partition."""
+    told = {name: getattr(entry, name) for name in ("dataset", "partition", "status", "landed", "calls", "reason")}
+    LOG.log(logging.INFO if entry.settled else logging.WARNING, "a partition is judged", extra=told)
 
 
 def _settled_since(entry: Coverage, since: datetime | None) -> bool:

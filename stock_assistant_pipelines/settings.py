@@ -35,6 +35,8 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSourc
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from stock_assistant_pipelines.redaction import Redactor
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -62,8 +64,8 @@ BACKUP_ROLE = "stock_assistant_backup"
 MONITOR_ROLE = "stock_assistant_monitor"
 """The database role of the metrics: it counts, and reads no text."""
 
-SECRET_LENGTH = 4
-"""From how many characters on a secret is taken out of a text: shorter ones would take words apart."""
+TOKEN_LENGTH = 12
+"""From how many characters on a part of a channel's address is taken for a token, and hidden by itself."""
 
 SANDBOX_POINTS = "5000"
 """The points that the sandbox takes its callers to have."""
@@ -174,6 +176,12 @@ def _channels(values: list[SecretStr]) -> list[SecretStr]:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*://\S+", value.get_secret_value()):
             raise ValueError(f"takes addresses such as feishu://TOKEN, one a line, and number {at} is none")
     return values
+
+
+def _tokens(address: str) -> list[str]:
+    """The parts of a channel's address that may be tokens or passwords: long, and no host."""
+    parts = re.split(r"[/:@?&=,;#]+", address.partition("://")[2])
+    return [part for part in parts if len(part) >= TOKEN_LENGTH and "." not in part]
 
 
 def _origins(values: list[str]) -> list[str]:
@@ -345,6 +353,13 @@ class Settings(BaseSettings):
     backend_cors_origins: Annotated[list[str], NoDecode, BeforeValidator(_list), AfterValidator(_origins)] = Field(
         default_factory=list,
         description="Origins that browsers may call the API from, separated by commas. None by default.",
+    )
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="From which level on is logged: debug, info, warning or error."
+    )
+    log_format: Literal["json", "text"] | None = Field(
+        None, description="How is logged: json or text. By default text on a terminal, and json else."
     )
 
     database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] | None = Field(
@@ -564,6 +579,10 @@ class Settings(BaseSettings):
         None,
         description=f"Password of the role {API_ROLE}, which can only read; with it the API connects as that role.",
     )
+    api_drain_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
+        8.0,
+        description="Seconds for which the API goes on answering after SIGTERM, and says at /health/ready that it goes.",
+    )
     api_open_on_loopback: bool = Field(
         False,
         description="Whether programs of this machine may ask the API without a key. Never true behind a proxy.",
@@ -662,16 +681,20 @@ class Settings(BaseSettings):
         given = {name: str(value) for name, value in wanted.items() if value is not None and name not in url.query}
         return url.update_query_dict(given)
 
-    def hide(self, text: str) -> str:
-        """A text without any secret of these settings, for where others read it."""
+    @property
+    def secrets(self) -> set[str]:
+        """Every secret of these settings, and what of it may be seen without the rest: passwords, tokens in addresses."""
         values = [getattr(self, name) for name in type(self).model_fields]
         secrets = {each.get_secret_value() for each in [*values, *self.alert_urls] if isinstance(each, SecretStr)}
         secrets |= {each.api_key.get_secret_value() for each in self.llm_fallbacks if each.api_key}
         secrets |= {secret.partition("://")[2] for secret in secrets}
+        secrets |= {part for each in self.alert_urls for part in _tokens(each.get_secret_value())}
         secrets |= {(url.password if url else None) or "" for url in (self.server_url, self.read_url)}
-        for secret in sorted(secrets - {SANDBOX_TOKEN}, key=len, reverse=True):
-            text = text.replace(secret, "***") if len(secret) >= SECRET_LENGTH else text
-        return text
+        return secrets - {SANDBOX_TOKEN, ""}
+
+    def hide(self, text: str) -> str:
+        """A text without any secret of these settings, for where others read it."""
+        return Redactor(self.secrets)(text)
 
     @classmethod
     def settings_customise_sources(

@@ -15,7 +15,8 @@ from apprise.exception import AppriseException
 
 from stock_assistant_pipelines.alerts.robots import ROBOTS, Robot
 from stock_assistant_pipelines.alerts.wording import clip
-from stock_assistant_pipelines.settings import SECRET_LENGTH, SettingsError
+from stock_assistant_pipelines.redaction import LEAST
+from stock_assistant_pipelines.settings import SettingsError
 
 if TYPE_CHECKING:
     from apprise.logger import NotifyLogEntry
@@ -150,4 +151,4 @@ def _secrets(url: str, service: NotifyBase) -> list[str]:
     parts = set(re.split(r"[/:@?&=,;#]+", rest))
     parts |= {part for whole in re.split(r"[/@?&]+", rest) for part in (whole, whole.partition(":")[2])}
     known = parts | {unquote(part) for part in parts} | {url, rest}
-    return sorted((part for part in known if len(part) >= SECRET_LENGTH), key=len, reverse=True)
+    return sorted((part for part in known if len(part) >= LEAST), key=len, reverse=True)

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stock_assistant_pipelines import logs
 from stock_assistant_pipelines.cli.backups import backup
+from stock_assistant_pipelines.cli.configured import configured
 from stock_assistant_pipelines.cli.monitoring import alerts, exporter
 from stock_assistant_pipelines.cli.reports import costs, replay, research
-from stock_assistant_pipelines.settings import SettingsError, settings
+from stock_assistant_pipelines.settings import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,11 +69,11 @@ class Group(click.Group):
         try:
             return super().invoke(ctx)
         except LockNotHad as error:
-            raise TryAgain(str(error)) from error
+            raise TryAgain(logs.hidden(str(error))) from error
         except (SettingsError, ServiceError, ServerError, RoleRefused, MigrationError, NotOwner, DiskFull) as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(logs.hidden(str(error))) from error
         except (psycopg.OperationalError, OperationalError) as error:
-            cause = " ".join(str(getattr(error, "orig", error)).split())
+            cause = logs.hidden(" ".join(str(getattr(error, "orig", error)).split()))
             hint = advice(cause) or "check DATABASE_URL or the POSTGRES_* variables, and that the server runs"
             raise click.ClickException(f"PostgreSQL: {cause} ({hint})") from error
         except subprocess.CalledProcessError as error:
@@ -105,7 +107,7 @@ def demo(days: int, stocks: int) -> None:
     """Land the last trading days through Dagster, read them back over HTTP, write of three stocks, and exit."""
     from stock_assistant_pipelines.cli.demo import run
 
-    sys.exit(run(settings(), days, stocks))
+    sys.exit(run(configured(), days, stocks))
 
 
 @main.command()
@@ -116,7 +118,7 @@ def up(ui_port: int, api_port: int, stocks: int) -> None:
     """Run Dagster's UI and daemon and the API until Ctrl-C."""
     from stock_assistant_pipelines.cli.up import run
 
-    run(settings(), ui_port, api_port, stocks)
+    run(configured(), ui_port, api_port, stocks)
 
 
 @main.command()
@@ -125,7 +127,7 @@ def quota(watch: bool) -> None:
     """Show what is used of the calls that Tushare allows, by interface."""
     from stock_assistant_pipelines.cli.quota import run
 
-    run(settings(), watch=watch)
+    run(configured(), watch=watch)
 
 
 @main.command()
@@ -149,7 +151,7 @@ def holes(
     from stock_assistant_pipelines.cli.holes import run
 
     begin, end = (moment.date() if moment else None for moment in (first, last))
-    sys.exit(run(settings(), datasets, begin, end, deep=deep, as_json=as_json, fix=fix, sure=yes))
+    sys.exit(run(configured(), datasets, begin, end, deep=deep, as_json=as_json, fix=fix, sure=yes))
 
 
 @main.command()
@@ -177,9 +179,9 @@ def backfill(
     from stock_assistant_pipelines.cli.backfill import Asked, cancel_it, run, watch_it
 
     if watch or cancel:
-        sys.exit((cancel_it if cancel else watch_it)(settings()))
+        sys.exit((cancel_it if cancel else watch_it)(configured()))
     begin, end = (moment.date() if moment else None for moment in (first, last))
-    sys.exit(run(settings(), Asked(datasets, begin, end, every, refetch), sure=yes, detach=detach))
+    sys.exit(run(configured(), Asked(datasets, begin, end, every, refetch), sure=yes, detach=detach))
 
 
 @main.command(name="exec", context_settings={"ignore_unknown_options": True})
@@ -189,7 +191,7 @@ def execute(command: tuple[str, ...]) -> None:
     from stock_assistant_pipelines.cli.services import ServiceError, environment
     from stock_assistant_pipelines.warehouse.database import available
 
-    configuration = settings()
+    configuration = configured()
     with available(configuration) as database:
         values = environment(configuration, database)
         # So that `dagster` is that of this installation, whether its virtual environment is active or not.
@@ -224,7 +226,7 @@ def create_key(name: str, days: int | None, per_minute: int | None, as_json: boo
     """Make a key and show it, this once."""
     from stock_assistant_pipelines.cli.keys import create
 
-    create(settings(), name, days, per_minute, as_json=as_json)
+    create(configured(), name, days, per_minute, as_json=as_json)
 
 
 @keys.command(name="list")
@@ -234,7 +236,7 @@ def list_keys(every: bool, as_json: bool) -> None:
     """List the keys that are good."""
     from stock_assistant_pipelines.cli.keys import show
 
-    show(settings(), every=every, as_json=as_json)
+    show(configured(), every=every, as_json=as_json)
 
 
 @keys.command(name="revoke")
@@ -244,7 +246,7 @@ def revoke_key(name: str, as_json: bool) -> None:
     """Refuse a key from now on: within seconds, everywhere."""
     from stock_assistant_pipelines.cli.keys import revoke
 
-    revoke(settings(), name, as_json=as_json)
+    revoke(configured(), name, as_json=as_json)
 
 
 @main.group()
@@ -262,7 +264,7 @@ def upgrade() -> None:
     from stock_assistant_pipelines.cli.services import environment
     from stock_assistant_pipelines.warehouse.database import available
 
-    configuration = settings()
+    configuration = configured()
     with available(configuration) as database:
         database.install()
         script = str(Path(sys.executable).with_name("dagster"))
@@ -277,7 +279,7 @@ def revision(message: str) -> None:
     """Write a migration for what the catalog declares and the database does not have yet."""
     from stock_assistant_pipelines.warehouse.database import available
 
-    with available(settings()) as database:
+    with available(configured()) as database:
         database.install()
         database.revise(message)
 
@@ -288,6 +290,6 @@ def drop() -> None:
     """Drop both databases of this installation: the tables, and Dagster's history."""
     from stock_assistant_pipelines.warehouse.database import available
 
-    with available(settings()) as database:
+    with available(configured()) as database:
         database.drop()
     click.echo(f"{database.url.database} is gone")

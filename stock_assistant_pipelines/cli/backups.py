@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,14 +12,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stock_assistant_pipelines.settings import SHANGHAI, settings
+from stock_assistant_pipelines import logs
+from stock_assistant_pipelines.cli.configured import configured, serving
+from stock_assistant_pipelines.settings import SHANGHAI
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy.engine import URL
 
     from stock_assistant_pipelines.backup.keeper import Keeper
+    from stock_assistant_pipelines.settings import Settings
 
 
 @click.group()
@@ -34,8 +36,7 @@ def run() -> None:
     from stock_assistant_pipelines.backup.service import Service
     from stock_assistant_pipelines.cli.up import stopped_by_signal
 
-    logging.basicConfig(format="%(levelname)s %(message)s")
-    with stopped_by_signal(), _keeper() as keeper, _server() as url:
+    with stopped_by_signal(), _keeper(serving) as keeper, _server(serving) as url:
         try:
             Service(keeper, url).run()
         except KeyboardInterrupt:
@@ -113,7 +114,7 @@ def load(name: str | None) -> None:
     from stock_assistant_pipelines.backup.programs import BackupFailed
 
     with _keeper() as keeper:
-        url = settings().server_url
+        url = keeper.settings.server_url
         if url is None:
             raise BackupFailed(
                 "a dump is restored into a server of your own: set DATABASE_URL or the POSTGRES_* variables"
@@ -150,21 +151,21 @@ def _moment(text: str) -> datetime:
 
 
 @contextmanager
-def _keeper() -> Iterator[Keeper]:
+def _keeper(begun: Callable[[], Settings] = configured) -> Iterator[Keeper]:
     """The keeper of this installation's backups. What fails is told as one line."""
     from stock_assistant_pipelines.backup.keeper import Keeper
     from stock_assistant_pipelines.backup.programs import BackupFailed
 
     try:
-        yield Keeper(settings())
+        yield Keeper(begun())
     except BackupFailed as error:
-        raise click.ClickException(settings().hide(str(error))) from error
+        raise click.ClickException(logs.hidden(str(error))) from error
 
 
 @contextmanager
-def _server() -> Iterator[URL]:
+def _server(begun: Callable[[], Settings] = configured) -> Iterator[URL]:
     """Where the database of this installation is."""
     from stock_assistant_pipelines.warehouse.database import available
 
-    with available(settings()) as database:
+    with available(begun()) as database:
         yield database.url

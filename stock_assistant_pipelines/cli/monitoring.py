@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from stock_assistant_pipelines.settings import listening, settings
+from stock_assistant_pipelines.cli.configured import configured, serving
+from stock_assistant_pipelines.settings import listening
 
 RECEIVER = "127.0.0.1:9102"
 """Where Alertmanager finds the receiver on one machine."""
@@ -26,7 +27,8 @@ def exporter(address: str | None) -> None:
     """Tell Prometheus of Dagster, landing, research, alerts, PostgreSQL and backups, until told to stop."""
     from stock_assistant_pipelines.cli.exporter import run
 
-    run(settings(), address or settings().exporter_address)
+    found = serving()
+    run(found, address or found.exporter_address)
 
 
 @click.group(invoke_without_command=True)
@@ -37,7 +39,7 @@ def alerts(context: click.Context, test: bool) -> None:
     from stock_assistant_pipelines.cli.alerts import run
 
     if context.invoked_subcommand is None:
-        sys.exit(run(settings(), test=test))
+        sys.exit(run(configured(), test=test))
 
 
 @alerts.command()
@@ -48,4 +50,4 @@ def receive(address: str) -> None:
     """Hand on to the channels what Prometheus' Alertmanager tells, until told to stop."""
     from stock_assistant_pipelines.cli.receiver import run
 
-    run(settings(), address)
+    run(serving(), address)

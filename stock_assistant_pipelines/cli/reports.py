@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stock_assistant_pipelines.settings import settings
+from stock_assistant_pipelines.cli.configured import configured
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,7 +31,7 @@ def research(codes: tuple[str, ...], day: datetime | None, language: str | None,
     from stock_assistant_pipelines.research.render import Language
 
     asked = Asked(codes, day.date() if day else None, Language(language) if language else None, markdown)
-    sys.exit(run(settings(), asked, rules=rules))
+    sys.exit(run(configured(), asked, rules=rules))
 
 
 @click.command()
@@ -42,7 +42,7 @@ def replay(reports: tuple[str, ...], every: bool, day: datetime | None) -> None:
     """Make research reports again, offline, and show where they differ from what is stored; 1 when one does."""
     from stock_assistant_pipelines.cli.replay import run
 
-    sys.exit(run(settings(), reports, day.date() if day else None, every=every))
+    sys.exit(run(configured(), reports, day.date() if day else None, every=every))
 
 
 @click.command()
@@ -61,4 +61,4 @@ def costs(by: tuple[str, ...], since: datetime | None, until: datetime | None, r
     from stock_assistant_pipelines.research.costs import By
 
     chosen = [By(each) for each in by or ("day", "model")]
-    run(settings(), chosen, since.date() if since else None, until.date() if until else None, report)
+    run(configured(), chosen, since.date() if since else None, until.date() if until else None, report)

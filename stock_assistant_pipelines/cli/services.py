@@ -148,6 +148,9 @@ def environment(settings: Settings, database: Database, tushare: str | None = No
         "DAGSTER_EVENT_BATCH_SIZE": "1000",
         # A backfill that the daemon looks at while the code server starts again waits for it; by default it would fail.
         PATIENT_BACKFILLS: "1",
+        # What is written before our own log begins (docs/logs.md).
+        "DAGSTER_WEBSERVER_LOG_FORMAT": "json",
+        "DAGSTER_CLI_API_GRPC_LOG_FORMAT": "json",
         "DAGSTER_HOME": str(home),
         "DATA_DIR": str(data),
     }
@@ -198,7 +201,9 @@ def workspace(home: Path, code_port: int, host: str = LOOPBACK) -> Path:
 
 def daemon(logs: Path, workspace: Path) -> Service:
     """Dagster's daemon: schedules, queue, backfills."""
-    return Service("daemon", [_script("dagster-daemon"), "run", "-w", str(workspace)], logs / "daemon.log")
+    return Service(
+        "daemon", [_script("dagster-daemon"), "run", "-w", str(workspace), "--log-format", "json"], logs / "daemon.log"
+    )
 
 
 def webserver(logs: Path, workspace: Path, port: int) -> Service:
@@ -249,6 +254,8 @@ def machine(
     values = environment(settings, database, tushare)
     if "api_open_on_loopback" not in settings.model_fields_set:
         values["API_OPEN_ON_LOOPBACK"] = "true"  # it listens on loopback, for who started it
+    if "api_drain_seconds" not in settings.model_fields_set:
+        values["API_DRAIN_SECONDS"] = "0"  # nobody stands before it who would have to learn that it goes
     code_port = free_port()
     known = workspace(Path(values["DAGSTER_HOME"]), code_port)
     wanted = [code_location(logs, code_port)]

@@ -11,6 +11,7 @@ from typing import Any, cast
 import dagster as dg
 from dagster._core.storage.tags import DOCKER_IMAGE_TAG, GRPC_INFO_TAG
 
+from stock_assistant_pipelines.defs import logged
 from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.warehouse.database import available
 from stock_assistant_pipelines.warehouse.embedded import conninfo
@@ -45,6 +46,7 @@ class LivingExecutor(dg.Executor):
         with (
             available(self._platform.settings) as database,
             present(conninfo(database.url), _name(plan_context.run_id)),
+            logged.of_run(plan_context.run_id),
         ):
             yield from self._steps.execute(plan_context, execution_plan)
 

@@ -80,10 +80,10 @@ def running(directory: Path) -> Iterator[URL]:
 
 
 def conninfo(url: URL) -> str:
-    """The URL as libpq reads it, and watched: SQLAlchemy writes a space of the query as `+`, which libpq takes for a plus."""
+    """The URL as libpq reads it, and watched: SQLAlchemy leaves a password's spaces, and writes the query's as `+`."""
     whole = watched(url).set(drivername="postgresql").render_as_string(hide_password=False)
     address, mark, query = whole.partition("?")
-    return address + mark + query.replace("+", "%20")
+    return address.replace(" ", "%20") + mark + query.replace("+", "%20")
 
 
 def _url(server: Any) -> URL:

@@ -162,7 +162,7 @@ def application(url: str, **values: Any) -> FastAPI:
 @contextmanager
 def served(app: FastAPI) -> Iterator[httpx2.Client]:
     """Serve an application over HTTP on loopback."""
-    server = uvicorn.Server(configured(app, port=0, logged=None))
+    server = uvicorn.Server(configured(app, port=0))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
-import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from logged import logging_to
 from small_market import application, served
 from sqlalchemy import text
 
 from api.gate import LARGEST_BODY, LONGEST_URL
-from api.logs import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,16 +30,15 @@ PATHS = [
 ]
 
 
-class Listener(logging.Handler):
+class Log:
     """The log as it is written: one line of JSON after the other."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.setFormatter(Lines())
-        self.lines: list[str] = []
+        self.stream = io.StringIO()
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(self.format(record))
+    @property
+    def lines(self) -> list[str]:
+        return self.stream.getvalue().splitlines()
 
     @property
     def requests(self) -> list[dict[str, Any]]:
@@ -48,17 +47,10 @@ class Listener(logging.Handler):
 
 
 @pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
-    listener = Listener()
-    root = logging.getLogger()
-    access = logging.getLogger("api.access")
-    # A server that another test has started may have kept its own lines to itself.
-    monkeypatch.setattr(logging.getLogger("uvicorn"), "propagate", True)
-    root.addHandler(listener)
-    access.setLevel(logging.INFO)
-    yield listener
-    root.removeHandler(listener)
-    access.setLevel(logging.NOTSET)
+def log() -> Iterator[Log]:
+    log = Log()
+    with logging_to(log.stream):
+        yield log
 
 
 # --- ids
@@ -113,7 +105,7 @@ def test_a_page_may_bring_a_policy_of_its_own(market: str) -> None:
 
 
 def test_a_mistake_of_ours_has_them_too_and_is_found_in_the_log(
-    market: str, monkeypatch: pytest.MonkeyPatch, log: Listener
+    market: str, monkeypatch: pytest.MonkeyPatch, log: Log
 ) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError("a mistake")
@@ -195,7 +187,7 @@ def test_long_urls_and_large_bodies_are_refused(client: httpx2.Client) -> None:
 # --- the log
 
 
-def test_a_line_tells_a_request_and_nothing_that_was_sent(market: str, log: Listener) -> None:
+def test_a_line_tells_a_request_and_nothing_that_was_sent(market: str, log: Log) -> None:
     secret = "hush-0a1b2c3d"
     headers = {
         "Authorization": f"Bearer {secret}",
@@ -227,14 +219,14 @@ def test_a_line_tells_a_request_and_nothing_that_was_sent(market: str, log: List
     assert (head["method"], head["route"]) == ("HEAD", "/api/v1/stocks/{ts_code}")
 
 
-def test_a_line_tells_a_page_and_not_the_routes_that_it_asks(market: str, log: Listener) -> None:
+def test_a_line_tells_a_page_and_not_the_routes_that_it_asks(market: str, log: Log) -> None:
     with served(application(market)) as client:
         for path in ("/stocks", "/stocks?q=600519", "/stocks/999999.SH"):
             client.get(path)
     assert [line["route"] for line in log.requests] == ["/stocks", "/stocks", "/stocks/{ts_code}"]
 
 
-def test_a_line_names_the_key(database: str, log: Listener) -> None:
+def test_a_line_names_the_key(database: str, log: Log) -> None:
     from small_market import connected
 
     from stock_assistant_pipelines.warehouse import keys

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
 HEALTH, LIVE, READY = "/api/v1/health", "/api/v1/health/live", "/api/v1/health/ready"
+STARTUP = "/api/v1/health/startup"
+PARTS = ["application", "database", "migrations", "data", "research", "keys", "invalidation"]
 
 
 def test_the_expected_revision_is_the_newest_migration() -> None:
@@ -47,6 +49,57 @@ def test_health_tells_of_application_database_and_migrations(client: httpx2.Clie
     assert response.status_code == 200
     assert answer["application"]["environment"] == "local"
     assert answer["database"]["status"] == answer["migrations"]["status"] == "ok"
+
+
+def test_each_part_is_told_by_itself(client: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    at(monkeypatch, 2024, 1, 5, 19, 30)
+    answer = client.get(HEALTH).json()
+    assert list(answer["parts"]) == PARTS
+    told = {name: part["status"] for name, part in answer["parts"].items()}
+    assert told.pop("research") in {"ok", "unused"}
+    assert told.pop("data") == "degraded"
+    assert "late or unknown: " in answer["parts"]["data"]["detail"]
+    assert set(told.values()) == {"ok"}
+    assert answer["parts"]["database"]["observed"].startswith("PostgreSQL ")
+    assert {part["at"][:10] for part in answer["parts"].values()} == {"2024-01-05"}
+
+
+def test_a_process_has_begun_when_all_that_it_needs_was_there_once(market: str) -> None:
+    app = application(market)
+    with served(app) as client:
+        assert client.get(STARTUP).json() == {"status": "started"}
+        app.state.drain.begin()
+        assert client.get(STARTUP).status_code == 200
+
+
+def test_who_is_told_to_stop_is_not_ready_and_still_answers(market: str) -> None:
+    app = application(market)
+    with served(app) as client:
+        app.state.drain.begin()
+        refused, answered = client.get(READY), client.get("/api/v1/datasets")
+        told = client.get(HEALTH).json()["parts"]["application"]["status"]
+    assert (refused.status_code, refused.json()["type"]) == (503, "/problems/draining")
+    assert (answered.status_code, answered.headers["Connection"], told) == (200, "close", "degraded")
+
+
+def test_versions_that_are_not_known_are_told_and_hide_nothing(market: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unknown(_: Any) -> None:
+        return None
+
+    monkeypatch.setattr("api.versions.Watch.now", unknown)
+    with served(application(market)) as client:
+        answer = client.get(HEALTH).json()
+    assert (answer["status"], answer["parts"]["invalidation"]["status"]) == ("degraded", "degraded")
+    assert answer["parts"]["keys"]["status"] == "ok"
+
+
+def test_keys_that_cannot_be_read_are_told_and_hide_nothing(market: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.keys.QUERY", "select 1 from no_such_table")
+    with served(application(market, api_cache_mb=0)) as client:
+        answer = client.get(HEALTH).json()
+    assert (answer["status"], answer["parts"]["keys"]["status"]) == ("degraded", "failed")
+    assert answer["parts"]["invalidation"]["status"] == "unused"
+    assert answer["freshness"]
 
 
 @pytest.mark.parametrize(
@@ -110,6 +163,9 @@ def test_other_migrations_are_unready(postgres: URL, statement: str) -> None:
         for path in (HEALTH, READY):
             response = client.get(path)
             assert (response.status_code, response.json()["type"]) == (503, "/problems/migrations-pending")
+        told = {name: part["status"] for name, part in client.get(HEALTH).json()["parts"].items()}
+        assert (told["database"], told["migrations"], told["keys"]) == ("ok", "failed", "ok")
+        assert client.get(STARTUP).status_code == 503
         assert client.get(LIVE).status_code == 200
 
 
@@ -163,6 +219,8 @@ def test_a_stopped_database_is_unready_and_the_api_recovers_with_it(interruptibl
             )
             assert response.headers["content-type"] == "application/problem+json"
             assert int(response.headers["Retry-After"]) > 0
+        told = {name: part["status"] for name, part in client.get(HEALTH).json()["parts"].items()}
+        assert (told["application"], told["database"], told["data"]) == ("ok", "failed", "unknown")
         assert client.get(LIVE).json() == {"status": "alive"}
         server.start()
         assert client.get(READY).status_code == 200

@@ -101,7 +101,7 @@ def test_every_path_is_closed(client: httpx2.Client, path: str, method: str) -> 
     assert client.request(method, path).status_code == 401
 
 
-@pytest.mark.parametrize("path", ["/api/v1/health/live", "/api/v1/health/ready"])
+@pytest.mark.parametrize("path", [f"/api/v1/health/{name}" for name in ("live", "ready", "startup")])
 def test_what_watches_the_process_needs_no_key(client: httpx2.Client, path: str) -> None:
     assert client.get(path).status_code == 200
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 PLAIN = (
-    *("/health", "/health/live", "/health/ready", "/datasets", "/datasets/{dataset}"),
+    *("/health", "/health/live", "/health/ready", "/health/startup", "/datasets", "/datasets/{dataset}"),
     *("/reports/{report_id}", "/reports/{report_id}.md", "/reports/{report_id}/claims"),
 )
 """Routes of which any question is a valid one."""

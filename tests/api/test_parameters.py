@@ -53,6 +53,7 @@ def test_a_wrong_value_is_a_problem(client: httpx2.Client, path: str, words: str
         ("health", "no parameters"),
         ("health/live", "no parameters"),
         ("health/ready", "no parameters"),
+        ("health/startup", "no parameters"),
         ("datasets", "no parameters"),
         ("datasets/daily", "no parameters"),
         ("datasets/daily/coverage", "start, end, limit, offset, keys, format."),

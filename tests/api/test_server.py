@@ -40,7 +40,7 @@ def test_it_serves_and_its_log_is_json(tmp_path: Path) -> None:
     port = free_port()
     root = f"http://127.0.0.1:{port}"
     metrics = f"127.0.0.1:{free_port()}"
-    environment = {**os.environ, "DATABASE_URL": ABSENT, "METRICS_ADDRESS": metrics}
+    environment = {**os.environ, "DATABASE_URL": ABSENT, "METRICS_ADDRESS": metrics, "API_DRAIN_SECONDS": "0"}
     command = [*COMMAND, "--port", str(port)]
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE

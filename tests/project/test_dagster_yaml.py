@@ -11,6 +11,7 @@ from dagster._core.instance.config import dagster_instance_config
 from dagster._core.storage.tags import BACKFILL_ID_TAG
 
 from stock_assistant_pipelines.defs.launcher import PatientRunLauncher
+from stock_assistant_pipelines.defs.storage import Storage
 
 ROOT = Path(__file__).parents[2]
 CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "dagster.yaml").read_text(encoding="utf-8"))
@@ -24,7 +25,7 @@ def test_dagster_accepts_every_key(tmp_path: Path) -> None:
 
 
 def test_nothing_in_it_is_bound_to_a_machine() -> None:
-    assert CONFIG["storage"] == {"postgres": {"postgres_url": {"env": "DAGSTER_PG_URL"}}}
+    assert CONFIG["storage"]["custom"]["config"] == {"postgres_url": {"env": "DAGSTER_PG_URL"}}
     for part in ("local_artifact_storage", "compute_logs"):
         assert CONFIG[part]["config"] == {"base_dir": {"env": "DAGSTER_STORAGE_DIR"}}
 
@@ -34,6 +35,11 @@ def test_only_dead_workers_are_retried_and_runs_cannot_hang_for_ever() -> None:
     assert CONFIG["run_monitoring"]["enabled"]
     assert CONFIG["run_monitoring"]["max_runtime_seconds"] > 0
     assert CONFIG["run_monitoring"]["free_slots_after_run_end_seconds"] > 0
+
+
+def test_the_storage_keeps_no_secrets() -> None:
+    storage = CONFIG["storage"]["custom"]
+    assert getattr(import_module(storage["module"]), storage["class"]) is Storage
 
 
 def test_the_launcher_is_ours() -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
 
@@ -343,3 +344,14 @@ def test_options_in_the_url_reach_the_server(postgres: URL) -> None:
         assert ask(url, "SHOW application_name") == "with space"
         return
     pytest.fail("libpq did not understand the URL")
+
+
+def test_a_password_may_hold_anything() -> None:
+    url = make_url("postgresql://me@host/name").set(password="a b+c/d@é%", query={"options": "-c x=1"})
+    assert conninfo_to_dict(embedded.conninfo(url)) == {
+        "user": "me",
+        "password": "a b+c/d@é%",
+        "host": "host",
+        "dbname": "name",
+        "options": "-c x=1",
+    }
