@@ -65,7 +65,7 @@ drill: .venv/.stamp ## Break it on purpose, and show what is lost (ARGS="4 7" to
 	@$(BIN)/python -m drill $(ARGS)
 
 image-check: .venv/.stamp ## Run the Dockerfile's install steps without Docker
-	@$(BIN)/python deploy/image_check.py $(ARGS)
+	@$(as_pip) && $(BIN)/python deploy/image_check.py $(ARGS)
 
 clean: ## Remove .venv and caches; data/ stays
 	@rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
