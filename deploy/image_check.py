@@ -151,7 +151,9 @@ class Builder:
         words = rest.split()
         options = [word for word in words if word.startswith("--")]
         *sources, target = [word for word in words if not word.startswith("--")]
-        origin = next((self.build(option.removeprefix("--from=")) for option in options if "from=" in option), self.context)
+        origin = next(
+            (self.build(option.removeprefix("--from=")) for option in options if "from=" in option), self.context
+        )
         destination = root / target.lstrip("/") if target.startswith("/") else directory / target
         for source in sources:
             path = origin / source.lstrip("/")
@@ -225,7 +227,9 @@ def as_nobody(arguments: list[str]) -> None:
             f"mkdir -p {place}",
             f"mount --bind {kept} {place}",
         ]
-    user = f"setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs"
+    user = (
+        f"setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs"
+    )
     command = f"cd / && exec {user} {shlex.join([sys.executable, __file__, *arguments])}"
     os.execvp("unshare", ["unshare", "--mount", "sh", "-ec", "\n".join([*opened, command])])
 

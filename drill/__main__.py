@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 import bench.report
-from drill import breaks, channel, crashes, filings, reports, source
+from drill import breaks, channel, crashes, filings, reports, rolling, source
 from drill.finding import Finding, report, show
 from drill.stage import BY_STOCK, WHOLE, Stuck, stage
 from stock_assistant_pipelines.cli.up import stopped_by_signal
@@ -34,6 +34,7 @@ FAULTS: dict[str, Callable[[Stage], Finding]] = {
     "15": filings.gone,
     "16": filings.refused,
     "17": reports.killed,
+    "19": rolling.restarted,
 }
 """By their numbers."""
 
