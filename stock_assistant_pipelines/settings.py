@@ -29,6 +29,7 @@ from pydantic import (
     SecretStr,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
 )
 from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
@@ -48,6 +49,18 @@ SANDBOX_TOKEN = "sandbox"  # noqa: S105 - not a secret: the sandbox's own, print
 
 API_ROLE = "stock_assistant_api"
 """The database role of the API, which can read what is served and nothing else."""
+
+WRITER_ROLE = "stock_assistant_writer"
+"""The database role of the pipelines: it reads and writes rows, and makes no table."""
+
+DAGSTER_ROLE = "stock_assistant_dagster"
+"""The database role of Dagster's storages, which owns their database and nothing else."""
+
+BACKUP_ROLE = "stock_assistant_backup"
+"""The database role of the backups: it reads everything, and receives the log of changes."""
+
+MONITOR_ROLE = "stock_assistant_monitor"
+"""The database role of the metrics: it counts, and reads no text."""
 
 SECRET_LENGTH = 4
 """From how many characters on a secret is taken out of a text: shorter ones would take words apart."""
@@ -77,6 +90,17 @@ def _postgres_url(value: SecretStr) -> SecretStr:
     if not url.database:
         raise ValueError("must end with the name of a database: postgresql://user:password@host:5432/name")
     return SecretStr(url.set(drivername="postgresql").render_as_string(hide_password=False))
+
+
+def _authority(value: Path | None, info: ValidationInfo) -> Path | None:
+    """Check the file of the authority, without which nobody can tell whether it is the right server."""
+    if value is None and str(info.data.get("postgres_sslmode")).startswith("verify-"):
+        raise ValueError(
+            "takes the file with the certificate of the authority that signed PostgreSQL's, which POSTGRES_SSLMODE asks for"
+        )
+    if value is not None and not value.is_file():
+        raise ValueError(f"takes a file with certificates, and {value} is none")
+    return value
 
 
 def _web_url(value: str) -> str:
@@ -308,6 +332,32 @@ class Settings(BaseSettings):
         ]
         | None
     ) = Field(None, description="Name of the database; stock_assistant, or stock_assistant_sandbox without a token.")
+    postgres_sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None = Field(
+        None,
+        description="How connections to PostgreSQL are encrypted; verify-full: and the server is who it says. By default the "
+        "drivers decide.",
+    )
+    postgres_sslrootcert: Annotated[Annotated[Path, AfterValidator(_absolute)] | None, AfterValidator(_authority)] = (
+        Field(
+            None,
+            description="File with the certificate of the authority that signed PostgreSQL's.",
+            validate_default=True,
+        )
+    )
+    writer_database_password: SecretStr | None = Field(
+        None, description=f"Password that `db upgrade` gives the role {WRITER_ROLE}, by which the pipelines write rows."
+    )
+    dagster_database_password: SecretStr | None = Field(
+        None,
+        description=f"Password of the role {DAGSTER_ROLE}, which owns Dagster's database; with it Dagster connects as that "
+        "role.",
+    )
+    backup_database_password: SecretStr | None = Field(
+        None, description=f"Password that `db upgrade` gives the role {BACKUP_ROLE}, by which backups are made."
+    )
+    monitor_database_password: SecretStr | None = Field(
+        None, description=f"Password that `db upgrade` gives the role {MONITOR_ROLE}, by which metrics are read."
+    )
     data_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         Path("data"),
         description="Where the embedded PostgreSQL and Dagster's files are kept.",
@@ -491,13 +541,27 @@ class Settings(BaseSettings):
     def server_url(self) -> URL | None:
         """The configured database, without a driver; None when PostgreSQL is embedded."""
         if self.database_url is not None:
-            return make_url(self.database_url.get_secret_value())
+            return self._secured(make_url(self.database_url.get_secret_value()))
         if self.postgres_server is None:
             return None
         password = self.postgres_password.get_secret_value() if self.postgres_password else None
-        return URL.create(
-            "postgresql", self.postgres_user, password, self.postgres_server, self.postgres_port, self.database_name
+        return self._secured(
+            URL.create(
+                "postgresql", self.postgres_user, password, self.postgres_server, self.postgres_port, self.database_name
+            )
         )
+
+    @property
+    def role_passwords(self) -> dict[str, SecretStr]:
+        """The passwords of the roles that are given one, by their names."""
+        passwords = {
+            API_ROLE: self.api_database_password,
+            WRITER_ROLE: self.writer_database_password,
+            DAGSTER_ROLE: self.dagster_database_password,
+            BACKUP_ROLE: self.backup_database_password,
+            MONITOR_ROLE: self.monitor_database_password,
+        }
+        return {role: password for role, password in passwords.items() if password is not None}
 
     @property
     def metrics_listens(self) -> tuple[str, int] | None:
@@ -513,10 +577,16 @@ class Settings(BaseSettings):
     def read_url(self) -> URL | None:
         """The database that the API reads, as the role that can only read where its password is set."""
         if self.api_database_url is not None:
-            return make_url(self.api_database_url.get_secret_value())
+            return self._secured(make_url(self.api_database_url.get_secret_value()))
         if self.api_database_password is None or self.server_url is None:
             return self.server_url
         return self.server_url.set(username=API_ROLE, password=self.api_database_password.get_secret_value())
+
+    def _secured(self, url: URL) -> URL:
+        """A URL that says how its connections are encrypted: by itself, or else as the settings say."""
+        wanted = {"sslmode": self.postgres_sslmode, "sslrootcert": self.postgres_sslrootcert}
+        given = {name: str(value) for name, value in wanted.items() if value is not None and name not in url.query}
+        return url.update_query_dict(given)
 
     def hide(self, text: str) -> str:
         """A text without any secret of these settings, for where others read it."""

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import psycopg
 from psycopg import sql
+from pydantic import SecretStr
 
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.embedded import conninfo
@@ -35,3 +36,11 @@ def copied(server: URL) -> Iterator[Database]:
         yield database
     finally:
         database.drop()
+
+
+def working_as(database: Database, role: str) -> Database:
+    """A database as a role sees it that has its rights there."""
+    given = Database(database.url, {role: SecretStr("s3cret")})
+    given.create()  # that of Dagster, too
+    given.grant()
+    return Database(database.url.set(username=role))

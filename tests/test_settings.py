@@ -34,6 +34,12 @@ DEFAULTS: dict[str, Any] = {
     "postgres_user": "postgres",
     "postgres_password": None,
     "postgres_db": None,
+    "postgres_sslmode": None,
+    "postgres_sslrootcert": None,
+    "writer_database_password": None,
+    "dagster_database_password": None,
+    "backup_database_password": None,
+    "monitor_database_password": None,
     "tushare_token": None,
     "tushare_base_url": "https://api.waditu.com/dataapi",
     "tushare_points": 2000,
@@ -109,6 +115,12 @@ GOOD: list[tuple[str, str, Any]] = [
     ("POSTGRES_USER", "writer", "writer"),
     ("POSTGRES_PASSWORD", "p@ss/word", SecretStr("p@ss/word")),
     ("POSTGRES_DB", "stocks", "stocks"),
+    ("POSTGRES_SSLMODE", "require", "require"),
+    ("POSTGRES_SSLROOTCERT", __file__, Path(__file__)),
+    ("WRITER_DATABASE_PASSWORD", SECRET, SecretStr(SECRET)),
+    ("DAGSTER_DATABASE_PASSWORD", SECRET, SecretStr(SECRET)),
+    ("BACKUP_DATABASE_PASSWORD", SECRET, SecretStr(SECRET)),
+    ("MONITOR_DATABASE_PASSWORD", SECRET, SecretStr(SECRET)),
     ("DATA_DIR", "/srv/data", Path("/srv/data")),
     ("TUSHARE_TOKEN", SECRET, SecretStr(SECRET)),
     ("TUSHARE_BASE_URL", "https://tushare.example/dataapi/", "https://tushare.example/dataapi"),
@@ -207,6 +219,8 @@ BAD = [
     ("POSTGRES_PORT", "many", "integer"),
     ("POSTGRES_DB", "my stocks", "a name of letters"),
     ("POSTGRES_DB", "1st", "a name of letters"),
+    ("POSTGRES_SSLMODE", "verify", "'verify-full'"),
+    ("POSTGRES_SSLROOTCERT", "/there/is/none", "a file with certificates, and /there/is/none is none"),
     ("TUSHARE_BASE_URL", "api.waditu.com", "https:// or http://"),
     ("TUSHARE_BASE_URL", "https://", "https:// or http://"),
     ("TUSHARE_BASE_URL", "https://h:port", "https:// or http://"),
@@ -424,6 +438,36 @@ def test_the_api_reads_the_same_database_unless_told_otherwise(environment: Call
     reader = environment(DATABASE_URL="postgresql://owner:o@h/d", API_DATABASE_PASSWORD="p@ss").read_url
     assert reader == make_url("postgresql://stock_assistant_api:p%40ss@h/d")
     assert environment(API_DATABASE_URL="postgresql://r@replica/d").read_url == make_url("postgresql://r@replica/d")
+
+
+def test_connections_are_encrypted_as_the_url_says_or_else_as_the_settings_say(
+    environment: Callable[..., Settings],
+) -> None:
+    safe = {"POSTGRES_SSLMODE": "verify-full", "POSTGRES_SSLROOTCERT": __file__}
+    expected = {"sslmode": "verify-full", "sslrootcert": __file__}
+    for where in ({"POSTGRES_SERVER": "h"}, {"DATABASE_URL": "postgresql://u@h/d"}):
+        for each in (environment(**where, **safe), environment(**where, **safe, API_DATABASE_PASSWORD="p")):
+            assert each.server_url is not None
+            assert each.read_url is not None
+            assert dict(each.server_url.query) == dict(each.read_url.query) == expected
+    replica = environment(API_DATABASE_URL="postgresql://r@replica/d?sslmode=require", **safe).read_url
+    assert replica is not None
+    assert dict(replica.query) == {**expected, "sslmode": "require"}
+
+
+@pytest.mark.parametrize("mode", ["verify-ca", "verify-full"])
+def test_who_is_to_be_checked_is_checked_against_something(environment: Callable[..., Settings], mode: str) -> None:
+    with pytest.raises(SettingsError, match=r"^POSTGRES_SSLROOTCERT: takes the file with the certificate"):
+        environment(POSTGRES_SSLMODE=mode)
+
+
+def test_the_roles_that_have_a_password_are_known_by_their_names(environment: Callable[..., Settings]) -> None:
+    assert environment().role_passwords == {}
+    variables = {
+        f"{duty.upper()}_DATABASE_PASSWORD": duty for duty in ("api", "writer", "dagster", "backup", "monitor")
+    }
+    passwords = {role: each.get_secret_value() for role, each in environment(**variables).role_passwords.items()}
+    assert passwords == {f"stock_assistant_{duty}": duty for duty in ("api", "writer", "dagster", "backup", "monitor")}
 
 
 @pytest.mark.parametrize(

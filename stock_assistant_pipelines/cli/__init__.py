@@ -48,12 +48,13 @@ class Group(click.Group):
         from sqlalchemy.exc import OperationalError
 
         from stock_assistant_pipelines.cli.services import ServiceError
+        from stock_assistant_pipelines.warehouse.database import NotMigrated, NotOwner
         from stock_assistant_pipelines.warehouse.embedded import ServerError
-        from stock_assistant_pipelines.warehouse.roles import RoleRefused
+        from stock_assistant_pipelines.warehouse.grants import RoleRefused
 
         try:
             return super().invoke(ctx)
-        except (SettingsError, ServiceError, ServerError, RoleRefused) as error:
+        except (SettingsError, ServiceError, ServerError, RoleRefused, NotMigrated, NotOwner) as error:
             raise click.ClickException(str(error)) from error
         except (psycopg.OperationalError, OperationalError) as error:
             cause = " ".join(str(getattr(error, "orig", error)).split())
@@ -244,15 +245,16 @@ def db() -> None:
 
 @db.command()
 def upgrade() -> None:
-    """Create the databases where they do not exist, and run the migrations of ours and Dagster's."""
+    """Create the databases where they do not exist, run the migrations of ours and Dagster's, set the rights of the roles."""
     from stock_assistant_pipelines.cli.services import environment
     from stock_assistant_pipelines.warehouse.database import available
 
     configuration = settings()
     with available(configuration) as database:
-        database.prepare()
+        database.install()
         script = str(Path(sys.executable).with_name("dagster"))
         subprocess.run([script, "instance", "migrate"], env=environment(configuration, database), check=True)
+        database.grant()  # also in the tables that Dagster has just made
     click.echo(f"{database.url.database} is up to date")
 
 
@@ -263,7 +265,7 @@ def revision(message: str) -> None:
     from stock_assistant_pipelines.warehouse.database import available
 
     with available(settings()) as database:
-        database.prepare()
+        database.install()
         database.revise(message)
 
 

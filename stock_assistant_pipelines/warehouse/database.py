@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +14,13 @@ from psycopg import sql
 from sqlalchemy import create_engine
 from sqlalchemy.exc import ProgrammingError
 
-from stock_assistant_pipelines.settings import API_ROLE
-from stock_assistant_pipelines.warehouse import embedded, roles
+from stock_assistant_pipelines.settings import API_ROLE, DAGSTER_ROLE
+from stock_assistant_pipelines.warehouse import embedded, grants
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 from stock_assistant_pipelines.warehouse.revision import HEAD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pydantic import SecretStr
     from sqlalchemy.engine import URL, Engine
@@ -36,8 +36,8 @@ class Database:
 
     url: URL
     """Without a driver."""
-    api_password: SecretStr | None = None
-    """The password of the API's role."""
+    passwords: Mapping[str, SecretStr] = field(default_factory=dict)
+    """The passwords of the roles that have one, by their names."""
     embedded: bool = False
     """Whether it is on the embedded server, where a role needs no password."""
 
@@ -50,9 +50,12 @@ class Database:
     def dagster_url(self) -> str:
         """Dagster's storages. dagster-postgres works with psycopg2 only, and SQLAlchemy would choose another driver.
 
-        In UTC: Dagster lets the session's time zone write its moments, and reads them as UTC.
+        In UTC: Dagster lets the session's time zone write its moments, and reads them as UTC. As Dagster's own role, where
+        that has a password.
         """
         url = self.url.set(drivername="postgresql+psycopg2", database=f"{self.url.database}_dagster")
+        if (password := self.passwords.get(DAGSTER_ROLE)) is not None:
+            url = url.set(username=DAGSTER_ROLE, password=password.get_secret_value())
         given = url.normalized_query.get("options", ())
         url = url.update_query_dict({"options": " ".join([*given, "-ctimezone=UTC"])})
         return url.render_as_string(hide_password=False)
@@ -63,7 +66,7 @@ class Database:
         return create_engine(url, pool_size=pool_size, max_overflow=2, pool_pre_ping=True)
 
     def create(self) -> None:
-        """Create both databases where they do not exist."""
+        """Create both databases where they do not exist. Raises `NotOwner`."""
         server = conninfo(self.url.set(database="postgres"))
         with psycopg.connect(server, autocommit=True) as connection:
             for name in (self.url.database, f"{self.url.database}_dagster"):
@@ -72,11 +75,39 @@ class Database:
                     _create_database(connection, str(name))
 
     def prepare(self) -> None:
-        """Create both databases where they do not exist, run the migrations of the tables, let the API's role read them."""
+        """See that the tables are those of this version: as the owner `install`, as anybody else ask whether they are.
+
+        Raises `NotMigrated`, or `RoleRefused`.
+        """
         self.create()
-        self.upgrade()
         with psycopg.connect(conninfo(self.url)) as connection:
-            roles.let_read(connection, self.api_password, make=self.embedded or self.api_password is not None)
+            if _may_make_tables(connection):
+                self._install()
+            else:
+                _require_migrated(connection)
+
+    def install(self) -> None:
+        """Create both databases where they do not exist, run the migrations of the tables, give the roles their rights.
+
+        Raises `NotOwner`, or `RoleRefused`.
+        """
+        self.create()
+        with psycopg.connect(conninfo(self.url)) as connection:
+            if not _may_make_tables(connection):
+                raise NotOwner(connection.info.user)
+        self._install()
+
+    def _install(self) -> None:
+        self.upgrade()
+        self.grant()
+
+    def grant(self) -> None:
+        """Give the roles that are there, or have a password, their rights in both databases. Raises `RoleRefused`."""
+        with psycopg.connect(conninfo(self.url)) as connection:
+            beside = grants.grant(connection, self.passwords, make={API_ROLE} if self.embedded else ())
+        if beside:
+            with psycopg.connect(conninfo(self.url.set(database=f"{self.url.database}_dagster"))) as connection:
+                grants.grant_dagsters(connection, self.passwords)
 
     def drop(self) -> None:
         """Drop both databases."""
@@ -105,10 +136,39 @@ class Database:
 def _create_database(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:
     try:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    except psycopg.errors.InsufficientPrivilege:
+        raise NotOwner(connection.info.user) from None
     except psycopg.errors.DuplicateDatabase:
         pass  # another process was faster
     except psycopg.errors.UniqueViolation:
         pass  # the same, seen one moment earlier
+
+
+def _may_make_tables(connection: psycopg.Connection[tuple[object, ...]]) -> bool:
+    return connection.execute("SELECT has_schema_privilege('public', 'CREATE')").fetchone() == (True,)
+
+
+def _require_migrated(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    """Raise `NotMigrated` where migrations of this version have not run; later ones may have."""
+    try:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
+        row = None
+    if row is None or str(row[0]) < HEAD:
+        raise NotMigrated(f"{NOT_MIGRATED}, as the owner of the tables")
+
+
+class NotOwner(RuntimeError):
+    """Who is connected may not make tables. One line: what to do."""
+
+    def __init__(self, user: str) -> None:
+        super().__init__(
+            f"{user} is not the owner of the tables, who alone may do this: let POSTGRES_USER and POSTGRES_PASSWORD, or "
+            "DATABASE_URL, name the owner"
+        )
+
+
+NOT_MIGRATED = "the tables are not those of this version: run `stock-assistant db upgrade`"
 
 
 class NotMigrated(RuntimeError):
@@ -122,7 +182,7 @@ def migrated() -> Iterator[None]:
         yield
     except ProgrammingError as error:
         if isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
-            raise NotMigrated("the tables are not those of this version: run `stock-assistant db upgrade`") from error
+            raise NotMigrated(NOT_MIGRATED) from error
         raise
 
 
@@ -131,7 +191,7 @@ def available(settings: Settings) -> Iterator[Database]:
     """Name the configured database; without one, run the embedded server for as long as the block lasts."""
     url = settings.server_url
     if url is not None:
-        yield Database(url, settings.api_database_password)
+        yield Database(url, settings.role_passwords)
         return
     with embedded.running(settings.data_dir / "postgres") as server:
         database = Database(server.set(database=settings.database_name), embedded=True)

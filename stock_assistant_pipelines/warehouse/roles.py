@@ -1,156 +1,188 @@
-"""The role of the API: it can read what is served, and nothing else.
+"""The roles in PostgreSQL, one per duty: what each may do with our tables, and with those of Dagster beside them.
 
-It is made with the database, and what it may read is set again whenever the migrations have run: a new dataset is served, and
-whatever else there is stays closed. Nothing but the catalog and the names below decides that.
+The owner makes the tables and gives the rights (`grants`); whoever works day by day is somebody else. What a role may do stands
+here and nowhere else: a table that is not named is open to nobody, a right that was given by hand is taken back.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-
-import psycopg
-from psycopg import sql
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.derived import DERIVED
-from stock_assistant_pipelines.settings import API_ROLE
+from stock_assistant_pipelines.settings import API_ROLE, BACKUP_ROLE, DAGSTER_ROLE, MONITOR_ROLE, WRITER_ROLE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
-    from psycopg import Connection
-    from pydantic import SecretStr
+READ = frozenset({"SELECT"})
+APPEND = READ | {"INSERT"}
+KEEP = APPEND | {"UPDATE"}
+WRITE = KEEP | {"DELETE"}
 
-OURS = (
-    *("coverage", "asked", "alembic_version", "data_version", "quota", "permit", "quarantine"),
+ROWS = (*CATALOG, *DERIVED)
+"""Tables of the datasets, and what is derived from them."""
+
+BOOKS = (
+    *("coverage", "asked", "data_version", "quota", "permit", "llm_spending"),
     *("research_sheet", "research_report", "research_note", "research_claim", "research_outcome"),
-    "llm_spending",
 )
-"""Tables of ours that the API reads, beside those of the datasets."""
+"""Tables of ours that are served, beside those of the datasets: what is known of the rows, and the reports."""
 
-PARTS: Mapping[str, tuple[str, ...]] = {
-    "llm_call": (
-        *("report_key", "expert", "provider", "model", "tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning"),
-        *("reserved_cny", "cost_cny", "started_at", "outcome"),
+FIXED = ("alembic_version", "quarantine")
+"""What is served and only a migration changes: the number of the last one, and a view."""
+
+INNER = (
+    *("superseded", "api_key", "alert", "alert_channel"),
+    *("llm_call", "research_watch", "research_search", "research_page"),
+)
+"""Tables of ours that are not served, or a few columns of them only."""
+
+SERVED = (*ROWS, *BOOKS, *FIXED)
+
+COSTS = (
+    *("report_key", "expert", "provider", "model", "tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning"),
+    *("reserved_cny", "cost_cny", "started_at", "outcome"),
+)
+"""Of a call of a model: what it cost, and nothing that was said in it."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a role may do in one database."""
+
+    database: frozenset[str] = frozenset()
+    """Rights that are taken from everybody: CONNECT to Dagster's database, TEMPORARY tables in either."""
+    tables: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Tables of which it reads these columns only."""
+    functions: tuple[str, ...] = ()
+    """Those that are closed to everybody else."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """One duty. Options and settings hold from when it is made; what the operator changes of them afterwards stays."""
+
+    name: str
+    variable: str
+    """The setting with its password."""
+    connections: int
+    """How many it may have at once, so that none takes those of the others."""
+    settings: Mapping[str, str]
+    options: str = "NOINHERIT"
+    member_of: tuple[str, ...] = ()
+    """Of PostgreSQL's own roles."""
+    ours: Access = field(default_factory=Access)
+    dagsters: Access = field(default_factory=Access)
+
+
+API = Role(
+    API_ROLE,
+    variable="API_DATABASE_PASSWORD",
+    connections=100,
+    settings={
+        "default_transaction_read_only": "on",
+        "statement_timeout": "30s",
+        "idle_in_transaction_session_timeout": "60s",
+    },
+    ours=Access(
+        tables=dict.fromkeys(SERVED, READ),
+        columns={"llm_call": COSTS, "research_watch": ("trade_date", "ts_code")},
+        functions=("api_keys()",),
     ),
-    "research_watch": ("trade_date", "ts_code"),
-}
-"""Tables of which it reads these columns only: of a call what it cost, and nothing that was said in it; of who is expected
-neither who asked nor what went wrong.
+)
+"""It reads what is served. Of who is expected neither who asked nor what went wrong; of the keys what tells a good one."""
+
+WRITER = Role(
+    WRITER_ROLE,
+    variable="WRITER_DATABASE_PASSWORD",
+    connections=100,
+    # As long as a run may take: a session waits for the day that another works on, and reads while models answer.
+    settings={"statement_timeout": "6h", "idle_in_transaction_session_timeout": "6h"},
+    ours=Access(
+        database=frozenset({"TEMPORARY"}),  # what lands is staged
+        tables=dict.fromkeys((*ROWS, *BOOKS, *INNER), WRITE)
+        | dict.fromkeys(FIXED, READ)
+        | {"superseded": APPEND, "llm_call": KEEP, "llm_spending": KEEP, "api_key": KEEP},
+    ),
+)
+"""It lands rows and writes reports. What a row said before it was corrected, it adds and never changes; calls that were paid
+and keys that were made, it never deletes.
 """
 
-FUNCTIONS = ("api_keys()",)
-"""Functions that are closed to everybody else."""
+DAGSTER = Role(
+    DAGSTER_ROLE,
+    variable="DAGSTER_DATABASE_PASSWORD",
+    connections=100,
+    # Dagster's pages of backfills run long, and break where the server ends them.
+    settings={"statement_timeout": "0", "idle_in_transaction_session_timeout": "1h"},
+)
+"""It owns Dagster's database, where Dagster makes its tables itself."""
 
-LARGE_OBJECTS = ("lo_creat(integer)", "lo_create(oid)", "lo_from_bytea(oid, bytea)")
-"""Functions by which anybody could write, which PostgreSQL leaves open and only a superuser can close."""
+BACKUP = Role(
+    BACKUP_ROLE,
+    variable="BACKUP_DATABASE_PASSWORD",
+    connections=10,
+    settings={"default_transaction_read_only": "on", "statement_timeout": "0"},
+    options="INHERIT REPLICATION",
+    member_of=("pg_read_all_data",),
+    dagsters=Access(database=frozenset({"CONNECT"})),
+)
+"""It reads everything: whoever has a backup has everything too."""
 
-LOCK = 0x53_41_52_4F_4C_45
-"""The advisory lock that keeps two processes from granting at once."""
-
-RELATIONS = """
-SELECT c.relname,
-       has_table_privilege(%(role)s, c.oid, 'SELECT'),
-       has_table_privilege(%(role)s, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
-FROM pg_class c
-WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+MONITOR = Role(
+    MONITOR_ROLE,
+    variable="MONITOR_DATABASE_PASSWORD",
+    connections=10,
+    settings={
+        "default_transaction_read_only": "on",
+        "statement_timeout": "30s",
+        "idle_in_transaction_session_timeout": "60s",
+    },
+    options="INHERIT",
+    member_of=("pg_monitor",),
+    ours=Access(
+        tables=dict.fromkeys(
+            (
+                *("coverage", "asked", "data_version", "quota", "permit", "llm_spending", "trade_cal"),
+                *("research_outcome", *FIXED),
+            ),
+            READ,
+        ),
+        columns={
+            "alert": (
+                *("id", "cause", "kind", "severity", "datasets", "partitions", "first_seen", "last_seen", "telling"),
+                *("due_at", "told_at", "cleared_at"),
+            ),
+            "alert_channel": ("alert_id", "channel", "telling", "accepted_at", "attempts", "next_at"),
+            "llm_call": (*COSTS, "rung", "expires_at", "first_byte_ms", "total_ms", "attempt"),
+            "research_watch": ("trade_date", "ts_code", "named_by", "evidence_sha256"),
+            "research_search": ("ts_code", "day", "asked_at", "answered_at", "outcome", "source"),
+            "research_report": (
+                *("id", "ts_code", "trade_date", "language", "provider", "model", "prompt_version", "evidence_sha256"),
+                *("status", "stance", "horizon", "probability", "claims", "dropped", "forward", "made_at", "run_id"),
+            ),
+            "research_note": ("report_id", "expert", "status", "calls", "provider", "model", "made_at"),
+            "research_claim": ("report_id", "expert", "place", "kind", "direction", "held", "violations"),
+        },
+    ),
+    dagsters=Access(
+        database=frozenset({"CONNECT"}),
+        tables=dict.fromkeys(("run_tags", "instigators", "jobs", "job_ticks"), READ),
+        columns={
+            "runs": (
+                *("id", "run_id", "pipeline_name", "status", "partition", "partition_set", "backfill_id"),
+                *("create_timestamp", "update_timestamp", "start_time", "end_time"),
+            ),
+            "bulk_actions": ("id", "key", "status", "timestamp", "action_type", "selector_id", "job_name"),
+            "daemon_heartbeats": ("id", "daemon_type", "daemon_id", "timestamp"),
+        },
+    ),
+)
+"""It counts what is there. Of reports, calls and alerts it sees that they are, and not what they say; of Dagster's runs neither
+configuration nor log.
 """
-"""Tables and views; whether the role may read, whether it may write."""
 
-COLUMNS = """
-SELECT c.relname, a.attname, has_column_privilege(%(role)s, c.oid, a.attnum, 'SELECT')
-FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-WHERE c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
-    AND (a.attacl IS NOT NULL OR c.relname = ANY(%(parts)s))
-"""
-"""Columns that are let or kept one by one; whether the role may read them."""
-
-ROLE = sql.Identifier(API_ROLE)
-
-
-class RoleRefused(RuntimeError):
-    """The role cannot be made or changed. One line: what to do."""
-
-
-def let_read(connection: Connection[tuple[object, ...]], password: SecretStr | None, *, make: bool) -> None:
-    """Let the role read what is served in this database. Where it is not there, make it if `make`, else do nothing.
-
-    Raises `RoleRefused` when the server does not let us.
-    """
-    try:
-        with connection.transaction():
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-            if not _there(connection):
-                if not make:
-                    return
-                _make(connection)
-            if password is not None:
-                _set_password(connection, password)
-            _grant(connection)
-            _close_databases(connection)
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise RoleRefused(
-            f"the role {API_ROLE} could not be set up: {error.diag.message_primary}. Let the database's owner have CREATEROLE, "
-            f"or leave API_DATABASE_PASSWORD empty"
-        ) from error
-
-
-def _there(connection: Connection[tuple[object, ...]]) -> bool:
-    return connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (API_ROLE,)).fetchone() is not None
-
-
-def _make(connection: Connection[tuple[object, ...]]) -> None:
-    try:
-        with connection.transaction():
-            connection.execute(sql.SQL("CREATE ROLE {} LOGIN NOINHERIT").format(ROLE))
-            connection.execute(sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(ROLE))
-    except psycopg.errors.DuplicateObject:
-        pass  # another process was faster, in another database of this server
-    except psycopg.errors.UniqueViolation:
-        pass  # the same, seen one moment earlier
-
-
-def _set_password(connection: Connection[tuple[object, ...]], password: SecretStr) -> None:
-    """Set the password, encrypted here: it shows in no log of the server."""
-    plain = password.get_secret_value().encode()
-    encrypted = connection.pgconn.encrypt_password(plain, API_ROLE.encode(), b"scram-sha-256").decode()
-    connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(ROLE, sql.Literal(encrypted)))
-
-
-def _grant(connection: Connection[tuple[object, ...]]) -> None:
-    """Change what differs: whoever starts something sees to this, and mostly nothing does."""
-    served = {*CATALOG, *DERIVED, *OURS}
-    for name, reads, writes in connection.execute(RELATIONS, {"role": API_ROLE}).fetchall():
-        table = sql.Identifier("public", str(name))
-        if writes or (reads and name not in served):
-            connection.execute(sql.SQL("REVOKE ALL ON TABLE {} FROM {}").format(table, ROLE))
-        if name in served and (writes or not reads):
-            connection.execute(sql.SQL("GRANT SELECT ON TABLE {} TO {}").format(table, ROLE))
-    _grant_columns(connection, served)
-    for name in FUNCTIONS:
-        connection.execute(sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(sql.SQL(name), ROLE))
-    query = "SELECT current_setting('is_superuser')::boolean AND has_function_privilege(%s, %s, 'EXECUTE')"
-    for name in LARGE_OBJECTS:
-        if connection.execute(query, (API_ROLE, name)).fetchone() == (True,):
-            connection.execute(sql.SQL("REVOKE EXECUTE ON FUNCTION {} FROM PUBLIC").format(sql.SQL(name)))
-
-
-def _grant_columns(connection: Connection[tuple[object, ...]], served: Collection[str]) -> None:
-    """The same for the columns of what is served in part."""
-    asked = {"role": API_ROLE, "parts": list(PARTS)}
-    for name, column, reads in connection.execute(COLUMNS, asked).fetchall():
-        wanted = name in served or column in PARTS.get(str(name), ())
-        if reads != wanted:
-            statement = "GRANT SELECT ({}) ON TABLE {} TO {}" if wanted else "REVOKE SELECT ({}) ON TABLE {} FROM {}"
-            names = (sql.Identifier(str(column)), sql.Identifier("public", str(name)), ROLE)
-            connection.execute(sql.SQL(statement).format(*names))
-
-
-def _close_databases(connection: Connection[tuple[object, ...]]) -> None:
-    """Keep everybody but the owner from temporary tables here, and from Dagster's database altogether."""
-    name = connection.info.dbname
-    for database, right in ((name, "TEMPORARY"), (f"{name}_dagster", "TEMPORARY"), (f"{name}_dagster", "CONNECT")):
-        query = "SELECT has_database_privilege(%s, oid, %s) FROM pg_database WHERE datname = %s"
-        if connection.execute(query, (API_ROLE, right, database)).fetchone() == (True,):
-            statement = sql.SQL("REVOKE {} ON DATABASE {} FROM PUBLIC")
-            connection.execute(statement.format(sql.SQL(right), sql.Identifier(database)))
+ROLES = (API, WRITER, DAGSTER, BACKUP, MONITOR)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
 import pytest
+from databases import working_as
 from desks import STOCKS, Office, clear, laid_out
 from evidence_market import DAY, HALTED, MAIN, PAST, PEERS, company, put
 from pydantic import SecretStr
@@ -26,6 +27,8 @@ from stock_assistant_pipelines.research.search.bocha import Bocha
 from stock_assistant_pipelines.research.search.news import news_for
 from stock_assistant_pipelines.research.search.searcher import Searcher
 from stock_assistant_pipelines.sandbox.search.server import running
+from stock_assistant_pipelines.settings import WRITER_ROLE
+from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.tables import LLM_CALL, RESEARCH_CLAIM, RESEARCH_NOTE
 
 if TYPE_CHECKING:
@@ -69,6 +72,15 @@ def test_a_day_is_written_and_nothing_of_it_twice(office: Office) -> None:
     assert (evidence.made, notes.made, again.made) == ([], [], [])
     assert office.calls() == paid
     assert office.reports() == rows
+
+
+def test_a_day_is_written_by_the_role_of_the_pipelines(laid: Engine, office: Office) -> None:
+    writer = working_as(Database(laid.url.set(drivername="postgresql")), WRITER_ROLE).engine()
+    theirs = Office(writer, office.rules)
+    theirs.expect(*FEW)
+    _, _, reports = theirs.write()
+    assert reports.count("published") == len(FEW)
+    writer.dispose()
 
 
 @pytest.mark.parametrize("language", list(Language))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -16,7 +17,8 @@ from stock_assistant_pipelines.catalog.derived import DERIVED
 from stock_assistant_pipelines.settings import API_ROLE
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.embedded import conninfo
-from stock_assistant_pipelines.warehouse.roles import RoleRefused
+from stock_assistant_pipelines.warehouse.grants import RoleRefused
+from stock_assistant_pipelines.warehouse.roles import API
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -204,16 +206,17 @@ def test_a_table_that_comes_new_is_read_once_the_database_is_prepared_and_only_i
     assert readable(prepared) == SERVED
 
 
-def test_without_a_password_no_role_is_made_on_a_server_of_ones_own(postgres: URL, database: Database) -> None:
-    name = "stock_assistant_api_absent"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stock_assistant_pipelines.warehouse.roles.API_ROLE", name)
-        Database(database.url).prepare()
-    assert owned(database, f"SELECT 1 FROM pg_roles WHERE rolname = '{name}'") == []
+def test_without_a_password_no_role_is_made_on_a_server_of_ones_own(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = replace(API, name="stock_assistant_absent")
+    monkeypatch.setattr("stock_assistant_pipelines.warehouse.grants.ROLES", (absent,))
+    Database(database.url).prepare()
+    assert owned(database, f"SELECT 1 FROM pg_roles WHERE rolname = '{absent.name}'") == []
 
 
 def test_a_password_is_kept_as_what_cannot_be_turned_back(database: Database) -> None:
-    Database(database.url, SecretStr("s3cret")).prepare()
+    Database(database.url, {API_ROLE: SecretStr("s3cret")}).prepare()
     ((kept,),) = owned(database, f"SELECT rolpassword FROM pg_authid WHERE rolname = '{API_ROLE}'")
     assert kept.startswith("SCRAM-SHA-256$")
     owned(database, f"ALTER ROLE {API_ROLE} PASSWORD NULL")
@@ -221,7 +224,9 @@ def test_a_password_is_kept_as_what_cannot_be_turned_back(database: Database) ->
 
 def test_who_may_not_make_roles_is_told_what_to_do(postgres: URL, prepared: Database) -> None:
     owned(prepared, "CREATE ROLE plain LOGIN CREATEDB")
-    mine = Database(postgres.set(username="plain", database=f"plain_{uuid4().hex[:8]}"), SecretStr("s3cret"))
+    mine = Database(
+        postgres.set(username="plain", database=f"plain_{uuid4().hex[:8]}"), {API_ROLE: SecretStr("s3cret")}
+    )
     try:
         with pytest.raises(RoleRefused, match=r"could not be set up.*CREATEROLE"):
             mine.prepare()
