@@ -267,12 +267,25 @@ def _networks(value: object) -> object:
         raise ValueError("takes addresses and networks, separated by commas: 192.168.1.7,10.0.0.0/8,fd00::/8") from None
 
 
-def _listening(value: str) -> str:
-    """Check an address to listen at."""
+def listening(value: str) -> str:
+    """Check an address to listen at, or to ask."""
     parts = _parts(f"http://{value}")
     if parts is None or parts.port is None or parts.netloc != value or "@" in value:
         raise ValueError("takes an address and a port: 127.0.0.1:9100, [::1]:9100, 0.0.0.0:9100")
     return value
+
+
+def _servers(values: list[str]) -> list[str]:
+    """Check addresses to be asked."""
+    return [listening(value) for value in values]
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """An address that was checked, taken apart."""
+    parts = urlsplit(f"//{address}")
+    assert parts.hostname is not None
+    assert parts.port is not None
+    return parts.hostname, parts.port
 
 
 def _absolute(path: Path) -> Path:
@@ -356,7 +369,7 @@ class Settings(BaseSettings):
         None, description=f"Password that `db upgrade` gives the role {BACKUP_ROLE}, by which backups are made."
     )
     monitor_database_password: SecretStr | None = Field(
-        None, description=f"Password that `db upgrade` gives the role {MONITOR_ROLE}, by which metrics are read."
+        None, description=f"Password of the role {MONITOR_ROLE}, by which metrics are read; `db upgrade` gives it."
     )
     data_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         Path("data"),
@@ -516,10 +529,29 @@ class Settings(BaseSettings):
         6000,
         description="Requests per minute of one key, or of one address without a key. 0: no limit.",
     )
-    metrics_address: Annotated[str, AfterValidator(_listening)] | None = Field(
+    metrics_address: Annotated[str, AfterValidator(listening)] | None = Field(
         None,
         description="Where Prometheus is told the API's metrics, such as 127.0.0.1:9100: whoever reaches it reads them. "
         "None by default.",
+    )
+    exporter_address: Annotated[str, AfterValidator(listening)] = Field(
+        "127.0.0.1:9101", description="Where `stock-assistant exporter` tells Prometheus what the API cannot see."
+    )
+    exporter_code_server: Annotated[str, AfterValidator(listening)] | None = Field(
+        None, description="Dagster's code server, code:4000: the exporter tells whether it listens. None by default."
+    )
+    exporter_certificates: Annotated[list[str], NoDecode, BeforeValidator(_list), AfterValidator(_servers)] = Field(
+        default_factory=list,
+        description="Servers such as nginx:443, separated by commas: the exporter tells when their certificates expire. "
+        "None by default.",
+    )
+    exporter_disks: Annotated[list[Path], NoDecode, BeforeValidator(_list)] = Field(
+        default_factory=list,
+        description="Directories, separated by commas: the exporter tells the room that is left there. DATA_DIR by default.",
+    )
+    backup_status_file: Path | None = Field(
+        None,
+        description="Where it stands what the last backup of each kind came to; the exporter tells it. None by default.",
     )
 
     @property
@@ -566,12 +598,7 @@ class Settings(BaseSettings):
     @property
     def metrics_listens(self) -> tuple[str, int] | None:
         """The host and the port of the metrics; None when nobody is told them."""
-        if self.metrics_address is None:
-            return None
-        parts = urlsplit(f"//{self.metrics_address}")
-        assert parts.hostname is not None
-        assert parts.port is not None
-        return parts.hostname, parts.port
+        return None if self.metrics_address is None else host_and_port(self.metrics_address)
 
     @property
     def read_url(self) -> URL | None:

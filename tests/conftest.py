@@ -46,6 +46,9 @@ TOGETHER = {
         ],
         "research in dagster",
     ),
+    **dict.fromkeys(
+        [f"tests/exporter/test_exporter_{name}.py" for name in ("dagster", "parts", "promises")], "exporter"
+    ),
     "tests/research/test_collect_prices.py": "evidence",
     "tests/research/test_collect_reports.py": "evidence",
     "tests/research/test_collect_valuation.py": "evidence",

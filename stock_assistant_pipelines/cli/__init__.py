@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stock_assistant_pipelines.cli.monitoring import alerts, exporter
 from stock_assistant_pipelines.cli.reports import costs, replay, research
 from stock_assistant_pipelines.settings import SettingsError, settings
 
@@ -69,7 +70,7 @@ def main() -> None:
     """Complete, point-in-time A-share history in PostgreSQL."""
 
 
-for command in (research, replay, costs):
+for command in (research, replay, costs, alerts, exporter):
     main.add_command(command)
 
 
@@ -112,15 +113,6 @@ def quota(watch: bool) -> None:
     from stock_assistant_pipelines.cli.quota import run
 
     run(settings(), watch=watch)
-
-
-@main.command()
-@click.option("--test", is_flag=True, help="Send a test message through every channel, and show what it answers.")
-def alerts(test: bool) -> None:
-    """Show the open alerts and what each channel has accepted; with --test 1 is the exit code when one refuses."""
-    from stock_assistant_pipelines.cli.alerts import run
-
-    sys.exit(run(settings(), test=test))
 
 
 @main.command()
