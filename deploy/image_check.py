@@ -2,12 +2,12 @@
 
 Usage: python deploy/image_check.py [target ...]        (targets: api, pipelines; default: api)
 
-The context is a copy of the project in which secrets are planted, and of it what .dockerignore lets through. Each stage becomes
-a directory: `FROM` an image is a fresh venv in its `usr/local`, `FROM` a stage a copy of that stage, absolute paths of the image
-are paths under the directory. COPY and RUN are carried out; what makes users and owners is not, and is listed. All of it is done as
-a user without rights: root becomes `nobody`. Then every file is searched for what was planted, the image's own interpreter is asked
-what it can import, and the API's command is started and watched by the image's own HEALTHCHECK. Not seen here: the base image, its
-Python, users, and the layers' size.
+The context is a copy of the project in which secrets are planted, and of it what .dockerignore lets through. Each stage
+becomes a directory: `FROM` an image is a fresh venv in its `usr/local`, `FROM` a stage a copy of that stage, absolute paths
+of the image are paths under the directory. COPY and RUN are carried out; what makes users and owners is not, and is listed.
+All of it is done as a user without rights: root becomes `nobody`. Then every file is searched for what was planted, the
+image's own interpreter is asked what it can import, and the API's command is started and watched by the image's own
+HEALTHCHECK. Not seen here: the base image, its Python, users, and the layers' size.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ KEPT = re.compile(r"^(PIP_|UV_|SSL_|HTTPS?_PROXY$|ALL_PROXY$|NO_PROXY$)", re.IGN
 
 EXPECTED = {
     "api": (["api.app"], ["alembic", "dagster", "dagster_postgres", "openai", "pandas", "pytest", "tushare"]),
-    "pipelines": (["stock_assistant_pipelines.definitions", "dagster_postgres", "psycopg2"], ["openai", "pytest"]),
+    "pipelines": (["stock_assistant_pipelines.definitions", "dagster_postgres", "openai", "psycopg2"], ["pytest"]),
 }
 """Per target: what must be importable, and what must not even be installed."""
 

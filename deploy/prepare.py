@@ -34,7 +34,6 @@ PASSWORDS = (
 YOURS = {
     "tushare_token": "your Tushare token; without it there is only the sandbox",
     "alert_urls": "where alerts go, one address a line (docs/alerts.md)",
-    "alertmanager_url": "where Alertmanager sends what Prometheus finds, one URL (docs/monitoring.md)",
     "llm_api_key": "the key of the language model (docs/providers.md)",
     "llm_fallbacks": "models to ask when that one cannot answer, as JSON (docs/providers.md)",
     "bocha_api_key": "the key of the search for news (docs/news.md)",

@@ -70,4 +70,5 @@ def _shares(client: Client) -> tuple[int, Counter[str]]:
     log = client.machine.started["nginx"].log.read_text(encoding="utf-8")
     told = [json.loads(line)["upstream"] for line in log.splitlines() if line[:1] == "{"]
     names = {f"{client.machine.networks.addresses[name]['edge']}:8000": name for name in REPLICAS}
-    return sum(", " in each for each in told), Counter(names[each.rpartition(", ")[2]] for each in told if each)
+    by = Counter(names.get(each.rpartition(", ")[2], "nobody") for each in told if each)
+    return sum(", " in each for each in told), by

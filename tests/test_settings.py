@@ -90,7 +90,6 @@ DEFAULTS: dict[str, Any] = {
     "exporter_certificates": [],
     "exporter_disks": [],
     "backup_status_file": None,
-    "monitor_database_password": None,
 }
 GOOD: list[tuple[str, str, Any]] = [
     ("PROJECT_NAME", "House of Bars", "House of Bars"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deploy.programs import found
+from deploy.programs import HOME, found
 
 ROOT = Path(__file__).resolve().parents[2]
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -61,14 +61,15 @@ def plain(image: str) -> str:
 
 def postgres() -> Path | None:
     """The directory of the programs of a PostgreSQL that speaks TLS: Debian's, for the one of our wheel does not."""
-    return max(Path("/usr/lib/postgresql").glob("*/bin/postgres"), default=Path()).parent or None
+    known = [path.parent for home in (Path("/"), HOME) for path in home.glob("usr/lib/postgresql/*/bin/postgres")]
+    return max(known, key=lambda path: int(path.parent.name), default=None)
 
 
 def absent(image: str) -> str | None:
     """Which program of an image is not here; None when all are."""
     name = plain(image)
     if name == "postgres":
-        return None if any(Path("/usr/lib/postgresql").glob("*/bin/postgres")) else "postgresql"
+        return None if postgres() else "a PostgreSQL with TLS (Debian's postgresql)"
     if name in PROGRAMS:
         return next((debian for debian in PROGRAMS[name].values() if found(debian) is None), None)
     return None if name.startswith("stock-assistant-") else name
@@ -79,6 +80,8 @@ def files(image: str) -> dict[str, tuple[str, int]]:
     name = plain(image)
     if name == "postgres":
         binaries = postgres()
+        assert binaries is not None
+        # PostgreSQL's own locale is there from 17 on.
         arguments = "--locale=C.UTF-8" if int(binaries.parent.name) < 17 else "$POSTGRES_INITDB_ARGS"
         return {"/usr/local/bin/docker-entrypoint.sh": (POSTGRES.format(binaries=binaries, arguments=arguments), 0o755)}
     if name == "nginx":

@@ -1,4 +1,4 @@
-"""An installation to be tested, or broken: services of docker-compose.yml in a directory that is gone afterwards, with a sample."""
+"""An installation to be tested, or broken: services of docker-compose.yml, in a directory that is gone afterwards."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ READING = ("postgres", "migrate", "api-1", "api-2", "nginx")
 
 
 @contextmanager
-def installed(services: Sequence[str], variables: Mapping[str, str]) -> Iterator[Client]:
-    """Start services, `migrate` among them; yield a client with a key."""
+def installed(
+    services: Sequence[str], variables: Mapping[str, str], secrets: Mapping[str, str] | None = None
+) -> Iterator[Client]:
+    """Start services, `migrate` among them, with these variables and secrets; yield a client with a key."""
     with (
         tempfile.TemporaryDirectory(prefix="sa-installed-", dir="/tmp") as directory,
-        running(Path(directory), services, variables) as machine,
+        running(Path(directory), services, variables, secrets or {}) as machine,
     ):
         key = machine.once("migrate", "python", "-m", "deploy.native.sample").split()[-1]
         yield Client(machine, {"X-API-Key": key})

@@ -9,7 +9,6 @@ import subprocess
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.native import compose, images
@@ -19,6 +18,7 @@ from deploy.prepare import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from deploy.native.compose import Composition, Service
 
@@ -75,6 +75,7 @@ class Machine:
         for other, condition in service.needs.items():
             if other in self.started:
                 self.await_end(other) if condition == DONE else self.wait(other)
+        self.networks.plug(name, into=True)
         log = self.directory / f"{name}.log"
         with log.open("ab") as output:
             log.chmod(0o666)  # as the user of the service opens /dev/stdout
@@ -91,6 +92,7 @@ class Machine:
     def once(self, name: str, *words: str) -> str:
         """Run another command than its own in a service's place, as `docker compose run` does. Raises `ServiceError`."""
         service = replace(self.composition.services[name], command=list(words))
+        self.networks.plug(name, into=True)
         done = subprocess.run(
             self._launched(service), env=self.environment(service), capture_output=True, text=True, check=False
         )
@@ -159,6 +161,7 @@ class Machine:
         except subprocess.TimeoutExpired:
             code = -signal.SIGKILL
         _kill(running.process)
+        self.networks.plug(name, into=False)
         return code
 
     def restart(self, name: str) -> int:
@@ -181,32 +184,25 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def running(
-    directory: Path,
-    services: Sequence[str],
-    variables: Mapping[str, str],
-    environment: Mapping[str, Mapping[str, str]] | None = None,
+    directory: Path, services: Sequence[str], variables: Mapping[str, str], secrets: Mapping[str, str]
 ) -> Iterator[Machine]:
-    """Start these services, with these variables in the place of `.env`, and some with more in their environment."""
+    """Start these services, with these variables in the place of `.env`, and these secrets in the place of empty ones."""
     composition = compose.read(variables)
-    chosen = {name: composition.services[name] for name in services}
-    chosen = {
-        name: replace(service, environment={**service.environment, **(environment or {}).get(name, {})})
-        for name, service in chosen.items()
-    }
-    composition = replace(composition, services=chosen)
+    composition = replace(composition, services={name: composition.services[name] for name in services})
     directory.chmod(0o755)
     for source in CONFIGURED:
         if (compose.ROOT / source).is_dir():
             shutil.copytree(compose.ROOT / source, directory / source)
     with Networks(composition) as networks:
-        public = [networks.addresses["nginx"]["public"]] if "nginx" in chosen else []
-        prepare(directory, public)
+        prepare(directory, [networks.addresses["nginx"]["public"]])
         machine = Machine(directory, composition, networks)
+        for name, text in secrets.items():
+            (directory / "secrets" / name).write_text(text, encoding="utf-8")
         try:
-            for name in chosen:
+            for name in services:
                 machine.start(name)
-            for name, service in chosen.items():
-                if service.health:
+            for name in services:
+                if name != "migrate":
                     machine.wait(name)
             yield machine
         finally:

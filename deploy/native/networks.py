@@ -78,6 +78,12 @@ class Networks:
                 lines += [f"{address} {other}" for address in shared[:1]]
         return "\n".join(lines) + "\n"
 
+    def plug(self, name: str, *, into: bool) -> None:
+        """Give a service its networks, or take them away, as Docker does when a container stops: nobody refuses any more."""
+        place = list(self.addresses).index(name)
+        numbers = [number for number, network in enumerate(self.subnets) if network in self.addresses[name]]
+        _ip(*(f"link set v{place}-{each} {'up' if into else 'down'}" for each in numbers), namespace=self.machine)
+
     def gateway(self, network: str) -> str:
         """The address of the machine on a network that is not internal."""
         return str(self.subnets[network][1])

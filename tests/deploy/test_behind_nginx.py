@@ -162,7 +162,7 @@ def test_who_is_in_nginx_reaches_no_database_and_no_metrics(machine: Machine) ->
     with networks.connect(networks.addresses["api-1"]["edge"], 8000, "nginx"):
         pass
     for service in ("postgres", "api-1"):
-        with pytest.raises(OSError, match="timed out|unreachable"):
+        with pytest.raises(OSError, match=r"timed out|unreachable"):
             networks.connect(networks.addresses[service]["inside"], 9100, "nginx", timeout=0.5)
 
 
