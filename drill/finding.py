@@ -31,6 +31,8 @@ class Finding:
     """What is not there, or not as an undisturbed landing leaves it. Nothing, when all is well."""
     seconds: float | None = None
     """From the end of the fault until all was whole again; None where nothing had to be mended."""
+    gone: str = "0"
+    """The recovery point: how much of what had been acknowledged is gone for good, and must be fetched or entered anew."""
 
     @property
     def after(self) -> str:
@@ -46,6 +48,7 @@ def show(finding: Finding, console: Console) -> None:
     table.add_row("injected", finding.injected)
     table.add_row("seen", "\n".join(finding.seen))
     table.add_row("whole again", f"{finding.healed} ({finding.after})")
+    table.add_row("gone", finding.gone)
     table.add_row("lost", "\n".join(finding.lost) or "nothing")
     console.print(table, markup=False)
 
@@ -58,13 +61,14 @@ def report(findings: Sequence[Finding]) -> Report:
         [
             Table(
                 "Every fault on an installation of its own",
-                ("fault", "injected", "what made it whole", "whole after", "lost"),
+                ("fault", "injected", "what made it whole", "RTO: whole after", "RPO: gone", "lost"),
                 [
                     (
                         each.number,
                         each.injected,
                         each.healed,
                         each.after,
+                        each.gone,
                         "; ".join(each.lost) or "nothing",
                     )
                     for each in findings
@@ -80,6 +84,7 @@ def report(findings: Sequence[Finding]) -> Report:
             "ready, and days were open for it, or stocks.",
             "During the faults of the source, and in 1 and 4 until all was whole again, no day was booked as complete that "
             "was not; nor, in 15 and 16, a report period when the backfill had given up.",
-            "Whole after: seconds from the end of the fault.",
+            "RTO: seconds from the end of the fault until all was whole again. RPO: how much of what had been acknowledged "
+            "is gone for good and has to be fetched anew.",
         ],
     )

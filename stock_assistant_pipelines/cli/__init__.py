@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stock_assistant_pipelines.cli.backups import backup
 from stock_assistant_pipelines.cli.monitoring import alerts, exporter
 from stock_assistant_pipelines.cli.reports import costs, replay, research
 from stock_assistant_pipelines.settings import SettingsError, settings
@@ -70,7 +71,7 @@ def main() -> None:
     """Complete, point-in-time A-share history in PostgreSQL."""
 
 
-for command in (research, replay, costs, alerts, exporter):
+for command in (research, replay, costs, alerts, exporter, backup):
     main.add_command(command)
 
 

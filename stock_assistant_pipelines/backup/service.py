@@ -1,0 +1,106 @@
+"""The service that backs up: it receives WAL without a pause, dumps and copies each night, and restores once a week.
+
+What is due is read from what there is, so that a start anew neither forgets a night nor does it twice. What failed is tried
+again after a while.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from stock_assistant_pipelines import calendar
+from stock_assistant_pipelines.backup import status, wal
+from stock_assistant_pipelines.backup.programs import BackupFailed
+from stock_assistant_pipelines.settings import SHANGHAI
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.engine import URL
+
+    from stock_assistant_pipelines.backup.keeper import Keeper
+
+PAUSE = 5.0
+"""Seconds between two looks."""
+
+AGAIN = timedelta(minutes=30)
+"""After which what failed is tried again."""
+
+TOLD_EVERY = timedelta(minutes=1)
+"""How often it is written down how far the WAL is."""
+
+WEEK = timedelta(days=6, hours=12)
+"""The restore test is due after the night's backups, a week later or a few hours less."""
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass
+class Service:
+    """One look after the other; `look` is one of them."""
+
+    keeper: Keeper
+    url: URL
+    receiver: wal.Receiver = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.receiver = wal.Receiver(self.url, self.keeper.store, self.keeper.programs)
+
+    def run(self) -> None:
+        """Look until stopped."""
+        try:
+            while True:
+                self.look(calendar.now())
+                time.sleep(PAUSE)
+        finally:
+            self.receiver.stop()
+
+    def look(self, moment: datetime) -> None:
+        """See to the WAL, and do what is due. What fails is in the log and the status file, and does not stop the service."""
+        self._attempt(lambda: self._receive(moment))
+        night = last_night(moment, self.keeper.settings.backup_at)
+        for kind, due, act in (
+            ("dump", night, lambda: self.keeper.dump(self.url)),
+            ("base", night, lambda: self.keeper.base(self.url)),
+            ("restore_test", night - WEEK, self.keeper.rehearse),
+        ):
+            if self._due(kind, due, moment):
+                self._attempt(act)
+        self._attempt(self.keeper.hand_on)
+
+    def _due(self, kind: str, since: datetime, moment: datetime) -> bool:
+        """Whether nothing of a kind has ended well since then, nor failed just now."""
+        known = [each for each in status.results(self.keeper.status) if each.kind == kind]
+        if any(not each.ok and each.moment > moment - AGAIN for each in known):
+            return False
+        return not any(each.ok and each.moment >= since for each in known)
+
+    def _receive(self, moment: datetime) -> None:
+        """Keep the receiver running, move what is whole, and write down now and then how far it is."""
+        known = [each for each in status.results(self.keeper.status) if each.kind == "wal"]
+        fresh = any(each.ok and each.moment > moment - TOLD_EVERY for each in known)
+        wal.keep(self.keeper.store, self.keeper.seal)
+        if fresh and self.receiver.runs:
+            return
+        with status.doing(self.keeper.status, "wal") as doing:
+            behind = self.receiver.keep()
+            doing.bytes, doing.detail = behind, f"{behind} bytes of WAL are not here yet"
+
+    def _attempt(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except (BackupFailed, psycopg.Error, OSError) as error:
+            LOG.error("%s", error)
+
+
+def last_night(moment: datetime, at: str) -> datetime:
+    """The last time that the clock in Shanghai showed this hour and minute."""
+    hour, minute = map(int, at.split(":"))
+    night = moment.astimezone(SHANGHAI).replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return night if night <= moment else night - timedelta(days=1)

@@ -1,0 +1,81 @@
+"""What came of the backups, in one JSON file: of each kind the last that ended well and, if it is newer, the last that failed.
+
+Whoever watches reads it: Prometheus through the exporter, the container's health check, `stock-assistant backup status`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from stock_assistant_pipelines import calendar
+from stock_assistant_pipelines.backup.store import write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Kind = Literal["dump", "base", "wal", "restore_test", "off_site"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one action."""
+
+    kind: Kind
+    finished_at: str
+    """ISO 8601, with its offset."""
+    ok: bool
+    seconds: float
+    bytes: int
+    detail: str
+
+    @property
+    def moment(self) -> datetime:
+        """When it ended."""
+        return datetime.fromisoformat(self.finished_at)
+
+
+@dataclass
+class Doing:
+    """What an action has to tell, while it is under way."""
+
+    bytes: int = 0
+    detail: str = ""
+
+
+def results(path: Path) -> list[Result]:
+    """What is known. Nothing, before the first backup."""
+    try:
+        return [Result(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+    except FileNotFoundError:
+        return []
+
+
+def tell(path: Path, result: Result) -> None:
+    """Write a result down. One that ended well does away with the failures before it."""
+    others = [each for each in results(path) if each.kind != result.kind or (each.ok and not result.ok)]
+    write(path, json.dumps([asdict(each) for each in [*others, result]], indent=1))
+    path.chmod(0o644)
+
+
+@contextmanager
+def doing(path: Path, kind: Kind) -> Iterator[Doing]:
+    """Do something, and write down what came of it, whichever way it ends."""
+    began = time.monotonic()
+    under_way = Doing()
+
+    def told(ok: bool, detail: str) -> None:
+        seconds = round(time.monotonic() - began, 3)
+        tell(path, Result(kind, calendar.now().isoformat(), ok, seconds, under_way.bytes, detail))
+
+    try:
+        yield under_way
+    except Exception as error:  # written down, and raised again
+        told(False, " ".join(str(error).split()))
+        raise
+    told(True, under_way.detail)

@@ -1,0 +1,117 @@
+"""The service does what is due, once: after the night's hour, when a failure has rested, the restore test each week."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from stock_assistant_pipelines import calendar
+from stock_assistant_pipelines.backup import status
+from stock_assistant_pipelines.backup.keeper import Keeper
+from stock_assistant_pipelines.backup.programs import BackupFailed
+from stock_assistant_pipelines.backup.service import Service, last_night
+from stock_assistant_pipelines.settings import SHANGHAI, Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NIGHT = datetime(2026, 3, 4, 2, 30, tzinfo=SHANGHAI)
+NOWHERE = make_url("postgresql://nobody@127.0.0.1:1/nowhere")
+
+
+@dataclass(frozen=True)
+class Counting(Keeper):
+    """A keeper that writes down what it would do, and fails where it is told to."""
+
+    done: list[str] = field(default_factory=list)
+    failing: set[str] = field(default_factory=set)
+
+    def act(self, kind: status.Kind) -> Any:
+        with status.doing(self.status, kind):
+            self.done.append(kind)
+            if kind in self.failing:
+                raise BackupFailed("no room")
+
+    def dump(self, url: Any) -> Any:
+        self.act("dump")
+
+    def base(self, url: Any) -> Any:
+        self.act("base")
+
+    def rehearse(self) -> str:
+        self.act("restore_test")
+        return ""
+
+
+@pytest.fixture
+def counting(tmp_path: Path) -> Counting:
+    return Counting(Settings(_env_file=None, data_dir=tmp_path))
+
+
+def look(keeper: Counting, moment: datetime, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What one look at a moment did, while no server can be reached."""
+    keeper.done.clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(calendar, "now", lambda: moment)
+        Service(keeper, NOWHERE).look(moment)
+    return list(keeper.done)
+
+
+def test_each_night_once_and_the_restore_test_each_week(counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = {}
+    for hours in range(0, 24 * 15, 3):
+        moment = NIGHT + timedelta(hours=hours, minutes=1)
+        for kind in look(counting, moment, monkeypatch):
+            seen.setdefault(kind, []).append(moment)
+    nights = [NIGHT + timedelta(days=day, minutes=1) for day in range(15)]
+    assert seen == {"dump": nights, "base": nights, "restore_test": nights[::7]}
+
+
+def test_what_failed_rests_and_is_tried_again(counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    counting.failing.add("base")
+    assert look(counting, NIGHT, monkeypatch) == ["dump", "base", "restore_test"]
+    assert look(counting, NIGHT + timedelta(minutes=29), monkeypatch) == []
+    assert look(counting, NIGHT + timedelta(minutes=31), monkeypatch) == ["base"]
+    counting.failing.clear()
+    assert look(counting, NIGHT + timedelta(minutes=62), monkeypatch) == ["base"]
+    assert look(counting, NIGHT + timedelta(minutes=99), monkeypatch) == []
+
+
+def test_that_no_wal_is_received_is_told(counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    look(counting, NIGHT, monkeypatch)
+    (wal,) = (each for each in status.results(counting.status) if each.kind == "wal")
+    assert not wal.ok
+    assert wal.detail.startswith("pg_receivewal ended with code 1: ")
+
+
+@pytest.mark.parametrize(
+    ("moment", "night"),
+    [
+        (NIGHT, NIGHT),
+        (NIGHT - timedelta(minutes=1), NIGHT - timedelta(days=1)),
+        (NIGHT + timedelta(hours=23), NIGHT),
+    ],
+)
+def test_the_night_is_that_of_shanghai(moment: datetime, night: datetime) -> None:
+    assert last_night(moment.astimezone(), "02:30") == night
+
+
+def test_the_command_that_copies_elsewhere_runs_when_there_is_something_new(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    command = f"sh -c 'test -e {tmp_path}/good && echo copied >> {told}'"
+    keeper = Keeper(Settings(_env_file=None, data_dir=tmp_path, backup_command=command))
+    keeper.hand_on()
+    assert not told.exists()  # nothing to copy
+    with keeper.store.making("dumps", calendar.now(), {}) as path:
+        (path / "shop.dump").touch()
+    with pytest.raises(BackupFailed, match="BACKUP_COMMAND ended with code 1"):
+        keeper.hand_on()
+    (tmp_path / "good").touch()
+    for _ in range(2):
+        keeper.hand_on()
+    assert told.read_text() == "copied\n"
+    assert [(each.kind, each.ok) for each in status.results(keeper.status)] == [("off_site", True)]

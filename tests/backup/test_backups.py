@@ -1,0 +1,170 @@
+"""A dump holds what it says; a base backup and WAL lead back to any moment: both with a role that only reads and replicates."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pyrage
+import pytest
+from databases import copied
+
+from stock_assistant_pipelines import calendar
+from stock_assistant_pipelines.backup import bases, dumps, wal
+from stock_assistant_pipelines.backup.contents import contents, differences
+from stock_assistant_pipelines.backup.keeper import Keeper
+from stock_assistant_pipelines.backup.programs import BackupFailed
+from stock_assistant_pipelines.backup.status import results
+from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.warehouse import embedded
+from stock_assistant_pipelines.warehouse.embedded import conninfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import URL
+
+
+@pytest.fixture(scope="module")
+def url(postgres: URL) -> Iterator[URL]:
+    """A database with a table of a hundred rows."""
+    with copied(postgres) as database:
+        with psycopg.connect(conninfo(database.url)) as connection:
+            connection.execute(
+                "CREATE TABLE kept AS SELECT i, i::text AS name, now() AS at FROM generate_series(1, 100) i"
+            )
+        yield database.url
+
+
+@pytest.fixture(scope="module")
+def mine(url: URL, as_backup: URL) -> URL:
+    """The same as the backup's role sees it."""
+    return as_backup.set(database=url.database)
+
+
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> Keeper:
+    """A keeper that encrypts."""
+    identity = pyrage.x25519.Identity.generate()
+    keys = {"backup_recipient": str(identity.to_public()), "backup_identity": str(identity)}
+    return Keeper(Settings(_env_file=None, data_dir=tmp_path_factory.mktemp("sealed"), **keys))
+
+
+@pytest.fixture
+def away(postgres: URL) -> Iterator[Path]:
+    """An empty directory where a server can start, given to the user as whom servers run here."""
+    with psycopg.connect(conninfo(postgres)) as connection:
+        (row,) = connection.execute("SHOW data_directory").fetchall()
+    own = Path(row[0])
+    directory = own.parent / "restored"
+    directory.mkdir()
+    shutil.chown(directory, own.owner(), own.group())
+    yield directory
+    shutil.rmtree(directory)
+    shutil.rmtree(directory.with_name("restored.wal"), ignore_errors=True)
+
+
+def held(url: URL) -> dict[str, dict[str, object]]:
+    with psycopg.connect(conninfo(url)) as connection:
+        return contents(connection)
+
+
+def execute(url: URL, *statements: str) -> None:
+    with psycopg.connect(conninfo(url), autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def test_what_a_table_holds_does_not_depend_on_the_order_of_its_rows_and_on_who_looks(url: URL) -> None:
+    before = held(url)
+    assert before["public.kept"]["rows"] == 100
+    execute(url, "UPDATE kept SET name = name WHERE i < 50")  # which writes them anew, behind the others
+    with psycopg.connect(conninfo(url)) as connection:
+        connection.execute("SET TimeZone = 'Asia/Shanghai'; SET DateStyle = 'German'")
+        assert differences(before, contents(connection)) == []
+
+
+def test_what_differs_is_named() -> None:
+    one, other, more = ({"rows": rows, "checksum": checksum} for rows, checksum in ((1, "7"), (1, "8"), (2, "7")))
+    assert differences({"a": one, "b": one, "c": one, "d": one}, {"a": one, "b": other, "c": more, "e": one}) == [
+        "b has as many rows, and others",
+        "c has 2 rows and had 1",
+        "d is missing",
+        "e is there and was not",
+    ]
+
+
+def test_a_dump_restored_into_a_server_of_its_own_holds_what_it_held(sealed: Keeper, url: URL, mine: URL) -> None:
+    dump = sealed.dump(mine)
+    assert dump.label == {url.database: held(url)}
+    assert [path.name for path in dump.path.glob("*.dump*")] == [f"{url.database}.dump.age"]
+    assert sealed.rehearse().endswith(" tables as they were")
+    with pytest.raises(BackupFailed, match="a dump is restored beside what there is, never over it"):
+        dumps.restore(dump, url, sealed.seal, sealed.programs)
+    assert {each.kind: each.ok for each in results(sealed.status)} == {"dump": True, "restore_test": True}
+
+
+def test_what_is_written_while_the_dump_runs_is_in_neither_the_dump_nor_its_counts(
+    keeper: Keeper, url: URL, mine: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = held(url)
+
+    def late(connection: psycopg.Connection[object]) -> object:
+        execute(url, "INSERT INTO kept VALUES (101, 'late', now())")
+        return contents(connection)
+
+    monkeypatch.setattr(dumps, "contents", late)
+    assert keeper.dump(mine).label == {url.database: before}
+    execute(url, "DELETE FROM kept WHERE i = 101")
+
+
+def test_a_database_that_is_not_there_is_no_backup(keeper: Keeper, mine: URL) -> None:
+    with pytest.raises(BackupFailed, match="there is no database nowhere"):
+        keeper.dump(mine.set(database="nowhere"))
+    (result,) = results(keeper.status)
+    assert (result.kind, result.ok) == ("dump", False)
+    assert keeper.store.backups("dumps") == []
+
+
+def test_from_a_base_backup_and_wal_to_the_moment_between_two_writes(
+    sealed: Keeper, url: URL, mine: URL, away: Path
+) -> None:
+    receiver = wal.Receiver(mine, sealed.store, sealed.programs)
+    try:
+        assert receiver.keep() >= 0
+        base = sealed.base(mine)
+        execute(url, "INSERT INTO kept VALUES (102, 'good', now())")
+        moment, wanted = calendar.now(), held(url)
+        time.sleep(0.01)
+        execute(url, "DELETE FROM kept WHERE i > 50", "SELECT pg_switch_wal()", "DROP TABLE kept")
+        deadline = time.monotonic() + 60
+        while receiver.keep() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert wal.keep(sealed.store, sealed.seal) >= 1
+    finally:
+        receiver.stop()
+        execute(url, f"SELECT pg_drop_replication_slot('{wal.SLOT}')")
+    assert sealed.go_back(away, moment).name == base.name
+    with embedded.running(away) as server:
+        assert held(server.set(database=url.database)) == wanted
+    with pytest.raises(BackupFailed, match="is not empty"):
+        sealed.go_back(away, moment)
+    with pytest.raises(BackupFailed, match="no base backup that was whole before"):
+        sealed.go_back(away.with_name("elsewhere"), bases.ended(base))
+
+
+def test_wal_that_is_missing_in_between_is_named() -> None:
+    names = ["0000000100000001000000FE", "00000001.history", "000000020000000200000000", "000000020000000200000001"]
+    assert wal.missing("0000000100000001000000FE", names) == ["0000000100000001000000FF"]
+    assert wal.missing("000000010000000200000000", names) == []
+    assert wal.missing("0000000100000001000000FD", []) == ["0000000100000001000000FD"]
+
+
+def test_the_backups_of_two_servers_are_never_in_one_directory(keeper: Keeper, mine: URL) -> None:
+    with keeper.store.making("bases", calendar.now(), {"system": "another", "first_segment": "0" * 24}):
+        pass
+    with pytest.raises(BackupFailed, match="holds the backups of another server"):
+        keeper.base(mine)
