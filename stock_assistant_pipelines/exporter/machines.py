@@ -13,7 +13,7 @@ from stock_assistant_pipelines.exporter.page import Values, gauge
 from stock_assistant_pipelines.settings import host_and_port
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from prometheus_client.metrics_core import Metric
@@ -65,19 +65,25 @@ def expiries(addresses: Sequence[str]) -> Sequence[Metric]:
 
 
 def backups(path: Path) -> Sequence[Metric]:
-    """What the last backup of each kind came to, as the status file says. Raises where it cannot be read."""
-    found = json.loads(path.read_text(encoding="utf-8"))
-    values: dict[str, Values] = {"at": {}, "ok": {}, "seconds": {}, "bytes": {}}
-    for each in found:
-        key = (str(each["kind"]),)
-        values["at"][key] = datetime.fromisoformat(each["finished_at"]).timestamp()
-        values["ok"][key] = float(bool(each["ok"]))
-        for name in ("seconds", "bytes"):
-            if each.get(name) is not None:
-                values[name][key] = float(each[name])
+    """What backups came to: of each kind the last good one, and the last. Raises where the status file cannot be read."""
+    good: Values = {}
+    newest: dict[str, tuple[datetime, dict[str, object]]] = {}
+    for each in json.loads(path.read_text(encoding="utf-8")):
+        kind, at = str(each["kind"]), datetime.fromisoformat(each["finished_at"])
+        if each["ok"]:
+            good[kind,] = max(at.timestamp(), good.get((kind,), 0))
+        if kind not in newest or at > newest[kind][0]:
+            newest[kind] = at, each
+    ok: Values = {(kind,): float(each["ok"] is True) for kind, (_, each) in newest.items()}
     return [
-        gauge("backup_timestamp_seconds", "When the last one of this kind ended.", values["at"], "kind"),
-        gauge("backup_ok", "Whether it was good.", values["ok"], "kind"),
-        gauge("backup_duration_seconds", "How long it took.", values["seconds"], "kind"),
-        gauge("backup_size_bytes", "How large it is.", values["bytes"], "kind"),
+        gauge("backup_timestamp_seconds", "When the last good one of this kind ended.", good, "kind"),
+        gauge("backup_ok", "Whether the last one was good.", ok, "kind"),
+        gauge("backup_duration_seconds", "How long that took.", _told(newest, "seconds"), "kind"),
+        gauge("backup_size_bytes", "How large it is.", _told(newest, "bytes"), "kind"),
     ]
+
+
+def _told(newest: Mapping[str, tuple[datetime, Mapping[str, object]]], name: str) -> Values:
+    """A number of the last one of each kind that tells it."""
+    values = {kind: each.get(name) for kind, (_, each) in newest.items()}
+    return {(kind,): float(value) for kind, value in values.items() if isinstance(value, int | float)}

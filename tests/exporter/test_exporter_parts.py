@@ -147,11 +147,17 @@ def test_backups_are_told_as_the_status_file_says(home: Installation, tmp_path: 
         "bytes": 5,
         "detail": "",
     }
-    drill = dump | {"kind": "restore_test", "ok": False, "bytes": None}
-    file.write_text(json.dumps([dump, drill]))
+    older = dump | {"finished_at": "2026-03-03T02:00:00+08:00", "bytes": 4}
+    drill = dump | {"kind": "restore_test", "finished_at": "2026-03-01T02:00:00+08:00"}
+    broken = drill | {"finished_at": "2026-03-04T02:00:00+08:00", "ok": False, "bytes": None}
+    file.write_text(json.dumps([dump, older, drill, broken]))
     told = home.tell(backup_status_file=file)
     assert told("backup_timestamp_seconds", kind="dump") == (DAY + timedelta(hours=2)).timestamp()
     assert told("backup_ok", kind="dump") == 1
+    assert (
+        told("backup_timestamp_seconds", kind="restore_test")
+        == (DAY - timedelta(days=3) + timedelta(hours=2)).timestamp()
+    )
     assert told("backup_ok", kind="restore_test") == 0
     assert told("backup_size_bytes", kind="dump") == 5
     assert told("backup_size_bytes", kind="restore_test") is None
