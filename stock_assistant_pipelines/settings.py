@@ -586,10 +586,6 @@ class Settings(BaseSettings):
         default_factory=list,
         description="Directories, separated by commas: the exporter tells the room that is left there. DATA_DIR by default.",
     )
-    backup_status_file: Path | None = Field(
-        None,
-        description="Where it stands what the last backup of each kind came to; the exporter tells it. None by default.",
-    )
 
     @property
     def embedded(self) -> bool:

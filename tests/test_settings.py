@@ -99,7 +99,6 @@ DEFAULTS: dict[str, Any] = {
     "exporter_code_server": None,
     "exporter_certificates": [],
     "exporter_disks": [],
-    "backup_status_file": None,
 }
 GOOD: list[tuple[str, str, Any]] = [
     ("PROJECT_NAME", "House of Bars", "House of Bars"),

@@ -97,4 +97,7 @@ def links(image: str) -> dict[str, str]:
     if name.startswith("stock-assistant-"):
         return {"/opt/venv": str(ROOT / ".venv")}
     wanted = {f"/usr/local/bin/{its}": str(found(debian)) for its, debian in PROGRAMS.get(name, {}).items()}
+    shared = HOME / "usr/share/prometheus"  # templates of Debian's Alertmanager, where it is only unpacked
+    if name == "prom/alertmanager" and shared.is_dir():
+        wanted[f"/{shared.relative_to(HOME)}"] = str(shared)
     return {link: program for link, program in wanted.items() if link != program}

@@ -108,10 +108,10 @@ class Networks:
         with self.within(self.namespaces[service] if service else self.machine):
             return socket.create_connection((address, port), timeout)
 
-    def listen(self, network: str) -> socket.socket:
+    def listen(self, network: str, port: int) -> socket.socket:
         """Listen on the machine, where those on a network that is not internal reach it."""
         with self.within(self.machine):
-            return socket.create_server((self.gateway(network), 0))
+            return socket.create_server((self.gateway(network), port))
 
 
 def _enter(descriptor: int) -> None:

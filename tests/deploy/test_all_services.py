@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import base64
+import http.client
+import json
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +21,10 @@ from stock_assistant_pipelines.sandbox.server import running as sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SERVICES = ("postgres", "migrate", "code", "webserver", "daemon", "api-1", "api-2", "nginx")
+SERVING = ("postgres", "migrate", "code", "webserver", "daemon", "api-1", "api-2", "nginx")
+WATCHING = ("exporter", "postgres-exporter", "receiver", "alertmanager", "prometheus")
+SERVICES = (*SERVING, *WATCHING)
+"""All but Grafana, which cannot be had here."""
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,6 +33,8 @@ pytestmark = [
 ]
 
 SANDBOX_PORT = 9000
+ROBOT = ("10.214.1.1", 9999)
+"""Where the way out leads to the machine, and a channel listens."""
 LAUNCH = """
 mutation ($selection: [AssetKeyInput!]!) {
   launchPipelineExecution(executionParams: {mode: "default", selector: {
@@ -39,7 +48,8 @@ RUN = "query ($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
     variables = {"TUSHARE_BASE_URL": f"http://127.0.0.1:{SANDBOX_PORT}/dataapi", "TUSHARE_POINTS": "5000"}
-    with installed(SERVICES, variables, {"tushare_token": TOKEN}) as found:
+    secrets = {"tushare_token": TOKEN, "alert_urls": "json://{}:{}/".format(*ROBOT)}
+    with installed(SERVICES, variables, secrets) as found:
         yield found
 
 
@@ -48,6 +58,44 @@ def operator(client: Client) -> Client:
     password = (client.machine.directory / "secrets/ui_password").read_text()
     given = base64.b64encode(f"admin:{password}".encode()).decode()
     return Client(client.machine, {"Authorization": f"Basic {given}"})
+
+
+class Robot(BaseHTTPRequestHandler):
+    """A channel that takes whatever it is told."""
+
+    told: list[str]
+
+    def do_POST(self) -> None:
+        self.told.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def told(client: Client) -> Iterator[list[str]]:
+    """What the channel is told."""
+    messages: list[str] = []
+    robot = type("Telling", (Robot,), {"told": messages})
+    server = ThreadingHTTPServer(ROBOT, robot, bind_and_activate=False)
+    server.socket = client.machine.networks.listen("outside", ROBOT[1])
+    assert server.socket.getsockname() == ROBOT
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield messages
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def prometheus(client: Client, path: str) -> Any:
+    """Ask Prometheus, from where it is."""
+    connection = http.client.HTTPConnection("localhost")
+    connection.sock = client.machine.networks.connect("127.0.0.1", 9090, "prometheus")
+    connection.request("GET", path)
+    return json.load(connection.getresponse())["data"]
 
 
 def asked(operator: Client, query: str, **variables: Any) -> Any:
@@ -122,3 +170,28 @@ def test_the_code_server_and_the_daemon_are_reached_from_nowhere_outside(client:
         networks.connect(networks.addresses["code"]["inside"], 4000, timeout=2)
     with pytest.raises(OSError, match=r"unreachable|timed out"):
         networks.connect(networks.addresses["code"]["inside"], 4000, "nginx", timeout=2)
+
+
+def test_prometheus_reaches_all_that_it_is_to_ask(client: Client) -> None:
+    def standing() -> dict[str, str]:
+        targets = prometheus(client, "/api/v1/targets")["activeTargets"]
+        return {target["labels"]["instance"]: target["health"] for target in targets}
+
+    found = until(lambda: standing() if "unknown" not in standing().values() else None)
+    assert found.pop("grafana:3000") == "down"
+    assert set(found.values()) == {"up"}, found
+    assert {"api-1:9100", "api-2:9100", "exporter:9101", "postgres-exporter:9187"} <= set(found)
+
+
+def test_the_exporter_can_read_every_part_that_is_there(client: Client) -> None:
+    found = prometheus(client, "/api/v1/query?query=stock_assistant_exporter_up")["result"]
+    parts = {each["metric"]["part"]: each["value"][1] for each in found}
+    assert {part for part, value in parts.items() if value != "1"} <= {"backups"}, parts
+    expiry = prometheus(client, "/api/v1/query?query=stock_assistant_certificate_expiry_timestamp_seconds")["result"]
+    assert len(expiry) == 1
+
+
+def test_an_alert_that_fires_arrives_at_the_operators_channel(client: Client, told: list[str]) -> None:
+    for name in ("api-1", "api-2"):  # the last test of this file: nobody starts them again
+        client.machine.stop(name)
+    until(lambda: [message for message in told if "ApiDown" in message])

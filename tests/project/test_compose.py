@@ -43,7 +43,7 @@ UNNAMED = {"postgres_certificate", "postgres_key", "nginx_certificate", "nginx_k
 ROLES = {f"{role}_password" for role in ("postgres", "writer", "dagster", "api", "backup", "monitor")}
 """The passwords of the roles in PostgreSQL."""
 
-FIRST = {"postgres"}
+FIRST = {"postgres", "prometheus", "alertmanager", "receiver", "grafana"}
 """Who waits for nobody."""
 
 
@@ -108,15 +108,18 @@ def test_only_nginx_publishes_ports_and_only_it_is_where_others_come_in() -> Non
 
 
 def test_only_who_asks_others_has_a_way_out() -> None:
-    assert [name for name, service in SERVICES.items() if "outside" in service["networks"]] == ["code"]
+    assert [name for name, service in SERVICES.items() if "outside" in service["networks"]] == [
+        "code",
+        "alertmanager",
+        "receiver",
+    ]
 
 
 def test_nginx_stands_before_what_it_reaches_and_knows_it_by_the_address_that_it_has() -> None:
     edge = {name: service["networks"]["edge"]["ipv4_address"] for name, service in SERVICES.items() if on_edge(service)}
     assert len(set(edge.values())) == len(edge)
     known = dict(entry.split("=") for entry in SERVICES["nginx"]["extra_hosts"])
-    assert {name: edge[name] for name in known if name in SERVICES}.items() <= known.items()
-    assert {"api-1", "api-2", "webserver"} <= set(known)
+    assert known == {name: edge[name] for name in ("api-1", "api-2", "webserver", "grafana")}
     for name in ("api-1", "api-2"):
         assert SERVICES[name]["environment"]["API_TRUSTED_PROXIES"] == edge["nginx"]
 
@@ -132,7 +135,7 @@ def test_the_replicas_differ_in_nothing_but_their_address() -> None:
 
 def test_without_a_profile_there_is_what_serves_and_nothing_that_watches() -> None:
     watching = {name for name, service in SERVICES.items() if service.get("profiles") == ["monitoring"]}
-    assert watching == {"exporter", "postgres-exporter"}
+    assert watching == {*("exporter", "postgres-exporter", "prometheus", "alertmanager", "receiver", "grafana")}
     for name, service in SERVICES.items():
         assert name in watching or watching.isdisjoint(service.get("depends_on", {}))
 
@@ -158,7 +161,7 @@ def test_secrets_come_as_files_and_each_service_is_given_those_that_it_names() -
 def test_each_service_has_the_password_of_its_own_role_and_no_other() -> None:
     given = {name: {each for each in service.get("secrets", []) if each in ROLES} for name, service in SERVICES.items()}
     assert given == {
-        "nginx": set(),
+        **{name: set() for name in ("nginx", "prometheus", "alertmanager", "receiver", "grafana")},
         **{name: {"writer_password", "dagster_password"} for name in ("code", "webserver", "daemon")},
         **{name: {"api_password"} for name in ("api-1", "api-2")},
         **{name: {"monitor_password"} for name in ("exporter", "postgres-exporter")},
