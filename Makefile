@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up test test-slow browser programs screenshots lint format fuzz bench drill lock image-check clean
+.PHONY: help demo up test test-slow browser programs screenshots lint format fuzz bench drill lock audit sbom licences image-check clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -63,6 +63,19 @@ bench: .venv/.stamp ## Measure against the plain ways of doing the same
 
 drill: .venv/.stamp ## Break it on purpose, and show what is lost (ARGS="4 7" to choose)
 	@$(BIN)/python -m drill $(ARGS)
+
+# What cannot be asked about counts as a finding: an audit that sees nothing must not look like one that finds nothing.
+audit: .venv/.stamp ## Ask whether anything that is locked is known to be vulnerable (asks the network)
+	@for lock in dev build; do \
+	  $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r locks/$$lock.lock $(ARGS) || exit 1; done
+
+sbom: .venv/.stamp ## Write each image's bill of materials (CycloneDX) to dist/
+	@mkdir -p dist; for image in api pipelines; do \
+	  $(BIN)/cyclonedx-py requirements locks/$$image.lock --sv 1.6 --of JSON --output-reproducible -o dist/sbom-$$image.json 2>/dev/null && \
+	  echo dist/sbom-$$image.json || exit 1; done
+
+licences: .venv/.stamp ## List under which licence each locked package is; fail where one is not allowed
+	@$(BIN)/python deploy/licences.py
 
 image-check: .venv/.stamp ## Run the Dockerfile's install steps without Docker
 	@$(as_pip) && $(BIN)/python deploy/image_check.py $(ARGS)

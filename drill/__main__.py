@@ -10,7 +10,20 @@ import click
 from rich.console import Console
 
 import bench.report
-from drill import breaks, channel, crashes, filings, reports, rolling, source
+from drill import (
+    breaks,
+    channel,
+    crashes,
+    disk,
+    filings,
+    hosts,
+    providers,
+    replica,
+    reports,
+    restoring,
+    rolling,
+    source,
+)
 from drill.finding import Finding, report, show
 from drill.stage import BY_STOCK, WHOLE, Stuck, stage
 from stock_assistant_pipelines.cli.up import stopped_by_signal
@@ -28,17 +41,23 @@ FAULTS: dict[str, Callable[[Stage], Finding]] = {
     "5": crashes.killed,
     "6": crashes.restarted,
     "7": crashes.database_gone,
+    "8": replica.promoted,
+    "9": disk.full,
+    "10": providers.model,
+    "11": providers.search,
     "12": channel.refused,
     "13": breaks.long_break,
     "14": filings.killed,
     "15": filings.gone,
     "16": filings.refused,
     "17": reports.killed,
+    "18": restoring.restored,
     "19": rolling.restarted,
+    "21": hosts.lost,
 }
 """By their numbers."""
 
-POINTS = {"14": BY_STOCK, "15": BY_STOCK, "16": BY_STOCK}
+POINTS = {"14": BY_STOCK, "15": BY_STOCK, "16": BY_STOCK, "21": BY_STOCK}
 """The token's points, where it is not one with which the whole market is answered for."""
 
 

@@ -66,7 +66,7 @@ def refused(stage: Stage) -> Finding:
     if any(entry.status is not Status.DISABLED for entry in entries):
         raise Stuck(f"the fault did not bite: stk_limit is {', '.join(entry.status for entry in entries)}")
     robots = Robots()
-    with _listening(robots) as url:
+    with listening(robots) as url:
         settings = Settings(
             _env_file=None,
             tushare_token=TOKEN,
@@ -111,7 +111,7 @@ def _kept(stage: Stage) -> str:
 
 
 @contextmanager
-def _listening(robots: Robots) -> Iterator[str]:
+def listening(robots: Robots) -> Iterator[str]:
     """The robots' server, and its URL."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -132,7 +132,7 @@ def database_gone(stage: Stage) -> Finding:
     seen = [
         f"{cut.landed} of {len(days)} days of `daily` were complete, and still are after the crash",
         f"API, while it is gone: {answer['status']}: {answer.get('detail') or answer.get('title')}",
-        *_supervised(stage),
+        *supervised(stage),
     ]
     until(lambda: stage.whole(days), "the backfill goes on")
     seconds = time.monotonic() - back
@@ -219,7 +219,7 @@ def _landed(stage: Stage, days: Sequence[date], until: datetime) -> int:
     return _count(stage, LANDED, first=days[0].isoformat(), last=days[-1].isoformat(), until=until)
 
 
-def _supervised(stage: Stage) -> list[str]:
+def supervised(stage: Stage) -> list[str]:
     """Start again what has ended, as compose and systemd do; say what had."""
     said = []
     for service in [*stage.machine.first, stage.machine.daemon]:

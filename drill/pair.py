@@ -14,6 +14,7 @@ import psutil
 import psycopg
 from sqlalchemy.engine import URL
 
+from drill.stage import until
 from stock_assistant_pipelines.backup.programs import Programs
 from stock_assistant_pipelines.cli.services import LOOPBACK, free_port
 from stock_assistant_pipelines.warehouse import embedded
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 SLOT = "replica"
 NAME = "replica"
 """By which the primary knows the replica: its slot, and its name in `synchronous_standby_names`."""
+
+SYNCHRONOUS = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,12 @@ class Pair:
             "target_session_attrs": wanted,
         }
         return URL.create("postgresql", "postgres", database=database, query=query)
+
+    def wait_for_the_second(self) -> None:
+        """From now on no commit is acknowledged that is not on the replica's disk."""
+        self.first.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{NAME}'")
+        self.first.execute("SELECT pg_reload_conf()")
+        until(lambda: self.first.execute(SYNCHRONOUS), "the primary waits for the replica")
 
 
 @contextmanager

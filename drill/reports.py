@@ -52,7 +52,9 @@ where report.status is distinct from 'published'
 def killed(stage: Stage) -> Finding:
     """17. The process that writes research reports is killed in the middle of 20 days of 30 stocks."""
     with running(process=True, latency=0.3) as model:
-        days = _learn(stage)
+        days = learn(stage)[-DAYS:]
+        for day in days:
+            expect(stage.truth, day, STOCKS)
         plan = _plan(stage, model, days)
         with begun(plan) as process:
             until(lambda: _calls(model) >= DAYS * STOCKS, "a quarter is asked", meanwhile=process.poll)
@@ -90,17 +92,15 @@ def killed(stage: Stage) -> Finding:
     )
 
 
-def _learn(stage: Stage) -> list[date]:
-    """Land what evidence is made of, and expect the reports; their days."""
+def learn(stage: Stage) -> list[date]:
+    """Land what evidence is made of, beside the installation; the trading days, up to yesterday."""
     with Transport(SecretStr(TOKEN), stage.sandbox.url) as transport:
         ingest = Ingest(stage.truth, transport)
         today = now().date()
         open_ = [day for day in ingest.calendar(CATALOG["daily"], [today]).between(MARKET_OPENED, today) if day < today]
         list(ingest.land(CATALOG["stock_basic"]))
         land(stage.truth, Market(stage.sandbox.url, transport, open_), open_[-HISTORY:])
-    for day in open_[-DAYS:]:
-        expect(stage.truth, day, STOCKS)
-    return open_[-DAYS:]
+    return open_
 
 
 def _plan(stage: Stage, model: RunningModel, days: Sequence[date]) -> Plan:

@@ -23,8 +23,9 @@ from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.decode import by_day, complete_rows, unique, wire_types
 from stock_assistant_pipelines.tushare.errors import HOPELESS, TushareError
 from stock_assistant_pipelines.tushare.plan import DEFAULT_CAP, Call, plan, too_few
-from stock_assistant_pipelines.warehouse import asked, coverage
+from stock_assistant_pipelines.warehouse import asked, coverage, space
 from stock_assistant_pipelines.warehouse.coverage import Coverage
+from stock_assistant_pipelines.warehouse.landing import partition_key
 from stock_assistant_pipelines.warehouse.partition import (
     Delivery,
     book_closed,
@@ -34,6 +35,7 @@ from stock_assistant_pipelines.warehouse.partition import (
     needs_confirmation,
     status_of,
 )
+from stock_assistant_pipelines.warehouse.space import DiskFull
 from stock_assistant_pipelines.warehouse.tables import CODE, METADATA, SNAPSHOT, Status
 
 if TYPE_CHECKING:
@@ -167,8 +169,33 @@ class Ingest:
         one. Partitions that were settled at `since` or later are not asked for again. Of a day that is known to lack some
         keys those alone are asked for where that takes no more calls, unless `whole`. Of report periods, what was
         answered for since `begun` is not asked again, and with `failed` only what an error kept from being answered. A
-        partition that fails is booked and yielded with its reason; only a broken database or a mixed source raises.
+        partition that fails is booked and yielded with its reason; only a broken database or a mixed source raises. Where
+        PostgreSQL has no space, it is waited for.
         """
+        left = list(days)
+        done: set[str] = set()
+        while True:
+            try:
+                for entry in self._land(dataset, left, since=since, whole=whole, begun=begun, failed=failed):
+                    done.add(entry.partition)
+                    yield entry
+            except DiskFull:
+                space.wait(self.engine)
+                left = [day for day in left if partition_key(day) not in done]
+            else:
+                return
+
+    def _land(
+        self,
+        dataset: Dataset,
+        days: Sequence[date],
+        *,
+        since: datetime | None,
+        whole: bool,
+        begun: datetime | None,
+        failed: bool,
+    ) -> Iterator[Coverage]:
+        """Land these partitions. Raises `DiskFull` where there is no space."""
         if dataset.by_period:
             yield from self._periods(
                 dataset, days, since, begun or (since if whole else None), whole=whole, failed=failed

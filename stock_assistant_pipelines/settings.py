@@ -296,6 +296,15 @@ def host_and_port(address: str) -> tuple[str, int]:
     return parts.hostname, parts.port
 
 
+def _hosts(values: list[str]) -> list[str]:
+    """Check the code servers' addresses. One that is named twice would be taken for two."""
+    for value in values:
+        parts = _parts(f"http://{value}")
+        if parts is None or parts.port is None or parts.netloc != value or "@" in value or values.count(value) > 1:
+            raise ValueError("takes hosts and ports, each once, separated by commas: code-1:4000,10.0.0.7:4000")
+    return values
+
+
 def _absolute(path: Path) -> Path:
     """The path as it is meant now: what a later change of the working directory does not move."""
     return Path(os.path.abspath(os.path.expanduser(path)))
@@ -449,6 +458,11 @@ class Settings(BaseSettings):
     runs_kept_days: Annotated[int, Field(ge=7, le=36_500)] = Field(
         180,
         description="Days after which Dagster's runs and their events are deleted; what is known of partitions stays.",
+    )
+
+    run_hosts: Annotated[list[str], NoDecode, BeforeValidator(_list), AfterValidator(_hosts)] = Field(
+        default_factory=list,
+        description="Code servers that share the runs: hosts and ports, separated by commas. By default there is one.",
     )
 
     api_url: Annotated[str, AfterValidator(_web_url)] = Field(

@@ -10,6 +10,7 @@ import re
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -111,19 +112,19 @@ def unpack(store: Store, seal: Seal, first: str, directory: Path) -> None:
     Raises `BackupFailed` when a segment is missing in between.
     """
     directory.mkdir(parents=True, mode=0o700)
-    kept = {path.name.removesuffix(SUFFIX).removesuffix(PACKED): path for path in store.wal.glob("[!.]*")}
-    for name, path in kept.items():
-        if len(name) == len(first) and name[8:] < first[8:]:
+    for path in store.incoming.glob("*"):
+        if WHOLE.fullmatch(name := path.name.removesuffix(PARTIAL)):
+            with suppress(FileNotFoundError):  # it was kept meanwhile, and is found below
+                shutil.copyfile(path, directory / name)
+    for path in store.wal.glob("[!.]*"):
+        name = path.name.removesuffix(SUFFIX).removesuffix(PACKED)
+        if SEGMENT.fullmatch(name) and name[8:] < first[8:]:
             continue
         with tempfile.TemporaryFile() as packed, (directory / name).open("wb") as target:
             seal.read(path, packed)
             packed.seek(0)
             with gzip.GzipFile("", "rb", fileobj=packed) as source:
                 shutil.copyfileobj(source, target)
-    for path in store.incoming.glob("*"):
-        name = path.name.removesuffix(PARTIAL)
-        if WHOLE.fullmatch(name) and name not in kept:
-            shutil.copyfile(path, directory / name)
     if absent := missing(first, (path.name for path in directory.iterdir())):
         raise BackupFailed(
             f"the WAL segment {absent[0]} is missing, and {len(absent) - 1} more: take an older backup's end"

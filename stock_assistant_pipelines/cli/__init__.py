@@ -52,15 +52,17 @@ class Group(click.Group):
         from stock_assistant_pipelines.cli.services import ServiceError
         from stock_assistant_pipelines.warehouse.database import NotMigrated, NotOwner
         from stock_assistant_pipelines.warehouse.embedded import ServerError
+        from stock_assistant_pipelines.warehouse.encryption import advice
         from stock_assistant_pipelines.warehouse.grants import RoleRefused
+        from stock_assistant_pipelines.warehouse.space import DiskFull
 
         try:
             return super().invoke(ctx)
-        except (SettingsError, ServiceError, ServerError, RoleRefused, NotMigrated, NotOwner) as error:
+        except (SettingsError, ServiceError, ServerError, RoleRefused, NotMigrated, NotOwner, DiskFull) as error:
             raise click.ClickException(str(error)) from error
         except (psycopg.OperationalError, OperationalError) as error:
             cause = " ".join(str(getattr(error, "orig", error)).split())
-            hint = "check DATABASE_URL or the POSTGRES_* variables, and that the server runs"
+            hint = advice(cause) or "check DATABASE_URL or the POSTGRES_* variables, and that the server runs"
             raise click.ClickException(f"PostgreSQL: {cause} ({hint})") from error
         except subprocess.CalledProcessError as error:
             raise click.ClickException(f"{Path(error.cmd[0]).name} ended with code {error.returncode}") from error

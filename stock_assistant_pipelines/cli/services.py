@@ -49,6 +49,7 @@ class Service:
     log: Path
     url: str | None = None
     port: int | None = None
+    host: str = LOOPBACK
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     output: IO[bytes] | None = field(default=None, repr=False)
 
@@ -81,7 +82,7 @@ class Service:
                 return False
         if self.port:
             with socket.socket() as probe:
-                return probe.connect_ex((LOOPBACK, self.port)) == 0
+                return probe.connect_ex((self.host, self.port)) == 0
         return self.process is not None and self.process.poll() is None
 
     def check(self) -> None:
@@ -103,11 +104,17 @@ class Service:
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(STOP_TIMEOUT)
         finally:  # a second Ctrl-C ends the waiting, and leaves nothing behind
-            with suppress(ProcessLookupError):  # nothing of the group is left
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+            self.kill()
         if self.output:
             self.output.close()
+
+    def kill(self) -> None:
+        """End the process and all that it started, by force."""
+        if self.process is None:
+            return
+        with suppress(ProcessLookupError):  # nothing of the group is left
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
 
 def free_port() -> int:
@@ -173,18 +180,18 @@ def sandbox(logs: Path, port: int, stocks: int) -> Service:
     return Service("sandbox", command, logs / "sandbox.log", url=f"http://{LOOPBACK}:{port}/_sandbox/health")
 
 
-def code_location(logs: Path, port: int) -> Service:
+def code_location(logs: Path, port: int, host: str = LOOPBACK) -> Service:
     """Dagster's code server: the definitions, and the runs that it starts."""
-    command = [_script("dagster"), "api", "grpc", "-h", LOOPBACK, "-p", str(port)]
+    command = [_script("dagster"), "api", "grpc", "-h", host, "-p", str(port)]
     command += ["-m", "stock_assistant_pipelines.definitions"]
-    return Service("code location", command, logs / "code-location.log", port=port)
+    return Service("code location", command, logs / "code-location.log", port=port, host=host)
 
 
-def workspace(home: Path, code_port: int) -> Path:
+def workspace(home: Path, code_port: int, host: str = LOOPBACK) -> Path:
     """Write the workspace of the code server on this port; its location has the same name every time it is started."""
     path = home / "workspace.yaml"
     path.write_text(
-        f"load_from:\n  - grpc_server:\n      host: {LOOPBACK}\n      port: {code_port}\n      location_name: {LOCATION}\n"
+        f"load_from:\n  - grpc_server:\n      host: {host}\n      port: {code_port}\n      location_name: {LOCATION}\n"
     )
     return path
 

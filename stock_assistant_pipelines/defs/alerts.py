@@ -12,13 +12,16 @@ import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
 from stock_assistant_pipelines import calendar
+from stock_assistant_pipelines.alerts import emergency
 from stock_assistant_pipelines.alerts.causes import Crash
 from stock_assistant_pipelines.alerts.delivery import deliver
 from stock_assistant_pipelines.defs.fill import asked
 from stock_assistant_pipelines.defs.research import waits
 from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.settings import Settings, SettingsError
+from stock_assistant_pipelines.warehouse import space
 from stock_assistant_pipelines.warehouse.database import available
+from stock_assistant_pipelines.warehouse.space import DiskFull
 from stock_assistant_pipelines.warehouse.tables import SNAPSHOT
 
 LASTS = timedelta(days=1)
@@ -65,11 +68,14 @@ def build_sensor(platform: Platform, now: Callable[[], datetime] = calendar.now)
         with available(platform.settings) as database:
             engine = database.engine()
             try:
+                space.require(engine)
                 told = str(deliver(engine, platform.settings, moment, runs.final(context.instance)))
             except SettingsError as wrong:  # an address, of which the other channels must not suffer
                 if context.cursor == runs.written():
                     raise
                 told = str(wrong)  # a tick that fails keeps no cursor: the next one fails
+            except DiskFull as full:
+                told = f"channels told past the table: {emergency.tell(platform.settings, moment, full)}. {full}"
             finally:
                 engine.dispose()
         context.update_cursor(runs.written())

@@ -5,13 +5,15 @@ from __future__ import annotations
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from dagster import DagsterRunStatus
+from dagster import DagsterRunStatus, RetryRequested
 
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.tushare.quota import SharedQuota
 from stock_assistant_pipelines.tushare.transport import Transport
+from stock_assistant_pipelines.warehouse import space
 from stock_assistant_pipelines.warehouse.database import available, migrated
 from stock_assistant_pipelines.warehouse.embedded import conninfo
+from stock_assistant_pipelines.warehouse.space import DiskFull
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,6 +38,10 @@ UNDER_WAY = [
     DagsterRunStatus.CANCELING,
 ]
 """The states of a run that has not ended."""
+
+
+TRIES = 100
+"""How often a step is tried again that found no space on PostgreSQL's disk, and waited for it."""
 
 
 def urgent(tags: Mapping[str, str]) -> bool:
@@ -72,6 +78,9 @@ class Platform:
                     yield Ingest(
                         engine, transport, concurrency=workers, points=self.settings.tushare_points, run_id=run_id
                     )
+            except DiskFull as full:
+                space.wait(engine)  # before Dagster, whose tables are on the same disk, has to write that a step ended
+                raise RetryRequested(max_retries=TRIES) from full
             finally:
                 engine.dispose()
 

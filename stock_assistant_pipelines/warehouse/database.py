@@ -17,7 +17,9 @@ from sqlalchemy.exc import ProgrammingError
 from stock_assistant_pipelines.settings import API_ROLE, DAGSTER_ROLE
 from stock_assistant_pipelines.warehouse import embedded, grants
 from stock_assistant_pipelines.warehouse.embedded import conninfo
+from stock_assistant_pipelines.warehouse.link import watched
 from stock_assistant_pipelines.warehouse.revision import HEAD
+from stock_assistant_pipelines.warehouse.space import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,7 +55,7 @@ class Database:
         In UTC: Dagster lets the session's time zone write its moments, and reads them as UTC. As Dagster's own role, where
         that has a password.
         """
-        url = self.url.set(drivername="postgresql+psycopg2", database=f"{self.url.database}_dagster")
+        url = watched(self.url).set(drivername="postgresql+psycopg2", database=f"{self.url.database}_dagster")
         if (password := self.passwords.get(DAGSTER_ROLE)) is not None:
             url = url.set(username=DAGSTER_ROLE, password=password.get_secret_value())
         given = url.normalized_query.get("options", ())
@@ -61,9 +63,9 @@ class Database:
         return url.render_as_string(hide_password=False)
 
     def engine(self, pool_size: int = 6) -> Engine:
-        """Connect, with a pool that checks its connections."""
-        url = self.url.set(drivername="postgresql+psycopg")
-        return create_engine(url, pool_size=pool_size, max_overflow=2, pool_pre_ping=True)
+        """Connect, with a pool that checks its connections. A statement that finds no space raises `DiskFull`."""
+        url = watched(self.url).set(drivername="postgresql+psycopg")
+        return explain(create_engine(url, pool_size=pool_size, max_overflow=2, pool_pre_ping=True))
 
     def create(self) -> None:
         """Create both databases where they do not exist. Raises `NotOwner`."""

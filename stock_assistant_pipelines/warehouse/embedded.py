@@ -19,6 +19,8 @@ import psycopg
 from psycopg import sql
 from sqlalchemy.engine import URL
 
+from stock_assistant_pipelines.warehouse.link import watched
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -78,8 +80,9 @@ def running(directory: Path) -> Iterator[URL]:
 
 
 def conninfo(url: URL) -> str:
-    """The URL as libpq reads it: SQLAlchemy writes a space of the query as `+`, which libpq takes for a plus."""
-    address, mark, query = url.set(drivername="postgresql").render_as_string(hide_password=False).partition("?")
+    """The URL as libpq reads it, and watched: SQLAlchemy writes a space of the query as `+`, which libpq takes for a plus."""
+    whole = watched(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    address, mark, query = whole.partition("?")
     return address + mark + query.replace("+", "%20")
 
 

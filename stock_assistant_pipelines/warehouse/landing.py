@@ -37,6 +37,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from stock_assistant_pipelines.tushare.errors import SchemaDrift
 from stock_assistant_pipelines.warehouse import expectation
+from stock_assistant_pipelines.warehouse.space import explained
 from stock_assistant_pipelines.warehouse.tables import METADATA, SNAPSHOT, SUPERSEDED
 
 if TYPE_CHECKING:
@@ -102,13 +103,13 @@ def stage(connection: Connection, dataset: Dataset, rows: Sequence[Row]) -> None
     Nothing is known of a stage's rows, nor of a day that has only just landed, and a plan that takes them for few compares
     each with each: seconds instead of milliseconds. So the rest of the transaction joins by hashing or merging.
 
-    Raises `SchemaDrift` when the table cannot hold a value.
+    Raises `SchemaDrift` when the table cannot hold a value, `DiskFull` when there is no space.
     """
     table = METADATA.tables[dataset.api]
     raw = connection.connection.driver_connection
     assert raw is not None
     names = sql.SQL(", ").join(map(sql.Identifier, dataset.fields))
-    with raw.cursor() as cursor:
+    with explained(), raw.cursor() as cursor:
         cursor.execute(
             sql.SQL(
                 "CREATE TEMPORARY TABLE IF NOT EXISTS {} ON COMMIT DELETE ROWS AS SELECT {} FROM {} WITH NO DATA"

@@ -56,7 +56,7 @@ def is_present(conninfo: str, name: str) -> bool:
 
 
 def _hold(conninfo: str, name: str) -> psycopg.Connection[tuple[object, ...]]:
-    """Connect and take the lock. The server looks soon whether a far client is gone: by itself after hours."""
+    """Connect and take the lock."""
     connection = psycopg.connect(
         conninfo,
         autocommit=True,
@@ -64,7 +64,6 @@ def _hold(conninfo: str, name: str) -> psycopg.Connection[tuple[object, ...]]:
         connect_timeout=TIMEOUT,
         tcp_user_timeout=TIMEOUT * 1000,
     )
-    connection.execute("set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3")
     connection.execute("select pg_advisory_lock_shared(hashtextextended(%s, 0))", [name])
     return connection
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,8 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from api import driver
-from drill.pair import NAME, Pair, pair, rewind
+from drill.pair import Pair, pair, rewind
+from drill.stage import until
 from stock_assistant_pipelines.settings import Settings
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.embedded import conninfo
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL
 
-SECONDS = 60
 PORT = "SHOW port"
 
 
@@ -33,8 +32,7 @@ def two() -> Iterator[Pair]:
     with tempfile.TemporaryDirectory(prefix="sa-", dir="/tmp") as name:
         Path(name).chmod(0o755)
         with pair(Path(name) / "two", fsync="off") as both:
-            both.first.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{NAME}'")
-            both.first.execute("SELECT pg_reload_conf()")
+            both.wait_for_the_second()
             yield both
 
 
@@ -61,18 +59,10 @@ def ports(url: URL) -> set[int]:
     return {int(port) for port in [*found, asyncio.run(ask())]}
 
 
-def until(condition: object) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_the_replica_is_promoted_found_by_all_and_followed_by_the_one_that_died(two: Pair) -> None:
     writable, readable = two.url("postgres"), two.url("postgres", "prefer-standby")
     assert ports(writable) == {two.first.port}
     assert ports(readable) == {two.second.port}
-    until(lambda: two.first.execute("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == 1)
     two.first.execute("CREATE TABLE kept (i int)")
     for i in range(10):
         two.first.execute(f"INSERT INTO kept VALUES ({i})")
@@ -87,4 +77,4 @@ def test_the_replica_is_promoted_found_by_all_and_followed_by_the_one_that_died(
     rewind(two.first, two.second)
     assert ports(writable) == {two.second.port}
     assert ports(readable) == {two.first.port}
-    until(lambda: two.first.execute("SELECT count(*) FROM kept") == 11)
+    until(lambda: two.first.execute("SELECT count(*) FROM kept") == 11, "the dead primary follows")

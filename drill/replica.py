@@ -1,0 +1,215 @@
+"""The primary dies while days land and the API is read, and its replica is promoted: once waited for, once held up."""
+
+from __future__ import annotations
+
+import threading
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+import psycopg
+from sqlalchemy.exc import DBAPIError
+
+from drill.finding import Finding
+from drill.pair import pair, rewind
+from drill.stage import DATASETS, Stuck, land, until
+from stock_assistant_pipelines.backup.contents import contents, differences
+from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.cli import services
+from stock_assistant_pipelines.warehouse.database import Database
+from stock_assistant_pipelines.warehouse.embedded import conninfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from drill.pair import Host, Pair
+    from drill.stage import Stage
+    from stock_assistant_pipelines.backup.contents import Contents
+
+FIRST = date(2022, 6, 1)
+BEFORE = 10
+"""Days of each dataset that have landed when the primary dies."""
+
+HELD_UP = 2.0
+"""Seconds for which an asynchronous replica receives nothing before that: so far is it behind."""
+
+READERS = 4
+
+
+@dataclass
+class Load:
+    """A landing and readers of the API, and when each of them was answered."""
+
+    landed: dict[tuple[str, date], float] = field(default_factory=dict)
+    """Days by the moment at which they were acknowledged."""
+    read: list[tuple[float, bool]] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def land(self, stage: Stage, days: Sequence[date]) -> None:
+        """Land one day after the other, each again until it is acknowledged."""
+        for day in days:
+            for dataset in DATASETS:
+                while (dataset.api, day) not in self.landed and not self.over.is_set():
+                    try:
+                        land(stage.engine, stage.sandbox, dataset, [day])
+                    except (DBAPIError, psycopg.Error):
+                        time.sleep(0.2)
+                    else:
+                        self.landed[dataset.api, day] = time.monotonic()
+
+    def ask(self, url: str) -> None:
+        """Read the same over and over."""
+        while not self.over.is_set():
+            try:
+                with urllib.request.urlopen(url, timeout=30) as response:
+                    well = response.status == 200
+            except (urllib.error.HTTPError, OSError):
+                well = False
+            self.read.append((time.monotonic(), well))
+            time.sleep(0.02)
+
+    def after(self, moment: float) -> tuple[float, float]:
+        """Seconds from a moment to the first day that landed after it, and to the first answer after the last failure."""
+        failures = [at for at, well in self.read if at > moment and not well]
+        back = min((at for at, well in self.read if well and at > max(failures, default=moment)), default=float("inf"))
+        return min(at for at in self.landed.values() if at > moment) - moment, back - moment
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one promotion came to."""
+
+    acknowledged: int
+    gone: float | None
+    """Seconds of what was acknowledged that are not on the replica; None: all is there."""
+    days: int
+    """How many days that is."""
+    writes: float
+    reads: float
+    wrong: list[str]
+    """What is not as in an undisturbed landing when what was gone has been asked for once more."""
+    asked: tuple[int, int]
+    """How many requests there were, and how many were not answered."""
+
+    def told(self, how: str) -> list[str]:
+        """This, in two lines."""
+        gone = (
+            "all of them are there"
+            if self.gone is None
+            else f"{self.days} of them, of the last {self.gone:.1f} s, are gone"
+        )
+        return [
+            f"{how}: {self.acknowledged} days were acknowledged when the primary died; {gone}",
+            f"{how}: the next day landed after {self.writes:.1f} s; of {self.asked[0]} requests {self.asked[1]} got an error, "
+            f"none after {self.reads:.1f} s; the dead primary was rewound, and follows with the same rows",
+        ]
+
+
+def promoted(stage: Stage) -> Finding:
+    """8. The primary dies while days land and the API is read, and the replica is promoted."""
+    days = stage.days(FIRST, 24)
+    stage.learn(days)
+    waited = _round(stage, days, synchronous=True)
+    held_up = _round(stage, days, synchronous=False)
+    if waited.gone is not None:
+        raise Stuck(f"{waited.days} acknowledged days are gone, and the primary had waited for the replica")
+    if held_up.gone is None:
+        raise Stuck("the fault did not bite: the replica was held up, and nothing is gone")
+    return Finding(
+        "8",
+        "the primary is killed in the middle of a landing and of reads of the API, and the replica is promoted",
+        [*waited.told("synchronous"), *held_up.told(f"asynchronous, held up for {HELD_UP:.0f} s")],
+        "by `select pg_promote()`: who writes and who reads have both hosts in their URL. What the asynchronous replica lacked "
+        "was asked for again",
+        [*waited.wrong, *held_up.wrong],
+        max(waited.writes, waited.reads, held_up.writes, held_up.reads),
+        f"0 where a commit waits for the replica; {held_up.gone:.1f} s where it does not, and the replica was held up",
+    )
+
+
+def _round(stage: Stage, days: Sequence[date], *, synchronous: bool) -> Outcome:
+    """One promotion, on a pair of servers of its own."""
+    with pair(stage.server.with_name(f"pair-{synchronous}")) as both:
+        database = Database(both.url("drill"))
+        database.prepare()
+        engine = database.engine()
+        here = replace(stage, engine=engine)
+        here.know(date(2022, 5, 31))
+        if synchronous:
+            both.wait_for_the_second()
+        try:
+            with _api(stage, both) as url, _under_load(here, days, url) as load:
+                until(lambda: len(load.landed) > BEFORE * len(DATASETS), "half of the days have landed")
+                moment = _die(both, synchronous=synchronous)
+                both.second.execute("SELECT pg_promote()")
+                until(lambda: len(load.landed) == len(days) * len(DATASETS), "the landing goes on to its end")
+            return _outcome(here, both, load, moment, days)
+        finally:
+            engine.dispose()
+
+
+def _die(both: Pair, *, synchronous: bool) -> float:
+    """Kill the primary, whose replica is held up before where nobody waits for it; when it died."""
+    if not synchronous:
+        both.first.process("walsender").suspend()
+        time.sleep(HELD_UP)
+    moment = time.monotonic()
+    both.first.kill()
+    return moment
+
+
+def _outcome(here: Stage, both: Pair, load: Load, moment: float, days: Sequence[date]) -> Outcome:
+    """Count what is gone, ask for it once more as the sensor catch_up does, and make a replica of the dead primary."""
+    before = {key: at for key, at in load.landed.items() if at < moment}
+    missing = {
+        (dataset.api, day) for dataset in DATASETS for day in days if day.isoformat() in here.open(dataset, days)
+    }
+    gone = [before[key] for key in missing & set(before)]
+    for api, day in missing:
+        land(here.engine, here.sandbox, CATALOG[api], [day])
+    writes, reads = load.after(moment)
+    wrong = here.lost(days)
+    rewind(both.first, both.second)
+    here.engine.dispose()
+    written = both.second.execute("SELECT pg_current_wal_lsn()")
+    until(lambda: both.first.execute(f"SELECT pg_last_wal_replay_lsn() >= '{written}'"), "the dead primary follows")
+    wrong += [f"the dead primary, rewound: {line}" for line in differences(_held(both.second), _held(both.first))]
+    failed = sum(not well for _, well in load.read)
+    asked = (len(load.read), failed)
+    return Outcome(len(before), moment - min(gone) if gone else None, len(gone), writes, reads, wrong, asked)
+
+
+def _held(host: Host) -> Contents:
+    with psycopg.connect(conninfo(host.url.set(database="drill"))) as connection:
+        return contents(connection)
+
+
+@contextmanager
+def _api(stage: Stage, both: Pair) -> Iterator[str]:
+    """The API over whichever of the two is the primary; where it tells the coverage of a dataset."""
+    port = services.free_port()
+    service = services.api(stage.server.parent / "logs", port, "/api/v1")
+    url = both.url("drill").render_as_string(hide_password=False)
+    environment = {**stage.machine.environment, "DATABASE_URL": url, "API_DATABASE_URL": url}
+    with services.running([service], environment):
+        yield f"http://{services.LOOPBACK}:{port}/api/v1/datasets/daily/coverage?start={FIRST}&limit=1000"
+
+
+@contextmanager
+def _under_load(here: Stage, days: Sequence[date], url: str) -> Iterator[Load]:
+    """Land these days and read that URL, for as long as the block lasts."""
+    load = Load()
+    threads = [threading.Thread(target=load.land, args=(here, days))]
+    threads += [threading.Thread(target=load.ask, args=(url,)) for _ in range(READERS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield load
+    finally:
+        load.over.set()
+        for thread in threads:
+            thread.join()

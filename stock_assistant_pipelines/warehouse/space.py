@@ -1,0 +1,75 @@
+"""Space on PostgreSQL's disk: what is said when there is none, and how it is waited for."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+from sqlalchemy import event, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import Engine, ExceptionContext
+
+LOG = logging.getLogger(__name__)
+
+PAUSE = 30.0
+"""Seconds between two looks whether there is space again."""
+
+PROBE = text(
+    "create temporary table probe on commit drop as"
+    " select repeat(md5(n::text), 60) as filler from generate_series(1, 500) as n"
+)
+"""A megabyte, for a moment: a temporary table takes space where the others do, and nothing of the write-ahead log."""
+
+
+class DiskFull(RuntimeError):
+    """PostgreSQL has no space for what is to be written. What was begun is undone; reading goes on."""
+
+    def __init__(self, said: psycopg.errors.DiskFull) -> None:
+        super().__init__(
+            f"PostgreSQL's disk is full ({str(said).splitlines()[0]}): free space on it or enlarge it, and delete nothing of "
+            "PostgreSQL's own; runs wait for it, and go on"
+        )
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Say what to do when a statement finds no space. Raises `DiskFull`."""
+    try:
+        yield
+    except psycopg.errors.DiskFull as error:
+        raise DiskFull(error) from error
+
+
+def explain(engine: Engine) -> Engine:
+    """Let every statement of an engine that finds no space raise `DiskFull`; the same engine."""
+    event.listen(engine, "handle_error", _explain)
+    return engine
+
+
+def _explain(context: ExceptionContext) -> None:
+    if isinstance(context.original_exception, psycopg.errors.DiskFull):
+        raise DiskFull(context.original_exception) from context.original_exception
+
+
+def require(engine: Engine) -> None:
+    """Raise `DiskFull` when there is no space for another megabyte."""
+    with engine.begin() as connection:
+        connection.execute(PROBE)
+
+
+def wait(engine: Engine) -> None:
+    """Wait until there is space again, however long that takes; at least a while, since a megabyte may not be enough."""
+    while True:
+        time.sleep(PAUSE)
+        try:
+            require(engine)
+        except DiskFull as full:
+            LOG.warning("%s", full)
+        else:
+            return
