@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.warehouse import embedded
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
@@ -177,6 +178,11 @@ def test_whoever_connects_to_postgresql_looks_whether_it_is_the_right_one() -> N
     rules = (ROOT / "deploy/postgres/pg_hba.conf").read_text(encoding="utf-8").splitlines()
     kinds = {line.split()[0] for line in rules if line and not line.startswith("#")}
     assert kinds == {"local", "hostssl"}
+
+
+def test_postgresql_is_set_as_the_embedded_one_is() -> None:
+    given = dict(word[2:].split("=", 1) for word in SERVICES["postgres"]["command"] if word.startswith("-c"))
+    assert embedded.TUNING.items() <= given.items()
 
 
 def test_every_file_that_is_mounted_is_there() -> None:
