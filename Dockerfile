@@ -1,4 +1,4 @@
-# Two images from one file: `docker build --target pipelines .` and `docker build --target api .`.
+# Three images from one file: `docker build --target pipelines .`, and so with `backup` and `api`.
 # Python is the version that the tests run on. What is installed is locked by hash; nothing is compiled, no build runs
 # code that was not locked.
 ARG PYTHON_VERSION=3.11
@@ -51,6 +51,32 @@ HEALTHCHECK --interval=30s --timeout=20s --start-period=60s --retries=3 \
   CMD ["dagster", "api", "grpc-health-check", "-p", "4000"]
 ENTRYPOINT ["stock-assistant", "exec", "--"]
 CMD ["dagster", "api", "grpc", "-h", "0.0.0.0", "-p", "4000", "-m", "stock_assistant_pipelines.definitions"]
+
+# PostgreSQL's programs as the server has them, TLS included; Debian 12 brings the Python of the other images.
+FROM postgres:18-bookworm AS postgres-runtime
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install -y --no-install-recommends python3 && rm -rf /var/lib/apt/lists/* \
+ && install -d -o postgres -g postgres /var/lib/backups
+
+FROM postgres-runtime AS backup-venv
+WORKDIR /src
+COPY --from=tools /usr/local/bin/uv /usr/local/bin/
+COPY locks/pipelines.lock locks/
+RUN uv venv --no-cache --python python3 /opt/venv \
+ && uv pip sync --no-cache --python /opt/venv/bin/python --only-binary :all: --compile-bytecode --require-hashes locks/pipelines.lock
+COPY --from=wheel /dist /dist
+RUN uv pip install --no-cache --python /opt/venv/bin/python --no-deps --no-index --compile-bytecode /dist/*.whl
+
+FROM postgres-runtime AS backup
+COPY --from=backup-venv /opt/venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV POSTGRES_PROGRAMS=/usr/lib/postgresql/18/bin BACKUP_DIR=/var/lib/backups DATA_DIR=/tmp
+WORKDIR /var/lib/backups
+# The image's own user postgres: what is restored belongs to whom PostgreSQL runs as.
+USER 999:999
+HEALTHCHECK --interval=1m --timeout=20s --start-period=30m --retries=3 CMD ["stock-assistant", "backup", "status"]
+ENTRYPOINT ["stock-assistant"]
+CMD ["backup", "run"]
 
 FROM runtime AS api
 COPY --from=api-venv /opt/venv /opt/venv

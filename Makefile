@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up test test-slow browser programs screenshots lint format fuzz bench drill lock audit sbom licences image-check clean
+.PHONY: help demo up test test-slow browser programs screenshots docs lint format fuzz bench drill lock audit sbom licences image-check clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -44,6 +44,12 @@ programs: .venv/.stamp ## Unpack nginx, Prometheus and Alertmanager for the test
 
 screenshots: browser ## Take the pictures of the pages in docs/images; say what they weigh
 	@SCREENSHOTS=docs/images $(BIN)/python -m pytest -q -s -n 0 tests/api/test_pages_pictures.py
+
+docs: .venv/.stamp ## Build the documentation into dist/docs; a broken link or anchor is an error
+	@$(BIN)/python docs/site/dictionary.py
+	@rm -rf dist/docs dist/.doctrees  # each page holds the contents of all: what is left of an earlier site would be wrong
+	@$(BIN)/sphinx-build -q -n -W --keep-going -c docs/site -d dist/.doctrees . dist/docs
+	@echo "dist/docs/index.html"
 
 lint: .venv/.stamp ## ruff, mypy (strict) and the import contracts
 	@$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """Execute the Dockerfile's install steps in a clean directory, without Docker, and try what comes out.
 
-Usage: python deploy/image_check.py [target ...]        (targets: api, pipelines; default: api)
+Usage: python deploy/image_check.py [target ...]        (targets: api, pipelines, backup; default: api)
 
 The context is a copy of the project in which secrets are planted, and of it what .dockerignore lets through. Each stage
 becomes a directory: `FROM` an image is a fresh venv in its `usr/local`, `FROM` a stage a copy of that stage, absolute paths
@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CONTEXT = Path(__file__).resolve().parent.parent
-NEEDS_ROOT = re.compile(r"\b(groupadd|useradd|chown|install -d -o)\b")
+NEEDS_ROOT = re.compile(r"\b(apt-get|groupadd|useradd|chown|install -d -o)\b")
 NOBODY = 65534
 CANARY = "planted-where-no-image-may-have-it"
 PLANTED = (".env", "secrets/tushare_token", "data/postgres/1", ".git/config", "api/__pycache__/planted.pyc", "key.pem")
@@ -39,6 +39,7 @@ KEPT = re.compile(r"^(PIP_|UV_|SSL_|HTTPS?_PROXY$|ALL_PROXY$|NO_PROXY$)", re.IGN
 EXPECTED = {
     "api": (["api.app"], ["alembic", "dagster", "dagster_postgres", "openai", "pandas", "pytest", "tushare"]),
     "pipelines": (["stock_assistant_pipelines.definitions", "dagster_postgres", "openai", "psycopg2"], ["pytest"]),
+    "backup": (["stock_assistant_pipelines.backup.service", "pyrage"], ["pytest"]),
 }
 """Per target: what must be importable, and what must not even be installed."""
 

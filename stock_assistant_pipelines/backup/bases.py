@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import tarfile
+import zlib
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,7 @@ def restore(backup: Backup, store: Store, target: Path, until: datetime | None, 
     (target / f"{SOCKET_NAME}.lock").unlink(missing_ok=True)
     wal.unpack(store, seal, backup.label["first_segment"], beside)
     recovery = {"restore_command": f'cp "{beside.resolve()}/%f" "%p"', "recovery_target_timeline": "latest"}
+    recovery["synchronous_standby_names"] = ""  # there is no replica that its commits could wait for
     if until is not None:
         recovery |= {"recovery_target_time": until.isoformat(), "recovery_target_action": "promote"}
     with (target / "postgresql.auto.conf").open("a", encoding="utf-8") as configuration:
@@ -96,12 +98,15 @@ def unpack(backup: Backup, target: Path, seal: Seal) -> None:
     (file,) = backup.path.glob(f"{FILE}*")
     target.mkdir(parents=True, exist_ok=True)
     target.chmod(0o700)
-    with (
-        seal.opened(file, backup.scratch) as plain,
-        gzip.open(plain) as source,
-        tarfile.open(fileobj=source, mode="r|") as archive,
-    ):
-        archive.extractall(target, filter="tar")
+    try:
+        with (
+            seal.opened(file, backup.scratch) as plain,
+            gzip.open(plain) as source,
+            tarfile.open(fileobj=source, mode="r|") as archive,
+        ):
+            archive.extractall(target, filter="tar")
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise BackupFailed(f"base backup {backup.name} cannot be unpacked: {error}") from error
     for wrong in manifest.differences(target):
         raise BackupFailed(f"base backup {backup.name} is not what it was: {wrong}")
 

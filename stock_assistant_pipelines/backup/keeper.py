@@ -117,7 +117,8 @@ class Keeper:
         command, marker = self.settings.backup_command, self.store.directory / ".handed_on"
         since = marker.stat().st_mtime if marker.exists() else 0.0
         changed = max((path.stat().st_mtime for path in self.store.handed_on if path.exists()), default=0.0)
-        if command is None or changed <= since or time.time() < since + RESTED:
+        tried = [each.moment.timestamp() for each in status.results(self.status) if each.kind == "off_site"]
+        if command is None or changed <= since or time.time() < max(tried, default=0.0) + RESTED:
             return
         began = time.time()
         with status.doing(self.status, "off_site") as doing:

@@ -38,6 +38,11 @@ class Seal:
     identity: SecretStr | None = None
     """`AGE-SECRET-KEY-1…`: needed to read what is encrypted."""
 
+    @property
+    def opens(self) -> bool:
+        """Whether we can read what we write."""
+        return self.recipient is None or self.identity is not None
+
     def name(self, name: str) -> str:
         """What a file of this name is called when it is written."""
         return name + SUFFIX if self.recipient else name

@@ -18,6 +18,7 @@ from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.backup import status, wal
 from stock_assistant_pipelines.backup.programs import BackupFailed
 from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.warehouse.embedded import ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +71,7 @@ class Service:
             ("base", night, lambda: self.keeper.base(self.url)),
             ("restore_test", night - WEEK, self.keeper.rehearse),
         ):
-            if self._due(kind, due, moment):
+            if self._due(kind, due, moment) and (kind != "restore_test" or self.keeper.seal.opens):
                 self._attempt(act)
         self._attempt(self.keeper.hand_on)
 
@@ -95,7 +96,7 @@ class Service:
     def _attempt(self, act: Callable[[], object]) -> None:
         try:
             act()
-        except (BackupFailed, psycopg.Error, OSError) as error:
+        except (BackupFailed, ServerError, psycopg.Error, OSError) as error:
             LOG.error("%s", error)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -176,12 +177,16 @@ def backfill(
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def execute(command: tuple[str, ...]) -> None:
     """Run COMMAND with the environment of this installation: database, Dagster's home and storages, Tushare."""
-    from stock_assistant_pipelines.cli.services import environment
+    from stock_assistant_pipelines.cli.services import ServiceError, environment
     from stock_assistant_pipelines.warehouse.database import available
 
     configuration = settings()
     with available(configuration) as database:
         values = environment(configuration, database)
+        # So that `dagster` is that of this installation, whether its virtual environment is active or not.
+        values["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), values.get("PATH", os.defpath)])
+        if shutil.which(command[0], path=values["PATH"]) is None:
+            raise ServiceError(f"there is no program {command[0]!r}")
         if not configuration.embedded:
             os.execvpe(command[0], list(command), values)  # noqa: S606 - the caller's own command
         process = subprocess.Popen(command, env=values)

@@ -64,6 +64,21 @@ def test() -> None:
 
 
 @backup.command()
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+def key(path: Path) -> None:
+    """Make an age identity, write it into a file that is not there yet, and show its recipient."""
+    from pyrage import x25519
+
+    identity = x25519.Identity.generate()
+    try:
+        path.touch(mode=0o600, exist_ok=False)
+    except FileExistsError as error:
+        raise click.ClickException(f"{path} exists: an identity is never written over") from error
+    path.write_text(f"# recipient: {identity.to_public()}\n{identity}\n", encoding="utf-8")
+    click.echo(identity.to_public())
+
+
+@backup.command()
 def tidy() -> None:
     """Delete what is older than it is kept."""
     with _keeper() as keeper:

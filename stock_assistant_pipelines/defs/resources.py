@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from dagster import DagsterRunStatus, RetryRequested
 
+from stock_assistant_pipelines.alerts import emergency
+from stock_assistant_pipelines.calendar import now
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.tushare.quota import SharedQuota
 from stock_assistant_pipelines.tushare.transport import Transport
@@ -76,13 +78,24 @@ class Platform:
             try:
                 with migrated():
                     yield Ingest(
-                        engine, transport, concurrency=workers, points=self.settings.tushare_points, run_id=run_id
+                        engine,
+                        transport,
+                        concurrency=workers,
+                        points=self.settings.tushare_points,
+                        run_id=run_id,
+                        when_full=self._tell,
                     )
             except DiskFull as full:
+                self._tell(full)
                 space.wait(engine)  # before Dagster, whose tables are on the same disk, has to write that a step ended
                 raise RetryRequested(max_retries=TRIES) from full
             finally:
                 engine.dispose()
+
+    def _tell(self, full: DiskFull) -> None:
+        """Tell the channels at once: where no session can be opened any more, the sensor of the alerts is not asked."""
+        if self.settings.alert_urls:
+            emergency.tell(self.settings, now(), full)
 
     @contextmanager
     def look(self) -> Iterator[Connection]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import start_http_server
 
+from stock_assistant_pipelines.backup.keeper import Keeper
 from stock_assistant_pipelines.exporter import dagsters, landing, machines, researches, servers, tellings
 from stock_assistant_pipelines.exporter.page import Exporter, Part
 from stock_assistant_pipelines.exporter.reading import of_dagster, of_tables
@@ -39,8 +40,9 @@ def _parts(settings: Settings, database: Database) -> Iterator[Part]:
         yield Part("code server", partial(machines.code_server, settings.exporter_code_server))
     if settings.exporter_certificates:
         yield Part("certificates", partial(machines.expiries, settings.exporter_certificates))
-    if settings.backup_status_file:
-        yield Part("backups", partial(machines.backups, settings.backup_status_file))
+    status = Keeper(settings).status
+    if settings.backup_status_file or status.is_file():
+        yield Part("backups", partial(machines.backups, status))
 
 
 def listen(found: Exporter, address: str) -> tuple[WSGIServer, Thread]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
-from datetime import datetime
 from typing import TYPE_CHECKING
 
+from stock_assistant_pipelines.backup import status
 from stock_assistant_pipelines.exporter import certificates
 from stock_assistant_pipelines.exporter.page import Values, gauge
 from stock_assistant_pipelines.settings import host_and_port
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from prometheus_client.metrics_core import Metric
@@ -66,24 +65,16 @@ def expiries(addresses: Sequence[str]) -> Sequence[Metric]:
 
 def backups(path: Path) -> Sequence[Metric]:
     """What backups came to: of each kind the last good one, and the last. Raises where the status file cannot be read."""
-    good: Values = {}
-    newest: dict[str, tuple[datetime, dict[str, object]]] = {}
-    for each in json.loads(path.read_text(encoding="utf-8")):
-        kind, at = str(each["kind"]), datetime.fromisoformat(each["finished_at"])
-        if each["ok"]:
-            good[kind,] = max(at.timestamp(), good.get((kind,), 0))
-        if kind not in newest or at > newest[kind][0]:
-            newest[kind] = at, each
-    ok: Values = {(kind,): float(each["ok"] is True) for kind, (_, each) in newest.items()}
+    path.stat()  # where there ought to be one, its absence is no good news
+    found = sorted(status.results(path), key=lambda each: each.moment)
+    good: Values = {(each.kind,): each.moment.timestamp() for each in found if each.ok}
+    last = {each.kind: each for each in found}.values()
+    ok: Values = {(each.kind,): float(each.ok) for each in last}
+    seconds: Values = {(each.kind,): each.seconds for each in last}
+    size: Values = {(each.kind,): each.bytes for each in last}
     return [
         gauge("backup_timestamp_seconds", "When the last good one of this kind ended.", good, "kind"),
         gauge("backup_ok", "Whether the last one was good.", ok, "kind"),
-        gauge("backup_duration_seconds", "How long that took.", _told(newest, "seconds"), "kind"),
-        gauge("backup_size_bytes", "How large it is.", _told(newest, "bytes"), "kind"),
+        gauge("backup_duration_seconds", "How long that took.", seconds, "kind"),
+        gauge("backup_size_bytes", "How large it is.", size, "kind"),
     ]
-
-
-def _told(newest: Mapping[str, tuple[datetime, Mapping[str, object]]], name: str) -> Values:
-    """A number of the last one of each kind that tells it."""
-    values = {kind: each.get(name) for kind, (_, each) in newest.items()}
-    return {(kind,): float(value) for kind, value in values.items() if isinstance(value, int | float)}

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+NO_SPACE = "No space left on device"
+"""What is said where a new session finds no space: an error of connecting has no code."""
+
 PAUSE = 30.0
 """Seconds between two looks whether there is space again."""
 
@@ -30,7 +33,7 @@ PROBE = text(
 class DiskFull(RuntimeError):
     """PostgreSQL has no space for what is to be written. What was begun is undone; reading goes on."""
 
-    def __init__(self, said: psycopg.errors.DiskFull) -> None:
+    def __init__(self, said: BaseException) -> None:
         super().__init__(
             f"PostgreSQL's disk is full ({str(said).splitlines()[0]}): free space on it or enlarge it, and delete nothing of "
             "PostgreSQL's own; runs wait for it, and go on"
@@ -53,8 +56,9 @@ def explain(engine: Engine) -> Engine:
 
 
 def _explain(context: ExceptionContext) -> None:
-    if isinstance(context.original_exception, psycopg.errors.DiskFull):
-        raise DiskFull(context.original_exception) from context.original_exception
+    error = context.original_exception
+    if isinstance(error, psycopg.errors.DiskFull) or NO_SPACE in str(error):
+        raise DiskFull(error) from error
 
 
 def require(engine: Engine) -> None:

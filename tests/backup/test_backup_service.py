@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from stock_assistant_pipelines import calendar
+from stock_assistant_pipelines.backup import keeper as module
 from stock_assistant_pipelines.backup import status
 from stock_assistant_pipelines.backup.keeper import Keeper
 from stock_assistant_pipelines.backup.programs import BackupFailed
@@ -81,6 +82,11 @@ def test_what_failed_rests_and_is_tried_again(counting: Counting, monkeypatch: p
     assert look(counting, NIGHT + timedelta(minutes=99), monkeypatch) == []
 
 
+def test_what_we_cannot_open_we_do_not_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper = Counting(Settings(_env_file=None, data_dir=tmp_path, backup_recipient=f"age1{'q' * 58}"))
+    assert look(keeper, NIGHT, monkeypatch) == ["dump", "base"]
+
+
 def test_that_no_wal_is_received_is_told(counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
     look(counting, NIGHT, monkeypatch)
     (wal,) = (each for each in status.results(counting.status) if each.kind == "wal")
@@ -100,7 +106,9 @@ def test_the_night_is_that_of_shanghai(moment: datetime, night: datetime) -> Non
     assert last_night(moment.astimezone(), "02:30") == night
 
 
-def test_the_command_that_copies_elsewhere_runs_when_there_is_something_new(tmp_path: Path) -> None:
+def test_the_command_that_copies_elsewhere_runs_when_there_is_something_new_and_it_has_rested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told = tmp_path / "told"
     command = f"sh -c 'test -e {tmp_path}/good && echo copied >> {told}'"
     keeper = Keeper(Settings(_env_file=None, data_dir=tmp_path, backup_command=command))
@@ -111,6 +119,9 @@ def test_the_command_that_copies_elsewhere_runs_when_there_is_something_new(tmp_
     with pytest.raises(BackupFailed, match="BACKUP_COMMAND ended with code 1"):
         keeper.hand_on()
     (tmp_path / "good").touch()
+    keeper.hand_on()
+    assert not told.exists()  # it rests
+    monkeypatch.setattr(module, "RESTED", 0.0)
     for _ in range(2):
         keeper.hand_on()
     assert told.read_text() == "copied\n"

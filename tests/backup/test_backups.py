@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import random
 import shutil
+import tarfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pyrage
@@ -16,14 +19,14 @@ from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.backup import bases, dumps, wal
 from stock_assistant_pipelines.backup.contents import contents, differences
 from stock_assistant_pipelines.backup.keeper import Keeper
-from stock_assistant_pipelines.backup.programs import BackupFailed
+from stock_assistant_pipelines.backup.programs import BackupFailed, Programs
 from stock_assistant_pipelines.backup.status import results
 from stock_assistant_pipelines.settings import Settings
 from stock_assistant_pipelines.warehouse import embedded
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy.engine import URL
 
@@ -112,12 +115,20 @@ def test_what_is_written_while_the_dump_runs_is_in_neither_the_dump_nor_its_coun
 ) -> None:
     before = held(url)
 
-    def late(connection: psycopg.Connection[object]) -> object:
-        execute(url, "INSERT INTO kept VALUES (101, 'late', now())")
-        return contents(connection)
+    reading = Programs.reading
 
-    monkeypatch.setattr(dumps, "contents", late)
-    assert keeper.dump(mine).label == {url.database: before}
+    def late(*words: Any, **options: Any) -> Any:
+        execute(url, "INSERT INTO kept VALUES (101, 'late', now())")
+        return reading(*words, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Programs, "reading", late)
+        dump = keeper.dump(mine)
+    assert dump.label == {url.database: before}
+    (file,) = dump.path.glob("*.dump")
+    rows = keeper.programs.run("pg_restore", "--data-only", "-t", "kept", "-f", "-", str(file))
+    assert "100\t100" in rows
+    assert "late" not in rows
     execute(url, "DELETE FROM kept WHERE i = 101")
 
 
@@ -168,3 +179,22 @@ def test_the_backups_of_two_servers_are_never_in_one_directory(keeper: Keeper, m
         pass
     with pytest.raises(BackupFailed, match="holds the backups of another server"):
         keeper.base(mine)
+
+
+@pytest.mark.parametrize(
+    "harm", [lambda whole: whole[:-200], lambda whole: whole[:2000] + b"harmed" + whole[2006:], lambda _: b""]
+)
+def test_a_base_backup_that_was_harmed_is_refused(
+    keeper: Keeper, harm: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("PG_VERSION"), io.BytesIO())
+        content = random.Random(1).randbytes(10_000)
+        page = tarfile.TarInfo("page")
+        page.size = len(content)
+        archive.addfile(page, io.BytesIO(content))
+    with keeper.store.making("bases", calendar.now(), {}) as path:
+        (path / bases.FILE).write_bytes(harm(packed.getvalue()))
+    with pytest.raises(BackupFailed, match=r"base backup .* (cannot be unpacked|is not what it was)"):
+        bases.unpack(keeper.store.backup("bases"), tmp_path / "unpacked", keeper.seal)

@@ -51,7 +51,14 @@ def fill(home: Installation) -> Iterator[None]:
 def settings_of(directory: Path) -> dict[str, Any]:
     """Settings with which every part is told."""
     backups = directory / "status.json"
-    done = {"kind": "dump", "finished_at": "2026-03-04T02:00:00+08:00", "ok": True, "seconds": 9, "bytes": 5}
+    done = {
+        "kind": "dump",
+        "finished_at": "2026-03-04T02:00:00+08:00",
+        "ok": True,
+        "seconds": 9,
+        "bytes": 5,
+        "detail": "",
+    }
     backups.write_text(json.dumps([done]))
     return {
         "exporter_code_server": NOBODY,

@@ -166,6 +166,7 @@ def test_each_service_has_the_password_of_its_own_role_and_no_other() -> None:
         **{name: {"writer_password", "dagster_password"} for name in ("code", "webserver", "daemon")},
         **{name: {"api_password"} for name in ("api-1", "api-2")},
         **{name: {"monitor_password"} for name in ("exporter", "postgres-exporter")},
+        "backup": {"backup_password"},
         "postgres": {"postgres_password"},
         "migrate": ROLES,
     }
@@ -183,6 +184,7 @@ def test_whoever_connects_to_postgresql_looks_whether_it_is_the_right_one() -> N
 def test_postgresql_is_set_as_the_embedded_one_is() -> None:
     given = dict(word[2:].split("=", 1) for word in SERVICES["postgres"]["command"] if word.startswith("-c"))
     assert embedded.TUNING.items() <= given.items()
+    assert given["max_slot_wal_keep_size"] == "10GB"  # a lost receiver of WAL does not fill the disk
 
 
 def test_every_file_that_is_mounted_is_there() -> None:

@@ -17,7 +17,8 @@ STAGES = {
     for stage in re.split(r"^(?=FROM )", TEXT, flags=re.MULTILINE)
     if (match := re.match(r"FROM \S+ AS (\S+)", stage))
 }
-IMAGES = ["pipelines", "api"]
+IMAGES = {"pipelines": "10001:10001", "api": "10001:10001", "backup": "999:999"}
+"""By target the user; that of the backups is the user as whom PostgreSQL runs in its image."""
 
 
 def instructions(stage: str, name: str) -> list[str]:
@@ -32,7 +33,7 @@ def test_hadolint_finds_nothing() -> None:
 
 @pytest.mark.parametrize("image", IMAGES)
 def test_the_image_runs_as_a_numbered_user_that_is_not_root(image: str) -> None:
-    assert instructions(image, "USER")[-1] == "10001:10001"
+    assert instructions(image, "USER")[-1] == IMAGES[image]
 
 
 @pytest.mark.parametrize("image", IMAGES)

@@ -8,12 +8,14 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.sandbox.server import TOKEN
 from stock_assistant_pipelines.tushare.transport import Transport
 from stock_assistant_pipelines.warehouse import space
+from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.space import DiskFull, explained
 from stock_assistant_pipelines.warehouse.tables import Status
 
@@ -81,3 +83,14 @@ def test_another_error_stays_what_it_is(engine: Engine) -> None:
     with engine.connect() as connection, pytest.raises(Exception, match="division by zero") as caught:
         connection.execute(text("select 1 / 0"))
     assert not isinstance(caught.value, DiskFull)
+
+
+def test_a_session_that_finds_no_space_says_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise psycopg.OperationalError("connection failed: FATAL:  could not write init file: No space left on device")
+
+    monkeypatch.setattr(psycopg.Connection, "connect", refuse)
+    monkeypatch.setattr(psycopg, "connect", refuse)
+    engine = Database(make_url("postgresql://u@h/name")).engine()
+    with pytest.raises(DiskFull, match="could not write init file"):
+        engine.connect()
