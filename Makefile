@@ -84,7 +84,7 @@ licences: .venv/.stamp ## List under which licence each locked package is; fail 
 	@$(BIN)/python deploy/licences.py
 
 image-check: .venv/.stamp ## Run the Dockerfile's install steps without Docker
-	@$(BIN)/python deploy/image_check.py $(ARGS)
+	@$(as_pip) && $(BIN)/python deploy/image_check.py $(ARGS)
 
 clean: ## Remove .venv and caches; data/ stays
 	@rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

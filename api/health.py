@@ -153,7 +153,8 @@ async def health(request: Request, database: ReadOnly, asked: Annotated[paramete
     """Application, database, migrations, and per dataset whether the newest day or evening of reports that is due is whole.
 
     503 when the database cannot be reached, its migrations have not run, or this version is too old for it; `parts` says
-    of each part how it is, also then. Late data is `degraded`, with 200: alert on `status`, on `parts` or on `freshness[].behind`.
+    of each part how it is, also then. Late data is `degraded`, with 200: alert on `status`, on `parts` or on
+    `freshness[].behind`.
     """
     state = request.app.state
     settings: Settings = state.settings

@@ -2,10 +2,12 @@
 
 Usage: python deploy/image_check.py [target ...]        (targets: api, pipelines, backup; default: api)
 
-Each stage becomes a directory: `FROM` an image is a fresh venv in its `usr/local`, `FROM` a stage a copy of that stage,
-absolute paths of the image are paths under the directory. COPY and RUN are carried out; what makes users and owners
-is not, and is listed. Then the image's own interpreter is asked what it can import, and the API's command is started
-and watched by the image's own HEALTHCHECK. Not seen here: the base image, its Python, users, and the layers' size.
+The context is a copy of the project in which secrets are planted, and of it what .dockerignore lets through. Each stage
+becomes a directory: `FROM` an image is a fresh venv in its `usr/local`, `FROM` a stage a copy of that stage, absolute paths
+of the image are paths under the directory. COPY and RUN are carried out; what makes users and owners is not, and is listed.
+All of it is done as a user without rights: root becomes `nobody`. Then every file is searched for what was planted, the
+image's own interpreter is asked what it can import, and the API's command is started and watched by the image's own
+HEALTHCHECK. Not seen here: the base image, its Python, users, and the layers' size.
 """
 
 from __future__ import annotations
@@ -13,22 +15,30 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 CONTEXT = Path(__file__).resolve().parent.parent
 NEEDS_ROOT = re.compile(r"\b(apt-get|groupadd|useradd|chown|install -d -o)\b")
+NOBODY = 65534
+CANARY = "planted-where-no-image-may-have-it"
+PLANTED = (".env", "secrets/tushare_token", "data/postgres/1", ".git/config", "api/__pycache__/planted.pyc", "key.pem")
+"""Where secrets lie in a project that is in use."""
+HEAVY = (".venv", ".git", "data", "secrets", ".env", "__pycache__", ".*_cache")
+"""What is not copied to be left out: it is planted, or long."""
 KEPT = re.compile(r"^(PIP_|UV_|SSL_|HTTPS?_PROXY$|ALL_PROXY$|NO_PROXY$)", re.IGNORECASE)
 
 EXPECTED = {
     "api": (["api.app"], ["alembic", "dagster", "dagster_postgres", "openai", "pandas", "pytest", "tushare"]),
-    "pipelines": (["stock_assistant_pipelines.definitions", "dagster_postgres", "psycopg2"], ["openai", "pytest"]),
+    "pipelines": (["stock_assistant_pipelines.definitions", "dagster_postgres", "openai", "psycopg2"], ["pytest"]),
     "backup": (["stock_assistant_pipelines.backup.service", "pyrage"], ["pytest"]),
 }
 """Per target: what must be importable, and what must not even be installed."""
@@ -63,12 +73,46 @@ def parse(text: str) -> dict[str, Stage]:
     return stages
 
 
-class Builder:
-    """Builds stages of one Dockerfile as directories under `work`."""
+def sent(work: Path) -> Path:
+    """Make the context as Docker is sent it: of a project with planted secrets, what .dockerignore lets through."""
+    project, context = work / "project", work / "context"
+    shutil.copytree(CONTEXT, project, symlinks=True, ignore=shutil.ignore_patterns(*HEAVY))
+    for name in PLANTED:
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(CANARY, encoding="utf-8")
+    rules = (project / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    first, *rest = [rule for rule in rules if rule and not rule.startswith("#")]
+    let_through = [rule[1:] for rule in rest if rule.startswith("!")]
+    anywhere = [rule.removeprefix("**/") for rule in rest if rule.startswith("**/")]
+    if first != "*" or len(let_through) + len(anywhere) != len(rest):
+        raise SystemExit(".dockerignore has a rule that is not understood here")
+    context.mkdir()
+    for name in let_through:
+        if (project / name).is_dir():
+            shutil.copytree(project / name, context / name, ignore=shutil.ignore_patterns(*anywhere))
+        else:
+            shutil.copy(project / name, context / name)
+    return context
 
-    def __init__(self, stages: dict[str, Stage], work: Path) -> None:
+
+def check_secrets(work: Path, stages: list[str]) -> None:
+    """Search every file of these stages for what was planted, in wheels too."""
+    roots = [str(work / name) for name in stages if (work / name).exists()]
+    found = subprocess.run(["grep", "-rlF", CANARY, *roots], capture_output=True, text=True, check=False).stdout.split()
+    for wheel in [path for root in roots for path in Path(root).rglob("*.whl")]:
+        with zipfile.ZipFile(wheel) as archive:
+            found += [f"{wheel}: {name}" for name in archive.namelist() if CANARY.encode() in archive.read(name)]
+    if found:
+        raise SystemExit(f"secrets are in the image: {found}")
+
+
+class Builder:
+    """Builds stages of one Dockerfile as directories under `work`, from a context."""
+
+    def __init__(self, stages: dict[str, Stage], work: Path, context: Path) -> None:
         self.stages = stages
         self.work = work
+        self.context = context
         self.skipped: list[str] = []
 
     def build(self, name: str) -> Path:
@@ -108,14 +152,15 @@ class Builder:
         words = rest.split()
         options = [word for word in words if word.startswith("--")]
         *sources, target = [word for word in words if not word.startswith("--")]
-        origin = next((self.build(option.removeprefix("--from=")) for option in options if "from=" in option), CONTEXT)
+        origin = next(
+            (self.build(option.removeprefix("--from=")) for option in options if "from=" in option), self.context
+        )
         destination = root / target.lstrip("/") if target.startswith("/") else directory / target
         for source in sources:
             path = origin / source.lstrip("/")
             into = destination / path.name if target.endswith("/") else destination
             if path.is_dir():
-                ignore = shutil.ignore_patterns("__pycache__")
-                shutil.copytree(path, destination, symlinks=True, dirs_exist_ok=True, ignore=ignore)
+                shutil.copytree(path, destination, symlinks=True, dirs_exist_ok=True)
             else:
                 into.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, into)
@@ -158,8 +203,7 @@ def check_command(stage: Stage, root: Path, environment: dict[str, str]) -> floa
     environment = environment | {"POSTGRES_SERVER": "127.0.0.1", "POSTGRES_PORT": "1"}
     binaries = root / "opt/venv/bin"
     started = time.monotonic()
-    server = [binaries / "python", binaries / command[0], *command[1:]]
-    with subprocess.Popen(server, cwd=root, env=environment) as process:
+    with subprocess.Popen([binaries / command[0], *command[1:]], cwd=root, env=environment) as process:
         try:
             while process.poll() is None and time.monotonic() - started < 30:
                 probe = [binaries / health[0], *health[1:]]
@@ -171,13 +215,33 @@ def check_command(stage: Stage, root: Path, environment: dict[str, str]) -> floa
             process.terminate()
 
 
+def as_nobody(arguments: list[str]) -> None:
+    """Start this once more as a user without rights, who gets to this Python though it lie in a directory of root's own."""
+    blocked = next((path for path in reversed(Path(sys.base_prefix).parents) if not path.stat().st_mode & 0o001), None)
+    opened = []
+    if blocked is not None:  # in a mount namespace: for nobody else
+        kept = shlex.quote(tempfile.mkdtemp(prefix="image-check-python-"))
+        place, at = shlex.quote(sys.base_prefix), shlex.quote(str(blocked))
+        opened = [
+            f"mount --bind {place} {kept}",
+            f"mount -t tmpfs -o mode=755 tmpfs {at}",
+            f"mkdir -p {place}",
+            f"mount --bind {kept} {place}",
+        ]
+    user = (
+        f"setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs"
+    )
+    command = f"cd / && exec {user} {shlex.join([sys.executable, __file__, *arguments])}"
+    os.execvp("unshare", ["unshare", "--mount", "sh", "-ec", "\n".join([*opened, command])])
+
+
 def main(targets: list[str]) -> None:
     """Build and check the targets."""
     stages = parse((CONTEXT / "Dockerfile").read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory(prefix="image-check-") as work:
-        builder = Builder(stages, Path(work))
+        builder = Builder(stages, Path(work), sent(Path(work)))
         for target in targets:
-            print(f"{target}:", flush=True)
+            print(f"{target}, as user {os.geteuid()}:", flush=True)
             root = builder.build(target)
             environment = builder.environment(root)
             check_imports(root, environment, *EXPECTED[target])
@@ -185,9 +249,13 @@ def main(targets: list[str]) -> None:
             if target == "api":
                 seconds = check_command(stages[target], root, environment)
                 print(f"  healthy {seconds:.1f} s after its start, without a database")
+        check_secrets(Path(work), list(stages))
+        print(f"no file of any stage holds what was planted in {', '.join(PLANTED)}")
         for command in builder.skipped:
             print(f"not run here: {command}")
 
 
 if __name__ == "__main__":
+    if os.geteuid() == 0:
+        as_nobody(sys.argv[1:])
     main(sys.argv[1:] or ["api"])

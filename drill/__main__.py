@@ -22,6 +22,7 @@ from drill import (
     replica,
     reports,
     restoring,
+    rolling,
     source,
 )
 from drill.finding import Finding, report, show
@@ -53,6 +54,7 @@ FAULTS: dict[str, Callable[[Stage], Finding]] = {
     "17": reports.killed,
     "18": restoring.restored,
     "20": migrating.beside,
+    "19": rolling.restarted,
     "21": hosts.lost,
 }
 """By their numbers."""

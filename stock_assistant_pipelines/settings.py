@@ -401,7 +401,7 @@ class Settings(BaseSettings):
         None, description=f"Password that `db upgrade` gives the role {BACKUP_ROLE}, by which backups are made."
     )
     monitor_database_password: SecretStr | None = Field(
-        None, description=f"Password that `db upgrade` gives the role {MONITOR_ROLE}, by which metrics are read."
+        None, description=f"Password of the role {MONITOR_ROLE}, by which metrics are read; `db upgrade` gives it."
     )
     data_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         Path("data"),

@@ -67,6 +67,7 @@ APART = {"tests/defs/test_faults.py"}
 
 FIRST = (
     *TOGETHER,
+    "tests/deploy/test_behind_nginx.py",
     "tests/bench/test_bench.py",
     "tests/defs/test_real_rows.py",
 )

@@ -118,6 +118,8 @@ DAGSTER = Role(
     connections=100,
     # Dagster's pages of backfills run long, and break where the server ends them.
     settings={"statement_timeout": "0", "idle_in_transaction_session_timeout": "1h"},
+    # PostgreSQL 15 gives the rights of a database's owner to a role that inherits only.
+    options="INHERIT",
 )
 """It owns Dagster's database, where Dagster makes its tables itself."""
 

@@ -1,0 +1,182 @@
+"""Make what docker-compose.yml needs and is not there yet: passwords, certificates, files for what only you know.
+
+Usage: python3 deploy/prepare.py [NAME ...]        (names and addresses by which nginx is reached, for its certificate)
+
+Takes Python's standard library and openssl. What is there is left as it is, so that it can be run again: after an upgrade, or
+when a file was deleted to get a new one. What is to be filled in by hand is printed.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+PASSWORDS = (
+    "postgres_password",
+    "writer_password",
+    "dagster_password",
+    "api_password",
+    "backup_password",
+    "monitor_password",
+    "grafana_password",
+    "ui_password",
+)
+"""Of PostgreSQL's roles (see docs/configuration.md), of Grafana's `admin`, and of Dagster's UI."""
+
+YOURS = {
+    "tushare_token": "your Tushare token; without it there is only the sandbox",
+    "alert_urls": "where alerts go, one address a line (docs/alerts.md)",
+    "llm_api_key": "the key of the language model (docs/providers.md)",
+    "llm_fallbacks": "models to ask when that one cannot answer, as JSON (docs/providers.md)",
+    "bocha_api_key": "the key of the search for news (docs/news.md)",
+}
+"""What only the operator knows. Each may stay empty."""
+
+CERTIFICATES = {"postgres": ["postgres", "localhost"], "nginx": ["localhost", "127.0.0.1", "::1"]}
+"""The servers, and the names by which they are asked."""
+
+UI_USER = "admin"
+DAYS_OF_CA, DAYS_OF_SERVERS = 3650, 397
+
+READABLE, CLOSED = 0o644, 0o600
+"""Containers read as users of their own, hence files that all can read, in a directory that only its owner enters."""
+
+ACCESS = """\
+# Who may come, for nginx: read inside its `server`. Uncomment, edit, then `docker compose exec nginx nginx -s reload`.
+# allow 192.168.0.0/16;
+# allow 10.0.0.0/8;
+# deny all;
+# A proxy before this one tells who asks:
+# set_real_ip_from 203.0.113.7;
+# real_ip_header X-Forwarded-For;
+"""
+
+
+def openssl(*words: str, given: str | None = None) -> str:
+    """Run openssl, with `given` on its standard input; return what it says. Raises subprocess.CalledProcessError."""
+    return subprocess.run(["openssl", *words], input=given, check=True, capture_output=True, text=True).stdout
+
+
+class Preparation:
+    """The directory of the secrets, and what was made in it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.made: list[str] = []
+
+    def path(self, name: str) -> Path:
+        """Where a file stands."""
+        return self.directory / name
+
+    def write(self, name: str, text: str, mode: int = READABLE) -> None:
+        """Write a file at once with its mode, unless it is there."""
+        if self.path(name).exists():
+            return
+        with open(os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(text)
+        self.made.append(name)
+
+    def renewed(self, source: str, name: str) -> bool:
+        """Whether a file is to be made: it is not there, or what it comes from is new, and then it is taken away."""
+        if source in self.made:
+            self.path(name).unlink(missing_ok=True)
+        return not self.path(name).exists()
+
+    def passwords(self) -> None:
+        """Make the passwords, and the file by which nginx knows the user of Dagster's UI."""
+        for name in PASSWORDS:
+            self.write(name, secrets.token_hex(24), CLOSED if name == "ui_password" else READABLE)
+        if self.renewed("ui_password", "ui_users"):
+            hashed = openssl("passwd", "-6", "-stdin", given=self.path("ui_password").read_text(encoding="utf-8"))
+            self.write("ui_users", f"{UI_USER}:{hashed.strip()}\n")
+
+    def authority(self) -> None:
+        """Make our own certificate authority, which signs the servers' certificates."""
+        if self.path("ca_certificate").exists():
+            return
+        key = openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+        self.write("ca_key", key, CLOSED)
+        subject = ["-subj", "/CN=Stock Assistant CA", "-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+        made = openssl("req", "-x509", "-new", "-key", str(self.path("ca_key")), "-days", str(DAYS_OF_CA), *subject)
+        self.write("ca_certificate", made)
+
+    def certificate(self, server: str, names: list[str]) -> None:
+        """Make the key of a server, and a certificate of it for these names."""
+        if not self.renewed("ca_certificate", f"{server}_certificate"):
+            return
+        self.path(f"{server}_key").unlink(missing_ok=True)
+        key = openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+        self.write(f"{server}_key", key)
+        request = openssl("req", "-new", "-key", str(self.path(f"{server}_key")), "-subj", f"/CN={names[0]}")
+        alternatives = ",".join(f"{'IP' if is_address(name) else 'DNS'}:{name}" for name in dict.fromkeys(names))
+        with tempfile.NamedTemporaryFile("w", suffix=".ext") as extensions:
+            extensions.write(f"subjectAltName={alternatives}\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n")
+            extensions.flush()
+            signed = openssl(
+                *("x509", "-req", "-days", str(DAYS_OF_SERVERS), "-extfile", extensions.name),
+                *("-CA", str(self.path("ca_certificate")), "-CAkey", str(self.path("ca_key"))),
+                given=request,
+            )
+        self.write(f"{server}_certificate", signed)
+
+    def yours(self) -> list[str]:
+        """Make the files of what only the operator knows, empty; return the names of those that are."""
+        for name in YOURS:
+            self.write(name, "")
+        return [name for name in YOURS if not self.path(name).read_text(encoding="utf-8").strip()]
+
+
+def is_address(name: str) -> bool:
+    """Whether this is an address, and no name."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def prepare(root: Path, names: list[str]) -> tuple[list[str], list[str]]:
+    """Make what is missing under the project's directory; return what was made, and what is to be filled in."""
+    directory = root / "secrets"
+    directory.mkdir(exist_ok=True)
+    directory.chmod(0o700)
+    preparation = Preparation(directory)
+    preparation.passwords()
+    preparation.authority()
+    for server, own in CERTIFICATES.items():
+        preparation.certificate(server, [*own, *names, socket.gethostname()] if server == "nginx" else own)
+    empty = preparation.yours()
+    local = Preparation(root / "deploy/nginx/local")
+    local.directory.mkdir(parents=True, exist_ok=True)
+    local.write("access.conf", ACCESS)
+    return preparation.made, empty
+
+
+def main(names: list[str]) -> None:
+    """Make what is missing, and say what is to be done by hand."""
+    try:
+        made, empty = prepare(ROOT, names)
+    except FileNotFoundError as error:
+        sys.exit(f"{error.filename} is needed: install it, and run this again.")
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"openssl says: {error.stderr.strip()}")
+    print(f"made in secrets/: {', '.join(made) or 'nothing, all is there'}")
+    for name in empty:
+        print(f"empty: secrets/{name}: {YOURS[name]}")
+    print(
+        f"Dagster's UI: user {UI_USER}, password in secrets/ui_password. Grafana: user admin, secrets/grafana_password."
+    )
+    print("Keep secrets/ca_key elsewhere: nothing that runs needs it.")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

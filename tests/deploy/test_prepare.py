@@ -1,0 +1,95 @@
+"""`deploy/prepare.py`: one command makes every secret that is missing, and none that is there."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deploy import prepare
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def prepared(tmp_path: Path) -> Path:
+    prepare.prepare(tmp_path, ["stock.example", "10.1.2.3"])
+    return tmp_path / "secrets"
+
+
+def test_every_secret_of_the_compose_file_is_there(prepared: Path) -> None:
+    document = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    wanted = {Path(secret["file"]).name for secret in document["secrets"].values()}
+    assert wanted <= {path.name for path in prepared.iterdir()}
+
+
+def test_who_runs_it_enters_the_directory_and_nobody_reads_what_nothing_mounts(prepared: Path) -> None:
+    assert prepared.stat().st_mode & 0o777 == 0o700
+    closed = {path.name for path in prepared.iterdir() if path.stat().st_mode & 0o077 == 0}
+    assert closed == {"ca_key", "ui_password"}
+
+
+def test_no_two_passwords_are_the_same(prepared: Path) -> None:
+    passwords = [(prepared / name).read_text() for name in prepare.PASSWORDS]
+    assert len(set(passwords)) == len(passwords)
+    assert min(map(len, passwords)) == 48
+
+
+def test_a_second_time_nothing_is_made(prepared: Path) -> None:
+    before = {path.name: path.read_bytes() for path in prepared.iterdir()}
+    made, empty = prepare.prepare(prepared.parent, [])
+    assert made == []
+    assert empty == list(prepare.YOURS)
+    assert {path.name: path.read_bytes() for path in prepared.iterdir()} == before
+
+
+def test_what_is_filled_in_is_left_and_no_longer_asked_for(prepared: Path) -> None:
+    (prepared / "tushare_token").write_text("mine")
+    _, empty = prepare.prepare(prepared.parent, [])
+    assert "tushare_token" not in empty
+    assert (prepared / "tushare_token").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("server", "name", "check"),
+    [
+        ("nginx", "stock.example", "-verify_hostname"),
+        ("nginx", "10.1.2.3", "-verify_ip"),
+        ("postgres", "postgres", "-verify_hostname"),
+    ],
+)
+def test_the_authority_vouches_for_each_server_by_its_names(prepared: Path, server: str, name: str, check: str) -> None:
+    assert _verified(prepared, server, check, name) == 0
+    assert _verified(prepared, server, "-verify_hostname", "elsewhere.example") != 0
+
+
+def _verified(prepared: Path, server: str, *names: str) -> int:
+    words = ["openssl", "verify", "-CAfile", prepared / "ca_certificate", *names, prepared / f"{server}_certificate"]
+    return subprocess.run(words, capture_output=True, check=False).returncode
+
+
+@pytest.mark.parametrize(
+    ("gone", "follows"), [("ui_password", ["ui_users"]), ("ca_certificate", ["nginx_certificate", "postgres_key"])]
+)
+def test_what_comes_from_a_file_that_was_deleted_is_made_anew(prepared: Path, gone: str, follows: list[str]) -> None:
+    before = {name: (prepared / name).read_bytes() for name in follows}
+    (prepared / gone).unlink()
+    prepare.prepare(prepared.parent, [])
+    assert [name for name in follows if (prepared / name).read_bytes() == before[name]] == []
+    assert _verified(prepared, "nginx") == 0
+
+
+def test_what_was_edited_of_the_rules_of_access_is_left(prepared: Path) -> None:
+    rules = prepared.parent / "deploy/nginx/local/access.conf"
+    rules.write_text("deny all;\n")
+    prepare.prepare(prepared.parent, [])
+    assert rules.read_text() == "deny all;\n"
+
+
+def test_what_openssl_does_not_do_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(prepare, "ROOT", tmp_path)
+    with pytest.raises(SystemExit, match="openssl is needed"):
+        prepare.main([])
