@@ -113,11 +113,14 @@ class Database:
                 grants.grant_dagsters(connection, self.passwords)
 
     def drop(self) -> None:
-        """Drop both databases."""
+        """Drop both databases. Raises `NotOwner`."""
         with psycopg.connect(conninfo(self.url.set(database="postgres")), autocommit=True) as connection:
             for name in (self.url.database, f"{self.url.database}_dagster"):
                 statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
-                connection.execute(statement.format(sql.Identifier(str(name))))
+                try:
+                    connection.execute(statement.format(sql.Identifier(str(name))))
+                except psycopg.errors.InsufficientPrivilege:
+                    raise NotOwner(connection.info.user) from None
 
     def upgrade(self, revision: str = "head") -> str:
         """Run the migrations of the tables up to `revision`, and say at which the database is then."""

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 from click.testing import CliRunner
+from databases import working_as
+from sqlalchemy import create_engine, text
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.cli import main
-from stock_assistant_pipelines.settings import settings
+from stock_assistant_pipelines.settings import DAGSTER_ROLE, MONITOR_ROLE, WRITER_ROLE, settings
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
@@ -88,6 +90,39 @@ def test_exec_passes_the_commands_exit_code_on(database: Database, tmp_path: Pat
     command = [STOCK_ASSISTANT, "exec", "--", sys.executable, "-c", "raise SystemExit(7)"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, check=False)
     assert done.returncode == 7
+
+
+def test_an_upgrade_gives_the_roles_their_rights_in_what_dagster_has_just_made_too(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def migrate(_: list[str], *, env: dict[str, str], check: bool) -> None:
+        """As Dagster does, with the role that the environment names."""
+        assert check
+        with create_engine(env["DAGSTER_PG_URL"]).begin() as connection:
+            connection.execute(text("create table runs (id bigserial primary key, status text, run_body text)"))
+
+    monkeypatch.setattr("stock_assistant_pipelines.cli.subprocess.run", migrate)
+    url = database.url.render_as_string(hide_password=False)
+    passwords = {"DAGSTER_DATABASE_PASSWORD": "s3cret", "MONITOR_DATABASE_PASSWORD": "s3cret"}
+    done = CliRunner().invoke(main, ["db", "upgrade"], env={"DATABASE_URL": url, **passwords})
+    assert done.exit_code == 0, done.output
+    beside = database.url.set(database=f"{database.url.database}_dagster", username=MONITOR_ROLE)
+    with psycopg.connect(conninfo(beside)) as connection:
+        assert connection.execute("select tableowner from pg_tables where tablename = 'runs'").fetchone() == (
+            DAGSTER_ROLE,
+        )
+        connection.execute("select status from runs")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("select run_body from runs")
+
+
+@pytest.mark.parametrize("command", [["db", "upgrade"], ["db", "revision", "Add something"], ["db", "drop", "--yes"]])
+def test_who_is_not_the_owner_is_told_so_in_one_line(database: Database, command: list[str]) -> None:
+    url = working_as(database, WRITER_ROLE).url.render_as_string(hide_password=False)
+    done = CliRunner().invoke(main, command, env={"DATABASE_URL": url})
+    assert done.exit_code == 1
+    assert done.output.startswith(f"Error: {WRITER_ROLE} is not the owner of the tables")
+    assert done.output.count("\n") == 1
 
 
 def test_drop_asks_first_and_then_drops_both_databases(postgres: URL, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,6 +192,15 @@ def test_a_server_that_another_authority_has_signed_is_refused(
 
 
 @DRIVERS
+def test_two_authorities_are_believed_while_one_is_exchanged_for_the_other(
+    server: Server, connect: Callable[[Settings], None], tmp_path: Path
+) -> None:
+    both = tmp_path / "both.crt"
+    both.write_bytes(server.stranger.read_bytes() + server.authority.read_bytes())
+    connect(server.safely(postgres_sslrootcert=both))
+
+
+@DRIVERS
 def test_a_server_of_another_name_is_refused(server: Server, connect: Callable[[Settings], None]) -> None:
     with pytest.raises(FAILURES) as refused:
         connect(server.safely(postgres_server="127.0.0.1"))

@@ -12,6 +12,7 @@ from psycopg import sql
 from pydantic import SecretStr
 
 from stock_assistant_pipelines.settings import API_ROLE, BACKUP_ROLE, DAGSTER_ROLE, MONITOR_ROLE, WRITER_ROLE
+from stock_assistant_pipelines.warehouse import keys
 from stock_assistant_pipelines.warehouse.database import Database, NotOwner
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 from stock_assistant_pipelines.warehouse.grants import RoleRefused
@@ -172,6 +173,15 @@ def test_only_the_api_is_told_of_good_keys_and_only_the_pipelines_make_one(prepa
             numbers = connection.execute("SELECT has_sequence_privilege('api_key_id_seq', 'USAGE')").fetchone()
         assert functions == (role.name == API_ROLE,)
         assert numbers == (role.name == WRITER_ROLE,)
+
+
+def test_the_pipelines_make_and_revoke_keys(prepared: Database) -> None:
+    engine = Database(prepared.url.set(username=WRITER_ROLE)).engine()
+    keys.create(engine, "research")
+    keys.revoke(engine, "research")
+    with engine.connect() as connection:
+        assert [key.revoked_at is None for key in keys.known(connection) if key.name == "research"] == [False]
+    engine.dispose()
 
 
 def test_dagsters_database_is_its_roles_and_who_need_not_enter_does_not(prepared: Database) -> None:

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 LONGEST_ADDRESS = 1000
 
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|<!--.*?-->", re.DOTALL)
+_LINK = re.compile(r"(?:https?://|www\.)[!-'*-~]+", re.IGNORECASE)
+"""An address in the middle of a text, of which readers of Markdown would make a link that nobody looked at."""
 _TAME = str.maketrans("{}<>[]`|\\", "（）＜＞［］＇｜＼")
 """Signs that mean something in a placeholder, on a page or in Markdown, and the wide ones that mean nothing there."""
 _UNSEEN = {"Cc", "Cf", "Co", "Cs", "Cn"}
@@ -23,7 +25,7 @@ def plain(text: str, longest: int) -> str:
     """A text in one line, as it can be shown and handed to a model."""
     text = _TAG.sub(" ", html.unescape(_TAG.sub(" ", text)))
     text = "".join(" " if sign.isspace() else sign for sign in unicodedata.normalize("NFC", text) if _seen(sign))
-    text = " ".join(text.translate(_TAME).split())
+    text = " ".join(_LINK.sub("…", text.translate(_TAME)).split())
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 

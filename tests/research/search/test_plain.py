@@ -77,3 +77,15 @@ def test_pages_may_be_linked_to(url: str) -> None:
 )
 def test_nothing_else_may(url: str) -> None:
     assert address(url) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("[看这里](https://x.example/a?b=1)，再说", "［看这里］(…)，再说"),
+        ("见HTTP://X.EXAMPLE 与 www.x.example/1。公司", "见… 与 …。公司"),
+        ("每股收益 https 不是地址", "每股收益 https 不是地址"),
+    ],
+)
+def test_no_address_is_left_that_a_reader_would_make_a_link_of(text: str, read: str) -> None:
+    assert plain(text, 200) == read
