@@ -291,8 +291,9 @@ def test_what_is_planted_comes_out_nowhere(database: Database) -> None:
     ]
     assert shown == []
     seen = [where for where, text in said.items() if runs[1] in text]  # which would be seen, and is no secret
-    for where in ("code-location.log", "graphql Events", f"database {database.url.database}_dagster"):
+    for where in ("code-location.log", "graphql Everything", f"database {database.url.database}_dagster"):
         assert any(where in each for each in seen), where
+    assert any("ExecutionStepFailureEvent" in text for where, text in said.items() if "graphql Events" in where)
     assert "dagster-webserver" in said["processes"]
     assert '"key":"canary"' in said[str(directory / "logs" / "api.log")]
     for line in said[str(directory / "logs" / "code-location.log")].splitlines():
