@@ -53,8 +53,8 @@ FAULTS: dict[str, Callable[[Stage], Finding]] = {
     "16": filings.refused,
     "17": reports.killed,
     "18": restoring.restored,
-    "20": migrating.beside,
     "19": rolling.restarted,
+    "20": migrating.beside,
     "21": hosts.lost,
 }
 """By their numbers."""

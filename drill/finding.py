@@ -80,7 +80,8 @@ def report(findings: Sequence[Finding]) -> Report:
             "or that are not booked as complete; with fault 12, an alert that a robot was not told; with 14 to 16, report "
             "periods of which versions, books or answers differ, or are there twice; with 10 and 11, research reports that "
             "are not written, or that say what they may not; with 17, those that are not published, or are not the same when "
-            "they are made again; with 18, tables that are not as they were; with 20, requests and runs that failed, too.",
+            "they are made again; with 18, tables that are not as they were; with 19, requests that failed; with 20, those and "
+            "runs that failed, too.",
             "Each fault proves that it bit, or is not in this table: wrong answers were met, a process died, the API was not "
             "ready, and days were open for it, or stocks.",
             "During the faults of the source, and in 1 and 4 until all was whole again, no day was booked as complete that "
