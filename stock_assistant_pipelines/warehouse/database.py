@@ -19,7 +19,7 @@ from stock_assistant_pipelines.warehouse import embedded, grants, migrator
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 from stock_assistant_pipelines.warehouse.link import watched
 from stock_assistant_pipelines.warehouse.migrator import NotMigrated
-from stock_assistant_pipelines.warehouse.revision import HEAD
+from stock_assistant_pipelines.warehouse.revision import HEAD, UPGRADE
 from stock_assistant_pipelines.warehouse.space import explain
 
 if TYPE_CHECKING:
@@ -164,9 +164,6 @@ class NotOwner(RuntimeError):
         )
 
 
-NOT_MIGRATED = "the tables are not those of this version: run `stock-assistant db upgrade`"
-
-
 @contextmanager
 def migrated() -> Iterator[None]:
     """Say what to do when a statement meets a table or column that is not there. Raises `NotMigrated`."""
@@ -174,7 +171,7 @@ def migrated() -> Iterator[None]:
         yield
     except ProgrammingError as error:
         if isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
-            raise NotMigrated(NOT_MIGRATED) from error
+            raise NotMigrated(f"the tables are not those of this version: {UPGRADE}") from error
         raise
 
 
