@@ -74,6 +74,11 @@ WATCHABLE = re.compile(r"all|\d{6}\.(SH|SZ|BJ)|(industry|board):\S.*")
 """An entry of a watchlist: everybody, a stock, or a group of stocks."""
 
 
+def dagsters(database: str | None) -> str:
+    """The name of Dagster's database, which is beside that of the tables."""
+    return f"{database}_dagster"
+
+
 class SettingsError(ValueError):
     """A variable has a value it cannot take. One line: which, and what it takes. Never shows the value of a secret."""
 
