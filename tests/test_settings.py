@@ -166,6 +166,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("SYNC_FAILURE_MAX_RETRIES", "5", 5),
     ("RUNS_KEPT_DAYS", "30", 30),
     ("RUN_HOSTS", "code-1:4000, 10.0.0.7:4000", ["code-1:4000", "10.0.0.7:4000"]),
+    ("RUN_HOSTS", "[::1]:4000,[fd00::7]:4000", ["[::1]:4000", "[fd00::7]:4000"]),
     ("LLM_PROVIDER", "qwen", "qwen"),
     ("LLM_API_KEY", SECRET, SecretStr(SECRET)),
     ("LLM_BASE_URL", "http://127.0.0.1:9000/v1/", "http://127.0.0.1:9000/v1"),

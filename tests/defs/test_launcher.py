@@ -95,6 +95,14 @@ def test_a_host_that_does_not_answer_is_passed_over(
     assert there.runs == ["one", run.run_id]
 
 
+@pytest.mark.usefixtures("ipv6")
+def test_a_host_may_be_named_by_an_ipv6_address(launch: Callable[..., dg.DagsterRun]) -> None:
+    there = CodeServer()
+    with serving(there, host="[::1]"):
+        run = launch(there.address)
+    assert there.runs == [run.run_id]
+
+
 @pytest.mark.parametrize("all_stop", [True, False], ids=["stopping", "gone"])
 def test_a_run_that_nobody_takes_is_one_that_waits(launch: Callable[..., dg.DagsterRun], *, all_stop: bool) -> None:
     leaving = stopping()
