@@ -96,9 +96,7 @@ def test_that_no_wal_is_received_is_told(counting: Counting) -> None:
     assert wal.detail.startswith("pg_receivewal ended with code 1: ")
 
 
-def test_wal_does_not_wait_for_a_backup_that_is_being_made(
-    counting: Counting, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wal_does_not_wait_for_a_backup_that_is_being_made(counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = Semaphore(0)
 
     def dump(_: object) -> None:
