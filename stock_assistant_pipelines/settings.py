@@ -61,6 +61,9 @@ DAGSTER_ROLE = "stock_assistant_dagster"
 BACKUP_ROLE = "stock_assistant_backup"
 """The database role of the backups: it reads everything, and receives the log of changes."""
 
+POSTGRESQL = "postgresql://"
+"""Before the address of a server that wants to be asked for TLS first, as PostgreSQL does."""
+
 MONITOR_ROLE = "stock_assistant_monitor"
 """The database role of the metrics: it counts, and reads no text."""
 
@@ -301,8 +304,11 @@ def _has_port(address: str) -> bool:
 
 
 def _servers(values: list[str]) -> list[str]:
-    """Check addresses to be asked."""
-    return [listening(value) for value in values]
+    """Check addresses to be asked, of PostgreSQL after postgresql://; what begins with a slash is a file."""
+    for value in values:
+        if not value.startswith("/"):
+            listening(value.removeprefix(POSTGRESQL))
+    return values
 
 
 def host_and_port(address: str) -> tuple[str, int]:
@@ -619,8 +625,8 @@ class Settings(BaseSettings):
     )
     exporter_certificates: Annotated[list[str], NoDecode, BeforeValidator(_list), AfterValidator(_servers)] = Field(
         default_factory=list,
-        description="Servers such as nginx:443, separated by commas: the exporter tells when their certificates expire. "
-        "None by default.",
+        description="Servers such as nginx:443 or postgresql://postgres:5432, and files, separated by commas: the exporter "
+        "tells when their certificates expire. None by default.",
     )
     exporter_disks: Annotated[list[Path], NoDecode, BeforeValidator(_list)] = Field(
         default_factory=list,

@@ -226,7 +226,11 @@ GOOD: list[tuple[str, str, Any]] = [
     ("METRICS_ADDRESS", "127.0.0.1:9100", "127.0.0.1:9100"),
     ("EXPORTER_ADDRESS", "0.0.0.0:9101", "0.0.0.0:9101"),
     ("EXPORTER_CODE_SERVER", "code:4000", "code:4000"),
-    ("EXPORTER_CERTIFICATES", "nginx:443, postgres:5432", ["nginx:443", "postgres:5432"]),
+    (
+        "EXPORTER_CERTIFICATES",
+        "nginx:443, postgresql://db:5432,/ca.pem",
+        ["nginx:443", "postgresql://db:5432", "/ca.pem"],
+    ),
     ("EXPORTER_DISKS", "/disks/postgres,/disks/backup", [Path("/disks/postgres"), Path("/disks/backup")]),
     ("API_DATABASE_URL", "postgresql://u@replica/d", SecretStr("postgresql://u@replica/d")),
     ("API_QUEUE_SIZE", "0", 0),

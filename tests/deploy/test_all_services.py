@@ -188,7 +188,7 @@ def test_the_exporter_can_read_every_part_that_is_there(client: Client) -> None:
     parts = {each["metric"]["part"]: each["value"][1] for each in found}
     assert {part for part, value in parts.items() if value != "1"} <= {"backups"}, parts
     expiry = prometheus(client, "/api/v1/query?query=stock_assistant_certificate_expiry_timestamp_seconds")["result"]
-    assert len(expiry) == 1
+    assert len(expiry) == 3  # of nginx, of PostgreSQL, and of the authority
 
 
 def test_an_alert_that_fires_arrives_at_the_operators_channel(client: Client, told: list[str]) -> None:

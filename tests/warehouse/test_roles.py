@@ -41,7 +41,7 @@ IN_PART = {
         *("report_key", "expert", "provider", "model", "tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning"),
         *("reserved_cny", "cost_cny", "started_at", "outcome"),
     )
-} | {("research_watch", "trade_date"), ("research_watch", "ts_code")}
+} | {("research_watch", "trade_date"), ("research_watch", "ts_code"), ("research_watch", "named_by")}
 """The columns that are read of tables that are not read whole."""
 
 
