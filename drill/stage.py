@@ -1,4 +1,4 @@
-"""The stage: an installation with everything that `stock-assistant up` starts but the UI, a sandbox beside it, and the truth.
+"""The stage: an installation with what `stock-assistant up` starts but the UI, a sandbox beside it, and the truth.
 
 Every fault has a stage of its own, so that none finds what another left behind. Its trading days are older than a year, so
 that nothing else asks for them: what the sensor catches up by itself is the last year.
