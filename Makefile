@@ -76,8 +76,8 @@ audit: .venv/.stamp ## Ask whether anything that is locked is known to be vulner
 	  $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r locks/$$lock.lock $(ARGS) || exit 1; done
 
 sbom: .venv/.stamp ## Write each image's bill of materials (CycloneDX) to dist/
-	@mkdir -p dist; for image in api pipelines; do \
-	  $(BIN)/cyclonedx-py requirements locks/$$image.lock --sv 1.6 --of JSON --output-reproducible -o dist/sbom-$$image.json 2>/dev/null && \
+	@mkdir -p dist; for image in api pipelines backup; do lock=$$image; [ $$image != backup ] || lock=pipelines; \
+	  $(BIN)/cyclonedx-py requirements locks/$$lock.lock --sv 1.6 --of JSON --output-reproducible -o dist/sbom-$$image.json 2>/dev/null && \
 	  echo dist/sbom-$$image.json || exit 1; done
 
 licences: .venv/.stamp ## List under which licence each locked package is; fail where one is not allowed
