@@ -193,7 +193,8 @@ def running(
     for source in CONFIGURED:
         if (compose.ROOT / source).is_dir():
             shutil.copytree(compose.ROOT / source, directory / source)
-    with Networks(composition) as networks:
+    on = {name: service.networks for name, service in composition.services.items()}
+    with Networks(composition.networks, on) as networks:
         prepare(directory, [networks.addresses["nginx"]["public"]])
         machine = Machine(directory, composition, networks)
         for name, text in secrets.items():
