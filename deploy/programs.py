@@ -30,6 +30,7 @@ PACKAGES = {
     "amtool": "prometheus-alertmanager",
     "prometheus-postgres-exporter": "prometheus-postgres-exporter",
     "postgres": "postgresql-15",
+    "pg_receivewal": "postgresql-client-15",
 }
 """Each program and the Debian package that has it."""
 

@@ -625,7 +625,7 @@ class Settings(BaseSettings):
     )
     exporter_certificates: Annotated[list[str], NoDecode, BeforeValidator(_list), AfterValidator(_servers)] = Field(
         default_factory=list,
-        description="Servers such as nginx:443 or postgresql://postgres:5432, and files, separated by commas: the exporter "
+        description="Servers such as nginx:8443 or postgresql://postgres:5432, and files, separated by commas: the exporter "
         "tells when their certificates expire. None by default.",
     )
     exporter_disks: Annotated[list[Path], NoDecode, BeforeValidator(_list)] = Field(

@@ -25,6 +25,9 @@ PROGRAMS = {
 }
 """The programs of each image, and what Debian calls them."""
 
+PROGRAMS_OF_BACKUP = "/usr/lib/postgresql/18/bin"
+"""Where the image of the backups has PostgreSQL's programs."""
+
 POSTGRES = """\
 #!/bin/sh
 # The image's first start: a directory with the owner's password, and the database.
@@ -62,8 +65,9 @@ def plain(image: str) -> str:
 def absent(image: str) -> str | None:
     """Which program of an image is not here; None when all are."""
     name = plain(image)
-    if name == "postgres":
-        return None if postgres() else "a PostgreSQL with TLS (Debian's postgresql)"
+    if name in {"postgres", "stock-assistant-backup"}:
+        there = (binaries := postgres()) and (binaries / "pg_receivewal").is_file()
+        return None if there else "a PostgreSQL with TLS, and its clients (Debian's postgresql)"
     if name in PROGRAMS:
         return next((debian for debian in PROGRAMS[name].values() if found(debian) is None), None)
     return None if name.startswith("stock-assistant-") else name
@@ -89,7 +93,8 @@ def links(image: str) -> dict[str, str]:
     """The links from where an image has its programs to where this machine has them."""
     name = plain(image)
     if name.startswith("stock-assistant-"):
-        return {"/opt/venv": str(ROOT / ".venv")}
+        clients = {PROGRAMS_OF_BACKUP: str(postgres())} if name == "stock-assistant-backup" else {}
+        return {"/opt/venv": str(ROOT / ".venv"), **clients}
     wanted = {f"/usr/local/bin/{its}": str(found(debian)) for its, debian in PROGRAMS.get(name, {}).items()}
     shared = HOME / "usr/share/prometheus"  # templates of Debian's Alertmanager, where it is only unpacked
     if name == "prom/alertmanager" and shared.is_dir():
