@@ -61,7 +61,7 @@ def results(path: Path) -> list[Result]:
 
 
 def tell(path: Path, result: Result) -> None:
-    """Write a result down. One that ended well does away with the failures before it. """
+    """Write a result down. One that ended well does away with the failures before it."""
     with IN_TURN:
         others = [each for each in results(path) if each.kind != result.kind or (each.ok and not result.ok)]
         write(path, json.dumps([asdict(each) for each in [*others, result]], indent=1))
