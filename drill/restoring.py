@@ -16,8 +16,8 @@ from drill.finding import Finding
 from drill.stage import DATASETS, Stuck, differing, land, until
 from stock_assistant_pipelines.backup.contents import contents, differences
 from stock_assistant_pipelines.backup.keeper import Keeper
+from stock_assistant_pipelines.backup.receiver import BEHIND, SLOT
 from stock_assistant_pipelines.backup.status import results
-from stock_assistant_pipelines.backup.wal import BEHIND, SLOT
 from stock_assistant_pipelines.calendar import now
 from stock_assistant_pipelines.cli.services import Service
 from stock_assistant_pipelines.settings import Settings

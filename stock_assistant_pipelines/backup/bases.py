@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shlex
 import tarfile
 import zlib
 from datetime import datetime
@@ -12,57 +13,90 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from stock_assistant_pipelines import calendar
-from stock_assistant_pipelines.backup import manifest, wal
+from stock_assistant_pipelines.backup import manifest, receiver, timelines
 from stock_assistant_pipelines.backup.programs import BackupFailed, Programs
 from stock_assistant_pipelines.warehouse.embedded import SOCKET_NAME, conninfo
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from psycopg import Connection
     from sqlalchemy.engine import URL
 
     from stock_assistant_pipelines.backup.sealing import Seal
     from stock_assistant_pipelines.backup.store import Backup, Store
+    from stock_assistant_pipelines.backup.timelines import Line
+    from stock_assistant_pipelines.backup.wal import Archive
 
 FILE = "base.tar.gz"
-POSITION = "SELECT pg_walfile_name(pg_current_wal_lsn()), system_identifier::text FROM pg_control_system()"
+POSITION = """
+SELECT pg_walfile_name(pg_current_wal_lsn()), pg_current_wal_lsn()::text, system_identifier::text FROM pg_control_system()
+"""
 
 
 def base(url: URL, store: Store, seal: Seal, programs: Programs) -> Backup:
-    """Copy the server. Raises `BackupFailed` when it is not the one whose backups these are."""
-    first, system = position(url)
-    for known in store.backups("bases")[-1:]:
-        if known.label["system"] != system:
-            raise BackupFailed(
-                f"{store.directory} holds the backups of another server: give this one a directory of its own"
-            )
+    """Copy the server, without WAL: that is received beside it, or nothing is copied.
+
+    Raises `BackupFailed` when nobody receives, or the server is not the one whose backups these are.
+    """
+    with psycopg.connect(conninfo(url), autocommit=True) as connection:
+        first, _, system = _position(connection)
+        for known in store.backups("bases")[-1:]:
+            if known.label["system"] != system:
+                raise BackupFailed(
+                    f"{store.directory} holds the backups of another server: give this one a directory of its own"
+                )
+        receiver.receiving(connection)
     label = {"first_segment": first, "system": system}
     # To standard output the manifest is part of the archive.
-    words = ("-D", "-", "-F", "tar", "-X", "fetch", "-c", "fast", "-Z", "client-gzip:1", "--manifest-checksums=SHA256")
-    with (
-        store.making("bases", calendar.now(), label) as directory,
-        programs.reading("pg_basebackup", *words, url=url) as output,
-        (directory / seal.name(FILE)).open("wb") as target,
-    ):
-        seal.write(output, target)
+    words = ("-D", "-", "-F", "tar", "-X", "none", "-c", "fast", "-Z", "client-gzip:1", "--manifest-checksums=SHA256")
+    with store.making("bases", calendar.now(), label) as directory:
+        with (
+            programs.reading("pg_basebackup", *words, url=url) as output,
+            (directory / seal.name(FILE)).open("wb") as target,
+        ):
+            seal.write(output, target)
+        with psycopg.connect(conninfo(url), autocommit=True) as connection:
+            _, label["end"], _ = _position(connection)
+            receiver.arrived(connection, label["end"])
         label["ended_at"] = calendar.now().isoformat()
     return store.backup("bases")
 
 
-def position(url: URL) -> tuple[str, str]:
-    """The WAL segment that is being written, and the number by which this server is told from all others."""
-    with psycopg.connect(conninfo(url)) as connection:
-        row = connection.execute(POSITION).fetchone()
+def _position(connection: Connection) -> tuple[str, str, str]:
+    """The WAL segment that is being written, where in the log, and the number by which this server is told from all others."""
+    row = connection.execute(POSITION).fetchone()
     assert row is not None
-    return row[0], row[1]
+    return row[0], row[1], row[2]
 
 
-def before(store: Store, moment: datetime | None) -> Backup:
-    """The newest base backup that was whole before a moment. Raises `BackupFailed` when there is none."""
-    for backup in reversed(store.backups("bases")):
-        if moment is None or ended(backup) < moment:
-            return backup
-    raise BackupFailed(f"{store.directory} holds no base backup that was whole before {moment or 'now'}")
+def chosen(store: Store, archive: Archive, moment: datetime | None, name: str | None = None) -> tuple[Backup, Line]:
+    """The base backup to begin with, and the timeline to follow from there: the newest that its server has lived through since.
+
+    Without a name it is the newest that was whole before the moment, and that the newest timeline comes from.
+    Raises `BackupFailed` when there is none.
+    """
+    bases = store.backups("bases")
+    lines = archive.lines(backup.label["first_segment"] for backup in bases)
+    for backup in reversed(bases):
+        line = next(line for line in reversed(lines) if _on(backup, line))
+        early = moment is None or ended(backup) < moment
+        if early and (backup.name == name if name else line == lines[-1]):
+            return backup, line
+    which = f"named {name} " if name else ""
+    raise BackupFailed(
+        f"{store.directory} holds no base backup {which}that was whole before {moment or 'now'}"
+        + (f" and leads to timeline {lines[-1].number}" if bases and not name else "")
+    )
+
+
+def _on(backup: Backup, line: Line) -> bool:
+    """Whether a timeline comes from a base backup."""
+    first = backup.label["first_segment"]
+    end = backup.label.get("end")
+    place = timelines.place_of(end) if end else timelines.number_of(first) * timelines.SIZE
+    return line.holds(timelines.timeline_of(first), place)
 
 
 def ended(backup: Backup) -> datetime:
@@ -70,27 +104,48 @@ def ended(backup: Backup) -> datetime:
     return datetime.fromisoformat(backup.label["ended_at"])
 
 
-def restore(backup: Backup, store: Store, target: Path, until: datetime | None, seal: Seal) -> None:
-    """Lay out a data directory that plays the WAL until a moment, or to its end, when a server starts in it.
+def restore(backup: Backup, line: Line, archive: Archive, target: Path, until: datetime | None) -> None:
+    """Lay out a data directory that plays the WAL of a timeline until a moment, or to its end, when a server starts in it.
 
-    The WAL lies beside it, in `TARGET.wal`, and can go when the server is up. Raises `BackupFailed` when the target is not
-    empty, when a file is not what the backup's manifest says, or when WAL is missing.
+    The WAL lies beside it, in `TARGET.wal`, up to the first gap, and can go when the server is up: PostgreSQL refuses to start
+    when it is not there, or ends before the moment. Raises `BackupFailed` when the target is not empty, when a file is not what
+    the backup's manifest says, when WAL up to the backup's end is missing, or, without a moment, any.
     """
     beside = target.with_name(f"{target.name}.wal")
     if (target.exists() and any(target.iterdir())) or beside.exists():
         raise BackupFailed(f"{target} is not empty, or {beside} exists: a backup is restored into an empty directory")
-    unpack(backup, target, seal)
+    there, missing = archive.follow(line, backup.label["first_segment"])
+    if missing and until is None:
+        raise BackupFailed(f"{gap(missing)}: say a moment before it, or take a later base backup")
+    unpack(backup, target, archive.seal)
+    for timeline, end in manifest.ends(target):
+        last = line.segment((timelines.place_of(end) - 1) // timelines.SIZE)
+        if not line.holds(timeline, timelines.place_of(end)) or last not in there:
+            raise BackupFailed(f"base backup {backup.name} is nothing without the WAL segment {last}, which is missing")
     # The embedded server's socket lies among its files, and this says that it runs.
     (target / f"{SOCKET_NAME}.lock").unlink(missing_ok=True)
-    wal.unpack(store, seal, backup.label["first_segment"], beside)
-    recovery = {"restore_command": f'cp "{beside.resolve()}/%f" "%p"', "recovery_target_timeline": "latest"}
+    archive.unpack(there, beside)
+    recovery = {"restore_command": _command(beside), "recovery_target_timeline": str(line.number)}
     recovery["synchronous_standby_names"] = ""  # there is no replica that its commits could wait for
     if until is not None:
         recovery |= {"recovery_target_time": until.isoformat(), "recovery_target_action": "promote"}
     with (target / "postgresql.auto.conf").open("a", encoding="utf-8") as configuration:
-        configuration.writelines(f"{name} = '{value}'\n" for name, value in recovery.items())
+        for name, value in recovery.items():
+            quoted = value.replace("'", "''")
+            configuration.write(f"{name} = '{quoted}'\n")
     (target / "recovery.signal").touch()
     _give(target, beside)
+
+
+def gap(missing: Sequence[str]) -> str:
+    """What is missing, in a few words."""
+    return f"the WAL segment {missing[0]} is missing" + (f", and {len(missing) - 1} more" if missing[1:] else "")
+
+
+def _command(directory: Path) -> str:
+    """What PostgreSQL fetches WAL with: by a code above 125 it stops, where it would take another for the end of WAL."""
+    where = shlex.quote(str(directory.resolve())).replace("%", "%%")
+    return f'test -d {where} || exit 126; cp {where}/"%f" "%p"'
 
 
 def unpack(backup: Backup, target: Path, seal: Seal) -> None:
@@ -100,7 +155,8 @@ def unpack(backup: Backup, target: Path, seal: Seal) -> None:
     target.chmod(0o700)
     try:
         with (
-            seal.opened(file, backup.scratch) as plain,
+            backup.store.room() as room,
+            seal.opened(file, room) as plain,
             gzip.open(plain) as source,
             tarfile.open(fileobj=source, mode="r|") as archive,
         ):

@@ -65,7 +65,7 @@ def restore(backup: Backup, url: URL, seal: Seal, programs: Programs) -> list[st
         with psycopg.connect(conninfo(url.set(database="postgres")), autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
         (file,) = backup.path.glob(f"{name}.dump*")
-        with seal.opened(file, backup.scratch) as plain:
+        with backup.store.room() as room, seal.opened(file, room) as plain:
             words = ("--no-owner", "--no-privileges", "--exit-on-error", "-j", JOBS, str(plain))
             programs.run("pg_restore", *words, url=target)
         with psycopg.connect(conninfo(target)) as connection:

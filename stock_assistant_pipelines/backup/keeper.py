@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
-import tempfile
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines import calendar
-from stock_assistant_pipelines.backup import bases, dumps, retention, status, wal
-from stock_assistant_pipelines.backup.programs import BackupFailed, Programs
+from stock_assistant_pipelines.backup import bases, dumps, retention, status
+from stock_assistant_pipelines.backup.programs import BackupFailed, Programs, command
 from stock_assistant_pipelines.backup.sealing import Seal
-from stock_assistant_pipelines.backup.store import Store, scratch
+from stock_assistant_pipelines.backup.store import Store
+from stock_assistant_pipelines.backup.wal import Archive
 from stock_assistant_pipelines.warehouse import embedded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from pathlib import Path
     from typing import Any
 
     from sqlalchemy.engine import URL
@@ -84,30 +83,29 @@ class Keeper:
 
         Raises `BackupFailed` when it is not so.
         """
-        with (
-            status.doing(self.status, "restore_test") as doing,
-            tempfile.TemporaryDirectory(dir=scratch(self.store.directory)) as name,
-        ):
-            Path(name).chmod(0o755)
+        with status.doing(self.status, "restore_test") as doing, self.store.room() as room:
+            room.chmod(0o755)
             dump = self.store.backup("dumps")
-            with embedded.running(Path(name) / "server") as url:
+            with embedded.running(room / "server") as url:
                 if wrong := dumps.restore(dump, url, self.seal, self.programs):
                     raise BackupFailed(f"dump {dump.name}, restored, is not what was dumped: {'; '.join(wrong)}")
             doing.bytes, doing.detail = dump.bytes, f"dump {dump.name}: {_rows(dump.label)} as they were"
-            for base in self.store.backups("bases")[-1:]:
-                bases.unpack(base, Path(name) / "base", self.seal)
-                # In this order: what is moved meanwhile is seen twice, and not never.
-                kept = [path.name for path in (*self.store.incoming.glob("*"), *self.store.wal.glob("[!.]*"))]
-                if absent := wal.missing(base.label["first_segment"], (name[:24] for name in kept)):
-                    raise BackupFailed(f"WAL is missing since base {base.name}: {', '.join(absent[:3])}")
+            if self.store.backups("bases"):
+                archive = Archive.of(self.store, self.seal)
+                base, line = bases.chosen(self.store, archive, None)
+                bases.unpack(base, room / "base", self.seal)
+                _, missing = archive.follow(line, base.label["first_segment"])
+                if missing:
+                    raise BackupFailed(f"{bases.gap(missing)} since base {base.name}")
                 doing.bytes += base.bytes
                 doing.detail += f"; base {base.name}: every file as its manifest says, no WAL missing since"
             return doing.detail
 
-    def go_back(self, target: Path, until: datetime | None) -> Backup:
-        """Lay out a data directory of a moment, or of the last that is known."""
-        base = bases.before(self.store, until)
-        bases.restore(base, self.store, target, until, self.seal)
+    def go_back(self, target: Path, until: datetime | None, name: str | None = None) -> Backup:
+        """Lay out a data directory of a moment, or of the last that is known, from the best base backup, or from one."""
+        archive = Archive.of(self.store, self.seal)
+        base, line = bases.chosen(self.store, archive, until, name)
+        bases.restore(base, line, archive, target, until)
         return base
 
     def hand_on(self) -> None:
@@ -115,20 +113,15 @@ class Keeper:
 
         Raises `BackupFailed` when it does not end well.
         """
-        command, marker = self.settings.backup_command, self.store.directory / ".handed_on"
+        words, marker = self.settings.backup_command, self.store.directory / ".handed_on"
         since = marker.stat().st_mtime if marker.exists() else 0.0
         changed = max((path.stat().st_mtime for path in self.store.handed_on if path.exists()), default=0.0)
         tried = [each.moment.timestamp() for each in status.results(self.status) if each.kind == "off_site"]
-        if command is None or changed <= since or time.time() < max(tried, default=0.0) + RESTED:
+        if words is None or changed <= since or time.time() < max(tried, default=0.0) + RESTED:
             return
         began = time.time()
         with status.doing(self.status, "off_site") as doing:
-            done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False)
-            if done.returncode:
-                said = (done.stderr or done.stdout).strip().splitlines()
-                raise BackupFailed(
-                    f"BACKUP_COMMAND ended with code {done.returncode}: {said[-1] if said else 'no word'}"
-                )
+            command("BACKUP_COMMAND", shlex.split(words))
             doing.detail = "the command that takes the backups elsewhere has ended well"
         marker.touch()
         os.utime(marker, (began, began))

@@ -37,6 +37,12 @@ def differences(directory: Path) -> Iterator[str]:
             yield f"{entry['Path']} has as many bytes, and others"
 
 
+def ends(directory: Path) -> Iterator[tuple[int, str]]:
+    """Where the WAL ends that a base backup is nothing without: a timeline, and an LSN on it."""
+    for part in json.loads((directory / NAME).read_bytes())["WAL-Ranges"]:
+        yield part["Timeline"], part["End-LSN"]
+
+
 def _checksum(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 from typing import IO, TYPE_CHECKING
 
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy.engine import URL
+
+LIMIT = 12 * 3600.0
+"""Seconds after which a program hangs, and is ended, so that the other backups go on."""
 
 
 class BackupFailed(RuntimeError):
@@ -46,17 +51,20 @@ class Programs:
         with tempfile.TemporaryFile() as errors:
             process = self.start(name, *words, url=url, stdout=subprocess.PIPE, stderr=errors)
             assert process.stdout is not None
+            limit = Timer(LIMIT, process.kill)
+            limit.start()
             try:
                 with process.stdout as output:
                     yield output
+                process.wait()
             except BaseException:
                 process.kill()
                 process.wait()
                 raise
-            if process.wait():
-                errors.seek(0)
-                said = errors.read().decode(errors="replace").strip().splitlines()
-                raise BackupFailed(f"{name} ended with code {process.returncode}: {said[-1] if said else 'no word'}")
+            finally:
+                limit.cancel()
+            errors.seek(0)
+            _judge(name, process.returncode, errors.read().decode(errors="replace"))
 
     def start(
         self,
@@ -72,6 +80,29 @@ class Programs:
             address = ["-d", conninfo(url.set(password=None))]
             environment["PGPASSWORD"] = url.password or ""
         return subprocess.Popen([self.path(name), *words, *address], env=environment, stdout=stdout, stderr=stderr)
+
+
+def command(name: str, words: Sequence[str]) -> None:
+    """Run a command of the user's, and all that it starts, to its end. Raises `BackupFailed` with its last words."""
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True
+    ) as process:
+        try:
+            said, wrong = process.communicate(timeout=LIMIT)
+        except BaseException as error:
+            os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise BackupFailed(f"{name} has not ended within {LIMIT:g} seconds") from error
+            raise
+    _judge(name, process.returncode, wrong or said)
+
+
+def _judge(name: str, code: int, said: str) -> None:
+    if code == -signal.SIGKILL:
+        raise BackupFailed(f"{name} was killed: by somebody, or because it had not ended within {LIMIT:g} seconds")
+    if code:
+        lines = said.strip().splitlines()
+        raise BackupFailed(f"{name} ended with code {code}: {lines[-1] if lines else 'no word'}")
 
 
 def _embedded() -> Path:

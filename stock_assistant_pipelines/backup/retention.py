@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.backup.bases import ended
-from stock_assistant_pipelines.backup.wal import SEGMENT
+from stock_assistant_pipelines.backup.timelines import SEGMENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,6 +19,7 @@ import psycopg
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.backup import status, wal
 from stock_assistant_pipelines.backup.programs import BackupFailed
+from stock_assistant_pipelines.backup.receiver import Receiver, due
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.embedded import ServerError
 
@@ -50,13 +51,14 @@ class Service:
 
     keeper: Keeper
     url: URL
-    receiver: wal.Receiver = field(init=False)
+    receiver: Receiver = field(init=False)
 
     def __post_init__(self) -> None:
-        self.receiver = wal.Receiver(self.url, self.keeper.store, self.keeper.programs)
+        self.receiver = Receiver(self.url, self.keeper.store, self.keeper.seal, self.keeper.programs)
 
     def run(self) -> None:
         """Look until stopped, and see to the WAL beside it. What nobody expected of either ends the service."""
+        self._attempt(self.keeper.store.clear)
         self._attempt(lambda: self.receive(calendar.now()))  # before the first base backup, which needs the WAL since
         stopped = Event()
         with ThreadPoolExecutor(1, thread_name_prefix="wal") as beside:
@@ -72,12 +74,12 @@ class Service:
     def look(self, moment: datetime) -> None:
         """Do what is due. What fails is in the log and the status file, and does not stop the service."""
         night = last_night(moment, self.keeper.settings.backup_at)
-        for kind, due, act in (
+        for kind, since, act in (
             ("dump", night, lambda: self.keeper.dump(self.url)),
-            ("base", night, lambda: self.keeper.base(self.url)),
+            ("base", moment if due(self.keeper.store) else night, lambda: self.keeper.base(self.url)),
             ("restore_test", night - WEEK, self.keeper.rehearse),
         ):
-            if self._due(kind, due, moment) and (kind != "restore_test" or self.keeper.seal.opens):
+            if self._due(kind, since, moment) and (kind != "restore_test" or self.keeper.seal.opens):
                 self._attempt(act)
         self._attempt(self.keeper.hand_on)
 
@@ -106,6 +108,8 @@ class Service:
         with status.doing(self.keeper.status, "wal") as doing:
             behind = self.receiver.keep()
             doing.bytes, doing.detail = behind, f"{behind} bytes of WAL are not here yet"
+            if due(self.keeper.store):
+                doing.detail += "; it is received anew, and leads back once a base backup has been made"
 
     def _attempt(self, act: Callable[[], object]) -> None:
         try:

@@ -5,23 +5,26 @@ A backup is a directory named for the moment it was begun, in UTC, with a label 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
+import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stock_assistant_pipelines.backup.programs import BackupFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 NAME = "%Y%m%dT%H%M%S.%fZ"
 LABEL = "label.json"
 UNFINISHED = ".unfinished"
+GAP = ".gap"
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,9 @@ class Backup:
         return datetime.strptime(self.name, NAME).replace(tzinfo=UTC)
 
     @property
-    def scratch(self) -> Path:
-        """Where something plain may lie for a while: what is copied elsewhere is not here."""
-        return scratch(self.path.parents[1])
+    def store(self) -> Store:
+        """Where it is kept."""
+        return Store(self.path.parents[1])
 
     @property
     def bytes(self) -> int:
@@ -73,6 +76,21 @@ class Store:
         """What is to be copied elsewhere. What has a name there is whole, and never changes."""
         return self.directory / "dumps", self.directory / "bases", self.wal
 
+    @property
+    def scratch(self) -> Path:
+        """Where something plain may lie for a while: what is copied elsewhere is not here."""
+        return self.directory / "scratch"
+
+    @property
+    def gap(self) -> float | None:
+        """When WAL was received anew, in seconds since 1970; None when it never was."""
+        mark = self.directory / GAP
+        return mark.stat().st_mtime if mark.exists() else None
+
+    def mark_gap(self) -> None:
+        """From now on WAL is received anew: what was kept before leads no further."""
+        (self.directory / GAP).touch()
+
     def backups(self, kind: str) -> list[Backup]:
         """Those of a kind, `dumps` or `bases`, the oldest first."""
         labels = sorted((self.directory / kind).glob(f"*Z/{LABEL}"))
@@ -87,34 +105,70 @@ class Store:
 
     @contextmanager
     def making(self, kind: str, moment: datetime, label: dict[str, Any]) -> Iterator[Path]:
-        """A directory to write a backup into: it gets its name, with the label, when the block ends well, and is gone else."""
+        """A directory to write a backup into: it gets its name, with the label, when the block ends well, and is gone else.
+
+        Raises `BackupFailed` when another of its kind is being made, or nothing was written.
+        """
         final = self.directory / kind / moment.astimezone(UTC).strftime(NAME)
         path = final.with_name(final.name + UNFINISHED)
-        for old in final.parent.glob(f"*{UNFINISHED}"):
-            shutil.rmtree(old)
-        path.mkdir(parents=True, mode=0o700)
-        try:
-            yield path
-            write(path / LABEL, json.dumps(label, indent=1))
-            for file in path.iterdir():
-                flush(file)
-            path.rename(final)
-            flush(final.parent)
-        except BaseException:
-            shutil.rmtree(path, ignore_errors=True)
-            raise
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with locked(final.parent) as alone:
+            if not alone:
+                raise BackupFailed(f"another backup is being made in {final.parent}: wait for its end")
+            for old in final.parent.glob(f"*{UNFINISHED}"):
+                shutil.rmtree(old)
+            path.mkdir(mode=0o700)
+            try:
+                yield path
+                _finish(path, final, label)
+            except BaseException:
+                shutil.rmtree(path, ignore_errors=True)
+                raise
 
     def remove(self, backup: Backup) -> None:
         """Delete a backup: first its name, then what it holds."""
         gone = backup.path.rename(backup.path.with_name(backup.name + UNFINISHED))
-        shutil.rmtree(gone)
+        shutil.rmtree(gone, ignore_errors=True)  # who makes the next one deletes it too
+
+    @contextmanager
+    def room(self) -> Iterator[Path]:
+        """An empty directory for what may lie plain for as long as the block lasts."""
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        with locked(self.scratch, fcntl.LOCK_SH), tempfile.TemporaryDirectory(dir=self.scratch) as name:
+            yield Path(name)
+
+    def clear(self) -> None:
+        """Delete what somebody who was killed has left in the scratch directory, unless others work there."""
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        with locked(self.scratch) as alone:
+            for path in self.scratch.iterdir() if alone else ():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def scratch(directory: Path) -> Path:
-    """The directory in a store for what lies there for a while."""
-    path = directory / "scratch"
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+def _finish(path: Path, final: Path, label: dict[str, Any]) -> None:
+    files = list(path.iterdir())
+    if not files:
+        raise BackupFailed(f"nothing was written into {path}")
+    (path / LABEL).write_text(json.dumps(label, indent=1), encoding="utf-8")
+    for file in (*files, path / LABEL, path):
+        flush(file)
+    path.rename(final)
+    flush(final.parent)
+
+
+@contextmanager
+def locked(directory: Path, how: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> Iterator[bool]:
+    """Hold a directory, alone or with others, against other threads and processes; tell whether it could be had."""
+    number = os.open(directory, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(number, how)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(number)
 
 
 def write(path: Path, text: str) -> None:

@@ -130,11 +130,12 @@ def load(name: str | None) -> None:
 @click.option(
     "--to", "moment", help="The moment to go back to, such as '2026-03-04 18:30', in Shanghai; the last by default."
 )
-def restore(directory: Path, moment: str | None) -> None:
+@click.option("--base", "name", help="The base backup to begin with; the newest that leads to the moment by default.")
+def restore(directory: Path, moment: str | None, name: str | None) -> None:
     """Lay out a data directory that a PostgreSQL brings to a moment when it starts in it."""
     until = _moment(moment) if moment else None
     with _keeper() as keeper:
-        chosen = keeper.go_back(directory, until)
+        chosen = keeper.go_back(directory, until, name)
     click.echo(
         f"Base backup {chosen.name} is in {directory}, WAL beside it. A PostgreSQL that starts there plays it back."
     )

@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 from threading import Semaphore
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.backup import keeper as module
-from stock_assistant_pipelines.backup import status
+from stock_assistant_pipelines.backup import programs, status
 from stock_assistant_pipelines.backup.keeper import Keeper
-from stock_assistant_pipelines.backup.programs import BackupFailed
+from stock_assistant_pipelines.backup.programs import BackupFailed, Programs
 from stock_assistant_pipelines.backup.service import Service, last_night
 from stock_assistant_pipelines.settings import SHANGHAI, Settings
 
@@ -89,11 +90,11 @@ def test_what_we_cannot_open_we_do_not_test(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_that_no_wal_is_received_is_told(counting: Counting) -> None:
-    with pytest.raises(BackupFailed, match="pg_receivewal ended with code 1: "):
+    with pytest.raises(psycopg.OperationalError):
         Service(counting, NOWHERE).receive(NIGHT)
     (wal,) = (each for each in status.results(counting.status) if each.kind == "wal")
     assert not wal.ok
-    assert wal.detail.startswith("pg_receivewal ended with code 1: ")
+    assert wal.detail.startswith("connection failed: ")
 
 
 def test_wal_does_not_wait_for_a_backup_that_is_being_made(counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,6 +144,49 @@ def test_what_the_command_says_is_told_without_secrets(tmp_path: Path) -> None:
         keeper.hand_on()
     assert "refused: password=***" in keeper.status.read_text()
     assert "canary" not in keeper.status.read_text()
+
+
+def test_what_hangs_is_ended_with_all_that_it_has_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "LIMIT", 0.2)
+    keeper = Keeper(Settings(_env_file=None, data_dir=tmp_path, backup_command="sh -c 'sleep 600; true'"))
+    with keeper.store.making("dumps", calendar.now(), {}) as path:
+        (path / "shop.dump").touch()
+    with pytest.raises(BackupFailed, match=r"BACKUP_COMMAND has not ended within 0\.2 seconds"):
+        keeper.hand_on()
+    (tmp_path / "sleep").symlink_to("/bin/sleep")
+    with pytest.raises(BackupFailed, match="sleep was killed"):
+        Programs(tmp_path).run("sleep", "600")
+
+
+def test_what_one_who_was_killed_has_left_is_deleted_at_the_start_and_what_others_use_is_not(
+    counting: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = counting.store.scratch
+    (scratch / "server").mkdir(parents=True)
+    (scratch / "plain").touch()
+
+    def stop(_: object) -> None:
+        raise KeyboardInterrupt
+
+    service = Service(counting, NOWHERE)
+    monkeypatch.setattr(service, "look", stop)
+    with counting.store.room() as room:
+        with pytest.raises(KeyboardInterrupt):
+            service.run()
+        assert room.exists()
+        assert (scratch / "plain").exists()
+    with pytest.raises(KeyboardInterrupt):
+        service.run()
+    assert list(scratch.iterdir()) == []
+
+
+def test_when_wal_is_received_anew_a_base_backup_is_due_at_once(
+    counting: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look(counting, NIGHT, monkeypatch)
+    assert look(counting, NIGHT + timedelta(hours=1), monkeypatch) == []
+    counting.store.mark_gap()
+    assert look(counting, NIGHT + timedelta(hours=2), monkeypatch) == ["base"]
 
 
 def test_the_command_that_copies_elsewhere_runs_when_there_is_something_new_and_it_has_rested(

@@ -20,6 +20,7 @@ from stock_assistant_pipelines.backup import bases, dumps, wal
 from stock_assistant_pipelines.backup.contents import contents, differences
 from stock_assistant_pipelines.backup.keeper import Keeper
 from stock_assistant_pipelines.backup.programs import BackupFailed, Programs
+from stock_assistant_pipelines.backup.receiver import SLOT, Receiver
 from stock_assistant_pipelines.backup.status import results
 from stock_assistant_pipelines.settings import BACKUP_ROLE, Settings
 from stock_assistant_pipelines.warehouse import embedded
@@ -152,7 +153,7 @@ def test_a_database_that_is_not_there_is_no_backup(keeper: Keeper, mine: URL) ->
 def test_from_a_base_backup_and_wal_to_the_moment_between_two_writes(
     sealed: Keeper, url: URL, mine: URL, away: Path
 ) -> None:
-    receiver = wal.Receiver(mine, sealed.store, sealed.programs)
+    receiver = Receiver(mine, sealed.store, sealed.seal, sealed.programs)
     try:
         assert receiver.keep() >= 0
         base = sealed.base(mine)
@@ -166,7 +167,7 @@ def test_from_a_base_backup_and_wal_to_the_moment_between_two_writes(
         assert wal.keep(sealed.store, sealed.seal) >= 1
     finally:
         receiver.stop()
-        execute(url, f"SELECT pg_drop_replication_slot('{wal.SLOT}')")
+        execute(url, f"SELECT pg_drop_replication_slot('{SLOT}')")
     assert sealed.go_back(away, moment).name == base.name
     with embedded.running(away) as server:
         assert held(server.set(database=url.database)) == wanted
@@ -176,16 +177,9 @@ def test_from_a_base_backup_and_wal_to_the_moment_between_two_writes(
         sealed.go_back(away.with_name("elsewhere"), bases.ended(base))
 
 
-def test_wal_that_is_missing_in_between_is_named() -> None:
-    names = ["0000000100000001000000FE", "00000001.history", "000000020000000200000000", "000000020000000200000001"]
-    assert wal.missing("0000000100000001000000FE", names) == ["0000000100000001000000FF"]
-    assert wal.missing("000000010000000200000000", names) == []
-    assert wal.missing("0000000100000001000000FD", []) == ["0000000100000001000000FD"]
-
-
 def test_the_backups_of_two_servers_are_never_in_one_directory(keeper: Keeper, mine: URL) -> None:
-    with keeper.store.making("bases", calendar.now(), {"system": "another", "first_segment": "0" * 24}):
-        pass
+    with keeper.store.making("bases", calendar.now(), {"system": "another", "first_segment": "0" * 24}) as path:
+        (path / bases.FILE).touch()
     with pytest.raises(BackupFailed, match="holds the backups of another server"):
         keeper.base(mine)
 

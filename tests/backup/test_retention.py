@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from stock_assistant_pipelines.backup.programs import BackupFailed
 from stock_assistant_pipelines.backup.retention import tidy
 from stock_assistant_pipelines.backup.store import NAME, Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 NOW = datetime(2026, 3, 31, 2, 30, tzinfo=UTC)
@@ -69,6 +72,29 @@ def test_without_a_base_backup_all_wal_stays(store: Store) -> None:
         store.remove(backup)
     tidy(store, NOW, at_least=3)
     assert segments(store) == list(range(20))
+
+
+def test_two_do_not_make_the_same_at_once(store: Store) -> None:
+    with store.making("dumps", NOW + timedelta(days=2), {"shop": {}}) as path:
+        with pytest.raises(BackupFailed, match="another backup is being made"), store.making("dumps", NOW, {}):
+            pass
+        (path / "shop.dump").touch()
+    assert store.backup("dumps").label == {"shop": {}}
+
+
+def nothing(store: Store, then: Callable[[Path], object]) -> None:
+    with store.making("dumps", NOW + timedelta(days=1), {}) as path:
+        then(path)
+
+
+@pytest.mark.parametrize(("then", "error"), [(lambda _: None, BackupFailed), (shutil.rmtree, FileNotFoundError)])
+def test_where_nothing_is_there_is_no_backup(
+    store: Store, then: Callable[[Path], object], error: type[Exception]
+) -> None:
+    before = len(store.backups("dumps"))
+    with pytest.raises(error):
+        nothing(store, then)
+    assert len(store.backups("dumps")) == before
 
 
 def half(store: Store) -> None:
