@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deploy.programs import HOME, found
+from deploy.programs import HOME, found, postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -60,12 +60,6 @@ exec "$@"
 def plain(image: str) -> str:
     """The name of an image without its tag."""
     return image.partition(":")[0]
-
-
-def postgres() -> Path | None:
-    """The directory of the programs of a PostgreSQL that speaks TLS: Debian's, for the one of our wheel does not."""
-    known = [path.parent for home in (Path("/"), HOME) for path in home.glob("usr/lib/postgresql/*/bin/postgres")]
-    return max(known, key=lambda path: int(path.parent.name), default=None)
 
 
 def absent(image: str) -> str | None:

@@ -192,8 +192,9 @@ def running(
     for source in CONFIGURED:
         if (compose.ROOT / source).is_dir():
             shutil.copytree(compose.ROOT / source, directory / source)
-    with Networks(composition) as networks:
-        prepare(directory, [addresses["public"] for addresses in networks.addresses.values() if "public" in addresses])
+    on = {name: service.networks for name, service in composition.services.items()}
+    with Networks(composition.networks, on) as networks:
+        prepare(directory, [each["public"] for each in networks.addresses.values() if "public" in each])
         machine = Machine(directory, composition, networks)
         for name, text in secrets.items():
             (directory / "secrets" / name).write_text(text, encoding="utf-8")

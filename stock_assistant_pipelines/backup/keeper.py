@@ -96,7 +96,8 @@ class Keeper:
             doing.bytes, doing.detail = dump.bytes, f"dump {dump.name}: {_rows(dump.label)} as they were"
             for base in self.store.backups("bases")[-1:]:
                 bases.unpack(base, Path(name) / "base", self.seal)
-                kept = [path.name for path in (*self.store.wal.glob("[!.]*"), *self.store.incoming.glob("*"))]
+                # In this order: what is moved meanwhile is seen twice, and not never.
+                kept = [path.name for path in (*self.store.incoming.glob("*"), *self.store.wal.glob("[!.]*"))]
                 if absent := wal.missing(base.label["first_segment"], (name[:24] for name in kept)):
                     raise BackupFailed(f"WAL is missing since base {base.name}: {', '.join(absent[:3])}")
                 doing.bytes += base.bytes

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from threading import Event
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -44,7 +46,7 @@ LOG = logging.getLogger(__name__)
 
 @dataclass
 class Service:
-    """One look after the other; `look` is one of them."""
+    """One look after the other; `look` is one of them. WAL does not wait for a backup that is being made."""
 
     keeper: Keeper
     url: URL
@@ -54,17 +56,21 @@ class Service:
         self.receiver = wal.Receiver(self.url, self.keeper.store, self.keeper.programs)
 
     def run(self) -> None:
-        """Look until stopped."""
-        try:
-            while True:
-                self.look(calendar.now())
-                time.sleep(PAUSE)
-        finally:
-            self.receiver.stop()
+        """Look until stopped, and see to the WAL beside it. What nobody expected of either ends the service."""
+        self._attempt(lambda: self.receive(calendar.now()))  # before the first base backup, which needs the WAL since
+        stopped = Event()
+        with ThreadPoolExecutor(1, thread_name_prefix="wal") as beside:
+            receiving = beside.submit(self._receive_until, stopped)
+            try:
+                while not receiving.done():
+                    self.look(calendar.now())
+                    time.sleep(PAUSE)
+            finally:
+                stopped.set()
+        receiving.result()
 
     def look(self, moment: datetime) -> None:
-        """See to the WAL, and do what is due. What fails is in the log and the status file, and does not stop the service."""
-        self._attempt(lambda: self._receive(moment))
+        """Do what is due. What fails is in the log and the status file, and does not stop the service."""
         night = last_night(moment, self.keeper.settings.backup_at)
         for kind, due, act in (
             ("dump", night, lambda: self.keeper.dump(self.url)),
@@ -82,7 +88,15 @@ class Service:
             return False
         return not any(each.ok and each.moment >= since for each in known)
 
-    def _receive(self, moment: datetime) -> None:
+    def _receive_until(self, stopped: Event) -> None:
+        try:
+            while not stopped.is_set():
+                self._attempt(lambda: self.receive(calendar.now()))
+                stopped.wait(PAUSE)
+        finally:
+            self.receiver.stop()
+
+    def receive(self, moment: datetime) -> None:
         """Keep the receiver running, move what is whole, and write down now and then how far it is."""
         known = [each for each in status.results(self.keeper.status) if each.kind == "wal"]
         fresh = any(each.ok and each.moment > moment - TOLD_EVERY for each in known)

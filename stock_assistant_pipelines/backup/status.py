@@ -10,9 +10,10 @@ import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
-from stock_assistant_pipelines import calendar
+from stock_assistant_pipelines import calendar, logs
 from stock_assistant_pipelines.backup.store import write
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Kind = Literal["dump", "base", "wal", "restore_test", "off_site"]
+
+IN_TURN = Lock()
+"""WAL is told of while a backup is made: who adds to the file must have read what the other wrote."""
 
 
 @dataclass(frozen=True)
@@ -58,20 +62,21 @@ def results(path: Path) -> list[Result]:
 
 def tell(path: Path, result: Result) -> None:
     """Write a result down. One that ended well does away with the failures before it."""
-    others = [each for each in results(path) if each.kind != result.kind or (each.ok and not result.ok)]
-    write(path, json.dumps([asdict(each) for each in [*others, result]], indent=1))
-    path.chmod(0o644)
+    with IN_TURN:
+        others = [each for each in results(path) if each.kind != result.kind or (each.ok and not result.ok)]
+        write(path, json.dumps([asdict(each) for each in [*others, result]], indent=1))
+        path.chmod(0o644)
 
 
 @contextmanager
 def doing(path: Path, kind: Kind) -> Iterator[Doing]:
-    """Do something, and write down what came of it, whichever way it ends."""
+    """Do something, and write down what came of it, whichever way it ends, without secrets: everybody may read the file."""
     began = time.monotonic()
     under_way = Doing()
 
     def told(ok: bool, detail: str) -> None:
         seconds = round(time.monotonic() - began, 3)
-        tell(path, Result(kind, calendar.now().isoformat(), ok, seconds, under_way.bytes, detail))
+        tell(path, Result(kind, calendar.now().isoformat(), ok, seconds, under_way.bytes, logs.hidden(detail)))
 
     try:
         yield under_way

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from threading import Semaphore
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -54,7 +55,7 @@ def counting(tmp_path: Path) -> Counting:
 
 
 def look(keeper: Counting, moment: datetime, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What one look at a moment did, while no server can be reached."""
+    """What one look at a moment did."""
     keeper.done.clear()
     with monkeypatch.context() as patched:
         patched.setattr(calendar, "now", lambda: moment)
@@ -87,11 +88,38 @@ def test_what_we_cannot_open_we_do_not_test(tmp_path: Path, monkeypatch: pytest.
     assert look(keeper, NIGHT, monkeypatch) == ["dump", "base"]
 
 
-def test_that_no_wal_is_received_is_told(counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
-    look(counting, NIGHT, monkeypatch)
+def test_that_no_wal_is_received_is_told(counting: Counting) -> None:
+    with pytest.raises(BackupFailed, match="pg_receivewal ended with code 1: "):
+        Service(counting, NOWHERE).receive(NIGHT)
     (wal,) = (each for each in status.results(counting.status) if each.kind == "wal")
     assert not wal.ok
     assert wal.detail.startswith("pg_receivewal ended with code 1: ")
+
+
+def test_wal_does_not_wait_for_a_backup_that_is_being_made(counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = Semaphore(0)
+
+    def dump(_: object) -> None:
+        for _ in range(3):
+            assert looks.acquire(timeout=60)
+        raise KeyboardInterrupt  # as one who stops the service
+
+    service = Service(counting, NOWHERE)
+    monkeypatch.setattr(service, "receive", lambda _: looks.release())
+    monkeypatch.setattr(Counting, "dump", lambda _, url: dump(url))
+    monkeypatch.setattr("stock_assistant_pipelines.backup.service.PAUSE", 0.01)
+    with pytest.raises(KeyboardInterrupt):
+        service.run()
+
+
+def test_what_nobody_expected_of_the_wal_ends_the_service(counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service(counting, NOWHERE)
+    monkeypatch.setattr(service, "look", lambda _: None)
+    monkeypatch.setattr("stock_assistant_pipelines.backup.service.PAUSE", 0.01)
+    answers = iter([None])
+    monkeypatch.setattr(service, "receive", lambda _: next(answers))
+    with pytest.raises(StopIteration):
+        service.run()
 
 
 @pytest.mark.parametrize(
@@ -104,6 +132,17 @@ def test_that_no_wal_is_received_is_told(counting: Counting, monkeypatch: pytest
 )
 def test_the_night_is_that_of_shanghai(moment: datetime, night: datetime) -> None:
     assert last_night(moment.astimezone(), "02:30") == night
+
+
+def test_what_the_command_says_is_told_without_secrets(tmp_path: Path) -> None:
+    command = "sh -c 'echo refused: password=canary-9e1d at https://me:canary-9e2d@elsewhere >&2; exit 1'"
+    keeper = Keeper(Settings(_env_file=None, data_dir=tmp_path, backup_command=command))
+    with keeper.store.making("dumps", calendar.now(), {}) as path:
+        (path / "shop.dump").touch()
+    with pytest.raises(BackupFailed):
+        keeper.hand_on()
+    assert "refused: password=***" in keeper.status.read_text()
+    assert "canary" not in keeper.status.read_text()
 
 
 def test_the_command_that_copies_elsewhere_runs_when_there_is_something_new_and_it_has_rested(

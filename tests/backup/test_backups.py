@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pyrage
 import pytest
-from databases import copied
+from databases import copied, working_as
 
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.backup import bases, dumps, wal
@@ -21,7 +21,7 @@ from stock_assistant_pipelines.backup.contents import contents, differences
 from stock_assistant_pipelines.backup.keeper import Keeper
 from stock_assistant_pipelines.backup.programs import BackupFailed, Programs
 from stock_assistant_pipelines.backup.status import results
-from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.settings import BACKUP_ROLE, Settings
 from stock_assistant_pipelines.warehouse import embedded
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
@@ -30,22 +30,30 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL
 
+    from stock_assistant_pipelines.warehouse.database import Database
+
 
 @pytest.fixture(scope="module")
-def url(postgres: URL) -> Iterator[URL]:
+def database(postgres: URL) -> Iterator[Database]:
     """A database with a table of a hundred rows."""
     with copied(postgres) as database:
         with psycopg.connect(conninfo(database.url)) as connection:
             connection.execute(
                 "CREATE TABLE kept AS SELECT i, i::text AS name, now() AS at FROM generate_series(1, 100) i"
             )
-        yield database.url
+        yield database
 
 
 @pytest.fixture(scope="module")
-def mine(url: URL, as_backup: URL) -> URL:
-    """The same as the backup's role sees it."""
-    return as_backup.set(database=url.database)
+def url(database: Database) -> URL:
+    """The same, as the owner sees it."""
+    return database.url
+
+
+@pytest.fixture(scope="module")
+def mine(database: Database) -> URL:
+    """The same, as the role of the backups sees it."""
+    return working_as(database, BACKUP_ROLE).url
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +110,9 @@ def test_what_differs_is_named() -> None:
 
 def test_a_dump_restored_into_a_server_of_its_own_holds_what_it_held(sealed: Keeper, url: URL, mine: URL) -> None:
     dump = sealed.dump(mine)
-    assert dump.label == {url.database: held(url)}
-    assert [path.name for path in dump.path.glob("*.dump*")] == [f"{url.database}.dump.age"]
+    dagsters = f"{url.database}_dagster"
+    assert dump.label == {url.database: held(url), dagsters: held(url.set(database=dagsters))}
+    assert {path.name for path in dump.path.glob("*.dump*")} == {f"{url.database}.dump.age", f"{dagsters}.dump.age"}
     assert sealed.rehearse().endswith(" tables as they were")
     with pytest.raises(BackupFailed, match="a dump is restored beside what there is, never over it"):
         dumps.restore(dump, url, sealed.seal, sealed.programs)
@@ -124,8 +133,8 @@ def test_what_is_written_while_the_dump_runs_is_in_neither_the_dump_nor_its_coun
     with monkeypatch.context() as patched:
         patched.setattr(Programs, "reading", late)
         dump = keeper.dump(mine)
-    assert dump.label == {url.database: before}
-    (file,) = dump.path.glob("*.dump")
+    assert dump.label[str(url.database)] == before
+    file = dump.path / f"{url.database}.dump"
     rows = keeper.programs.run("pg_restore", "--data-only", "-t", "kept", "-f", "-", str(file))
     assert "100\t100" in rows
     assert "late" not in rows

@@ -194,7 +194,7 @@ def test_the_exporter_can_read_every_part_that_is_there(client: Client) -> None:
     parts = {each["metric"]["part"]: each["value"][1] for each in found}
     assert parts == dict.fromkeys(PARTS, "1")
     expiry = prometheus(client, "/api/v1/query?query=stock_assistant_certificate_expiry_timestamp_seconds")["result"]
-    assert len(expiry) == 1
+    assert len(expiry) == 3  # of nginx, of PostgreSQL, and of the authority
 
 
 def test_the_backups_are_made_and_the_last_dump_is_restored(client: Client) -> None:
