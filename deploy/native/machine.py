@@ -194,7 +194,7 @@ def running(
             shutil.copytree(compose.ROOT / source, directory / source)
     on = {name: service.networks for name, service in composition.services.items()}
     with Networks(composition.networks, on) as networks:
-        prepare(directory, [addresses["public"] for addresses in networks.addresses.values() if "public" in addresses])
+        prepare(directory, [each["public"] for each in networks.addresses.values() if "public" in each])
         machine = Machine(directory, composition, networks)
         for name, text in secrets.items():
             (directory / "secrets" / name).write_text(text, encoding="utf-8")

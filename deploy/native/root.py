@@ -48,10 +48,9 @@ def script(service: Service, composition: Composition, directory: Path, hosts: s
         *_image(root, service.image),
         *_written(f"{root}/etc/hosts", hosts, 0o644),
     ]
-    if not service.user.split(":")[0].isdigit():
-        lines.append(
-            f"id {service.user} >/dev/null 2>&1 || echo '{service.user}:x:{uid}:{gid}::/:/bin/sh' >> {root}/etc/passwd"
-        )
+    # In its image every user has a name, without which PostgreSQL's programs refuse to work.
+    name = "service" if service.user.split(":")[0].isdigit() else service.user
+    lines.append(f"id {uid} >/dev/null 2>&1 || echo '{name}:x:{uid}:{gid}::/:/bin/sh' >> {root}/etc/passwd")
     lines.append(f"mkdir -p {root}{service.directory}")
     if service.read_only:
         lines.append(f"mount -o remount,ro {root}")

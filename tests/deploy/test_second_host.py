@@ -24,11 +24,10 @@ FIRST = "10.214.1.100"
 CONNECTS = """
 import psycopg
 from stock_assistant_pipelines.settings import settings
-from stock_assistant_pipelines.warehouse.database import available
-with available(settings()) as database, database.engine().connect() as connection:
-    print(*connection.exec_driver_sql(
-        "select host(inet_server_addr()), ssl, current_user from pg_stat_ssl where pid = pg_backend_pid()"
-    ).one())
+from stock_assistant_pipelines.warehouse.embedded import conninfo
+asked = "select host(inet_server_addr()), ssl, current_user from pg_stat_ssl where pid = pg_backend_pid()"
+with psycopg.connect(conninfo(settings().server_url)) as connection:
+    print(*connection.execute(asked).fetchone())
 """
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(reason := missing(SERVICES)), reason=str(reason))]
