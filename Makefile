@@ -39,7 +39,7 @@ browser: .venv/.stamp ## Find Chromium for the tests of the pages, or install De
 	  apt-get install -y -qq --no-install-recommends chromium-headless-shell fonts-wqy-microhei >/dev/null; } || \
 	  echo "Without Chromium the tests of the pages in a browser are skipped: install it, or name it in CHROMIUM." >&2
 
-programs: .venv/.stamp ## Unpack nginx, Prometheus, Alertmanager and Helm for the tests
+programs: .venv/.stamp ## Unpack nginx, Prometheus, Alertmanager, PostgreSQL 15, its exporter and Helm for the tests
 	@$(BIN)/python deploy/programs.py || true
 
 screenshots: browser ## Take the pictures of the pages in docs/images; say what they weigh
@@ -76,8 +76,8 @@ audit: .venv/.stamp ## Ask whether anything that is locked is known to be vulner
 	  $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r locks/$$lock.lock $(ARGS) || exit 1; done
 
 sbom: .venv/.stamp ## Write each image's bill of materials (CycloneDX) to dist/
-	@mkdir -p dist; for image in api pipelines; do \
-	  $(BIN)/cyclonedx-py requirements locks/$$image.lock --sv 1.6 --of JSON --output-reproducible -o dist/sbom-$$image.json 2>/dev/null && \
+	@mkdir -p dist; for image in api pipelines backup; do lock=$$image; [ $$image != backup ] || lock=pipelines; \
+	  $(BIN)/cyclonedx-py requirements locks/$$lock.lock --sv 1.6 --of JSON --output-reproducible -o dist/sbom-$$image.json 2>/dev/null && \
 	  echo dist/sbom-$$image.json || exit 1; done
 
 licences: .venv/.stamp ## List under which licence each locked package is; fail where one is not allowed

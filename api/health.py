@@ -22,7 +22,7 @@ from api.freshness import Freshness  # noqa: TC001 - Pydantic reads it
 from api.parts import Part
 from api.problems import Problem
 from stock_assistant_pipelines import calendar
-from stock_assistant_pipelines.warehouse import revision
+from stock_assistant_pipelines.warehouse.revision import HEAD, standing, verdict
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -229,13 +229,8 @@ def _application(*, draining: bool) -> Part:
 
 async def _require_migrated(connection: AsyncConnection) -> str:
     """The database's revision. Raises a problem when this version lacks something there, or knows too little of it."""
-    there = await connection.scalar(text(revision.HAS_REVISION))
-    found = await connection.scalar(text(revision.REVISION)) if there else None
-    expected = revision.HEAD
-    if told := revision.behind(found):
-        detail = f"{told}. Run the migrations."
-        raise Problem(problems.MIGRATIONS_PENDING, detail, retry_after=30, found=found, expected=expected)
-    floor = await connection.scalar(text(revision.FLOOR))
-    if told := revision.retired(found, floor):
-        raise Problem(problems.VERSION_RETIRED, told, retry_after=30, found=found, expected=expected, floor=floor)
-    return str(found)
+    database = await connection.run_sync(lambda session: standing(lambda question: session.scalar(text(question))))
+    if mismatch := verdict(database):
+        kind = problems.VERSION_RETIRED if mismatch.retired else problems.MIGRATIONS_PENDING
+        raise Problem(kind, mismatch.told, retry_after=30, found=database.found, expected=HEAD, floor=database.floor)
+    return str(database.found)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, Field
-from sqlalchemy import distinct, func, select
+from sqlalchemy import and_, distinct, func, select
 
 from api.answers import moment
 from api.problems import Problem
 from stock_assistant_pipelines import calendar
+from stock_assistant_pipelines.research.report import Standing
+from stock_assistant_pipelines.research.watchlist import ON_DEMAND
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.freshness import Age
 from stock_assistant_pipelines.warehouse.tables import METADATA, RESEARCH_REPORT
@@ -86,16 +88,23 @@ async def of_invalidation(database: Database, *, kept: bool) -> Part:
 
 
 async def of_research(connection: AsyncConnection) -> Part:
-    """The research reports: whether those that were expected of the last day are there."""
-    day: date | None = await connection.scalar(select(func.max(WATCH.c.trade_date)))
+    """The research reports: whether there is one of each stock that the watchlist named on its last day.
+
+    Any edition will do that did not fail: it is served until a newer one is there. The exporter, which tells what became of
+    the day's work, counts the editions on the evidence of now (exporter/sql/reports.sql).
+    """
+    listed = WATCH.c.named_by != ON_DEMAND
+    day: date | None = await connection.scalar(select(func.max(WATCH.c.trade_date)).where(listed))
     if day is None:
         return Part(status="unused", observed="no report was ever expected")
-
-    def count(table: Any) -> Any:
-        return select(func.count(distinct(table.c.ts_code))).where(table.c.trade_date == day)
-
-    expected = await connection.scalar(count(WATCH)) or 0
-    there = await connection.scalar(count(RESEARCH_REPORT).where(RESEARCH_REPORT.c.status != "failed")) or 0
+    made = and_(
+        RESEARCH_REPORT.c.trade_date == WATCH.c.trade_date,
+        RESEARCH_REPORT.c.ts_code == WATCH.c.ts_code,
+        RESEARCH_REPORT.c.status != Standing.FAILED,
+    )
+    counts = select(func.count(distinct(WATCH.c.ts_code)), func.count(distinct(RESEARCH_REPORT.c.ts_code)))
+    of_day = counts.select_from(WATCH.outerjoin(RESEARCH_REPORT, made)).where(listed, WATCH.c.trade_date == day)
+    expected, there = (await connection.execute(of_day)).one()
     observed = f"{day}: {there} reports of {expected} that are expected"
     if (
         there >= expected or day >= calendar.now().astimezone(SHANGHAI).date()

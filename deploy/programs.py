@@ -30,6 +30,7 @@ PACKAGES = {
     "amtool": "prometheus-alertmanager",
     "prometheus-postgres-exporter": "prometheus-postgres-exporter",
     "postgres": "postgresql-15",
+    "pg_receivewal": "postgresql-client-15",
 }
 """Each program and the Debian package that has it."""
 
@@ -53,8 +54,14 @@ class MissingProgramError(Exception):
 def found(name: str) -> str | None:
     """Where the program is, if it is here."""
     places = [os.environ.get("PATH", ""), "/usr/sbin", f"{HOME}/usr/bin", f"{HOME}/usr/sbin"]
-    places += [f"{root}/usr/lib/postgresql/15/bin" for root in ("", HOME)]
+    places += [str(newest)] if (newest := postgres()) else []
     return shutil.which(name, path=os.pathsep.join(places))
+
+
+def postgres() -> Path | None:
+    """The directory of the programs of Debian's newest PostgreSQL that is here."""
+    known = [path.parent for home in (Path("/"), HOME) for path in home.glob("usr/lib/postgresql/*/bin/postgres")]
+    return max(known, key=lambda path: int(path.parent.name), default=None)
 
 
 def program(name: str) -> str:

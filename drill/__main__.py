@@ -26,41 +26,36 @@ from drill import (
     source,
 )
 from drill.finding import Finding, report, show
-from drill.stage import BY_STOCK, WHOLE, Stuck, stage
+from drill.stage import BY_STOCK, Stuck, staged
 from stock_assistant_pipelines.cli.up import stopped_by_signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from drill.stage import Stage
-
-FAULTS: dict[str, Callable[[Stage], Finding]] = {
-    "1": source.down,
-    "2": source.half,
-    "3": source.yesterday,
-    "4": source.exhausted,
-    "5": crashes.killed,
-    "6": crashes.restarted,
-    "7": crashes.database_gone,
-    "8": replica.promoted,
-    "9": disk.full,
-    "10": providers.model,
-    "11": providers.search,
-    "12": channel.refused,
-    "13": breaks.long_break,
-    "14": filings.killed,
-    "15": filings.gone,
-    "16": filings.refused,
-    "17": reports.killed,
-    "18": restoring.restored,
+FAULTS: dict[str, Callable[[], Finding]] = {
+    "1": staged(source.down),
+    "2": staged(source.half),
+    "3": staged(source.yesterday),
+    "4": staged(source.exhausted),
+    "5": staged(crashes.killed),
+    "6": staged(crashes.restarted),
+    "7": staged(crashes.database_gone),
+    "8": staged(replica.promoted, served=False),
+    "9": staged(disk.full),
+    "10": staged(providers.model, served=False),
+    "11": staged(providers.search, served=False),
+    "12": staged(channel.refused, served=False),
+    "13": staged(breaks.long_break, served=False),
+    "14": staged(filings.killed, points=BY_STOCK),
+    "15": staged(filings.gone, points=BY_STOCK),
+    "16": staged(filings.refused, points=BY_STOCK),
+    "17": staged(reports.killed, served=False),
+    "18": staged(restoring.restored, served=False),
     "19": rolling.restarted,
-    "20": migrating.beside,
-    "21": hosts.lost,
+    "20": staged(migrating.beside),
+    "21": staged(hosts.lost, points=BY_STOCK),
 }
-"""By their numbers."""
-
-POINTS = {"14": BY_STOCK, "15": BY_STOCK, "16": BY_STOCK, "21": BY_STOCK}
-"""The token's points, where it is not one with which the whole market is answered for."""
+"""By their numbers, each on a stage as it needs it."""
 
 
 @click.command()
@@ -86,8 +81,7 @@ def main(numbers: tuple[str, ...], path: Path | None) -> None:
                 f"Fault {number}: {(FAULTS[number].__doc__ or '').split('. ', 1)[1].splitlines()[0]}", align="left"
             )
             try:
-                with stage(points=POINTS.get(number, WHOLE)) as ground:
-                    finding = FAULTS[number](ground)
+                finding = FAULTS[number]()
             except Stuck as error:
                 stuck.append(number)
                 console.print(f"Fault {number} did not end well: {error}", style="bold red", markup=False)

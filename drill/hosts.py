@@ -20,11 +20,12 @@ import dagster as dg
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from bench.ground import program, stop_postgres
+from bench.ground import stop_postgres
 from drill.crashes import BEFORE
 from drill.finding import Finding
 from drill.network import NoNetwork, Relay, network
 from drill.stage import CALLS, Stuck, until
+from stock_assistant_pipelines.backup.programs import Programs
 from stock_assistant_pipelines.cli import services
 from stock_assistant_pipelines.defs.launcher import HOST
 from stock_assistant_pipelines.sandbox.server import running
@@ -169,7 +170,7 @@ def listen(server: Path, net: Network) -> None:
     with (server / "pg_hba.conf").open("a", encoding="utf-8") as rules:
         rules.write(f"host all all {net.address}/24 trust\n")
     options = f"-h {net.address} -p {DATABASE_PORT} -k {server}"
-    command = [program("pg_ctl"), "-D", str(server), "-o", options, "-l", str(server / "log"), "-w", "start"]
+    command = [Programs().path("pg_ctl"), "-D", str(server), "-o", options, "-l", str(server / "log"), "-w", "start"]
     subprocess.run(command, check=True, user=server.stat().st_uid, stdout=subprocess.DEVNULL)
 
 

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import socket
 import socketserver
-import subprocess
 import sys
 import threading
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import psutil
+
+from deploy.native.networks import Networks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+BRIDGE = "hosts"
+"""What the network of all hosts is called."""
+
+SUBNETS = [f"10.219.{at}" for at in range(256)]
 BLOCK = 65_536
 
 
@@ -28,10 +36,18 @@ class NoNetwork(RuntimeError):
 class Host:
     """A host beside this one."""
 
-    name: str
-    address: str
-    cable: str
-    """The end of its link that is plugged into the bridge."""
+    networks: Networks
+    service: str
+
+    @property
+    def name(self) -> str:
+        """Its namespace."""
+        return self.networks.namespaces[self.service]
+
+    @property
+    def address(self) -> str:
+        """Its address, as this host and the others see it."""
+        return self.networks.addresses[self.service][BRIDGE]
 
     def command(self, *words: str) -> list[str]:
         """A command, as it is run on that host."""
@@ -39,7 +55,7 @@ class Host:
 
     def cut(self) -> None:
         """Pull its cable: nothing is closed, nothing is answered any more."""
-        _ip("link", "set", self.cable, "down")
+        self.networks.plug(self.service, into=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,36 +71,19 @@ def network(names: Sequence[str]) -> Iterator[Network]:
     """Make a host for each of these names, and take all of them away at the end. Raises `NoNetwork` where it cannot be done."""
     if os.geteuid() != 0 or not shutil.which("ip"):
         raise NoNetwork("takes Linux, root, and the command `ip` of iproute2")
-    own = f"{os.getpid() % 250 + 1}"
-    net, bridge = f"10.219.{own}", f"sa{own}"
-    hosts = [Host(f"sa{own}-{name}", f"{net}.{at}", f"sa{own}{name}") for at, name in enumerate(names, start=2)]
-    try:
-        _ip("link", "add", bridge, "type", "bridge")
-        _ip("addr", "add", f"{net}.1/24", "dev", bridge)
-        _ip("link", "set", bridge, "up")
-        for host in hosts:
-            _plug(host, bridge)
-        yield Network(f"{net}.1", hosts)
-    except subprocess.CalledProcessError as error:
-        raise NoNetwork(f"{' '.join(error.cmd)}: {error.stderr.strip()}") from error
-    finally:
-        for words in [*(("netns", "del", host.name) for host in hosts), ("link", "del", bridge)]:
-            with suppress(subprocess.CalledProcessError):
-                _ip(*words)
+    networks = Networks({BRIDGE: (True, _free_subnet())}, {name: {BRIDGE: None} for name in names}, here=True)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(networks)
+        except RuntimeError as error:
+            raise NoNetwork(str(error)) from error
+        yield Network(networks.gateway(BRIDGE), [Host(networks, name) for name in names])
 
 
-def _plug(host: Host, bridge: str) -> None:
-    """Make a host, and connect it to the bridge."""
-    _ip("netns", "add", host.name)
-    _ip("link", "add", host.cable, "type", "veth", "peer", "name", "eth0", "netns", host.name)
-    _ip("link", "set", host.cable, "master", bridge, "up")
-    _ip("-n", host.name, "addr", "add", f"{host.address}/24", "dev", "eth0")
-    for device in ("eth0", "lo"):
-        _ip("-n", host.name, "link", "set", device, "up")
-
-
-def _ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
+def _free_subnet() -> str:
+    """A subnet in which this host has no address: another installation may have one beside."""
+    taken = {each.address.rpartition(".")[0] for link in psutil.net_if_addrs().values() for each in link}
+    return f"{secrets.choice([net for net in SUBNETS if net not in taken])}.0/24"
 
 
 @dataclass

@@ -32,7 +32,7 @@ SYNCHRONOUS = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync
 
 
 @dataclass(frozen=True)
-class Host:
+class Server:
     """One of the servers: where its files are, and the port it listens at."""
 
     directory: Path
@@ -95,8 +95,8 @@ class Host:
 class Pair:
     """A primary and its replica."""
 
-    first: Host
-    second: Host
+    first: Server
+    second: Server
 
     def url(self, database: str, wanted: str = "primary") -> URL:
         """Whichever of the two is the primary now, or what else is `wanted`.
@@ -126,7 +126,7 @@ def pair(directory: Path, **settings: str) -> Iterator[Pair]:
 
         ensure_user_exists("pgserver")
         shutil.chown(directory, "pgserver")
-    both = Pair(*(Host(directory / name, free_port()) for name in ("first", "second")))
+    both = Pair(*(Server(directory / name, free_port()) for name in ("first", "second")))
     both.first.program("initdb", "-D", both.first.directory, "-U", "postgres", "--auth=trust", "--no-sync")
     both.first.configure(**embedded.TUNING, **settings)
     try:
@@ -138,7 +138,7 @@ def pair(directory: Path, **settings: str) -> Iterator[Pair]:
         both.first.stop()
 
 
-def follow(replica: Host, primary: Host) -> None:
+def follow(replica: Server, primary: Server) -> None:
     """Make a replica: a copy of the primary that receives what it writes, through a slot of its own, and start it."""
     address = conninfo(primary.url.update_query_dict({"application_name": NAME}))
     words = ("-R", "-C", "-S", SLOT, "-c", "fast", "-X", "stream", "--no-sync")
@@ -146,7 +146,7 @@ def follow(replica: Host, primary: Host) -> None:
     replica.start()
 
 
-def rewind(dead: Host, living: Host) -> None:
+def rewind(dead: Server, living: Server) -> None:
     """Make a replica of the primary that died: undo what it had written and the other had not received, and start it."""
     living.execute(f"SELECT pg_create_physical_replication_slot('{SLOT}', true)")
     living.execute("CHECKPOINT")  # so that the other's history is in its control file

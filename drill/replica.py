@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-import urllib.error
-import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -15,6 +14,7 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from drill.finding import Finding
+from drill.load import Load
 from drill.pair import pair, rewind
 from drill.stage import DATASETS, Stuck, land, until
 from stock_assistant_pipelines.backup.contents import contents, differences
@@ -24,32 +24,31 @@ from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from drill.pair import Host, Pair
+    from drill.pair import Pair, Server
     from drill.stage import Stage
     from stock_assistant_pipelines.backup.contents import Contents
 
 FIRST = date(2022, 6, 1)
-BEFORE = 10
-"""Days of each dataset that have landed when the primary dies."""
+DAYS, BEFORE = 20, 5
+"""Days of each dataset, and how many of them have landed when the primary dies."""
 
 HELD_UP = 2.0
-"""Seconds for which an asynchronous replica receives nothing before that: so far is it behind."""
+"""Seconds for which an asynchronous replica receives nothing before that, or longer, until something is acknowledged."""
 
-READERS = 4
+PAUSE = 0.02
+"""Seconds between two requests of a reader."""
 
 
 @dataclass
-class Load:
-    """A landing and readers of the API, and when each of them was answered."""
+class Landing:
+    """Days that land one after the other, and when each was acknowledged."""
 
     landed: dict[tuple[str, date], float] = field(default_factory=dict)
-    """Days by the moment at which they were acknowledged."""
-    read: list[tuple[float, bool]] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
 
-    def land(self, stage: Stage, days: Sequence[date]) -> None:
+    def go(self, stage: Stage, days: Sequence[date]) -> None:
         """Land one day after the other, each again until it is acknowledged."""
         for day in days:
             for dataset in DATASETS:
@@ -61,22 +60,20 @@ class Load:
                     else:
                         self.landed[dataset.api, day] = time.monotonic()
 
-    def ask(self, url: str) -> None:
-        """Read the same over and over."""
-        while not self.over.is_set():
-            try:
-                with urllib.request.urlopen(url, timeout=30) as response:
-                    well = response.status == 200
-            except (urllib.error.HTTPError, OSError):
-                well = False
-            self.read.append((time.monotonic(), well))
-            time.sleep(0.02)
+    def after(self, moment: float) -> float:
+        """Seconds from a moment to the first day that landed after it."""
+        return min(at for at in self.landed.values() if at > moment) - moment
 
-    def after(self, moment: float) -> tuple[float, float]:
-        """Seconds from a moment to the first day that landed after it, and to the first answer after the last failure."""
-        failures = [at for at, well in self.read if at > moment and not well]
-        back = min((at for at, well in self.read if well and at > max(failures, default=moment)), default=float("inf"))
-        return min(at for at in self.landed.values() if at > moment) - moment, back - moment
+    @contextmanager
+    def running(self, stage: Stage, days: Sequence[date]) -> Iterator[Callable[[], None]]:
+        """Land for as long as the block lasts. Yields what raises the error that has ended the landing."""
+        with ThreadPoolExecutor(1) as pool:
+            going = pool.submit(self.go, stage, days)
+            try:
+                yield lambda: going.result() if going.done() else None
+            finally:
+                self.over.set()
+            going.result()
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,7 @@ class Outcome:
 
 def promoted(stage: Stage) -> Finding:
     """8. The primary dies while days land and the API is read, and the replica is promoted."""
-    days = stage.days(FIRST, 24)
+    days = stage.days(FIRST, DAYS)
     stage.learn(days)
     waited = _round(stage, days, synchronous=True)
     held_up = _round(stage, days, synchronous=False)
@@ -122,7 +119,7 @@ def promoted(stage: Stage) -> Finding:
     return Finding(
         "8",
         "the primary is killed in the middle of a landing and of reads of the API, and the replica is promoted",
-        [*waited.told("synchronous"), *held_up.told(f"asynchronous, held up for {HELD_UP:.0f} s")],
+        [*waited.told("synchronous"), *held_up.told(f"asynchronous, held up for {HELD_UP:.0f} s or more")],
         "by `select pg_promote()`: who writes and who reads have both hosts in their URL. What the asynchronous replica lacked "
         "was asked for again",
         [*waited.wrong, *held_up.wrong],
@@ -142,49 +139,52 @@ def _round(stage: Stage, days: Sequence[date], *, synchronous: bool) -> Outcome:
         if synchronous:
             both.wait_for_the_second()
         try:
-            with _api(stage, both) as url, _under_load(here, days, url) as load:
-                until(lambda: len(load.landed) > BEFORE * len(DATASETS), "half of the days have landed")
-                moment = _die(both, synchronous=synchronous)
-                both.second.execute("SELECT pg_promote()")
-                until(lambda: len(load.landed) == len(days) * len(DATASETS), "the landing goes on to its end")
-            return _outcome(here, both, load, moment, days)
+            landing = Landing()
+            with _api(stage, both) as url, landing.running(here, days) as check:
+                load = Load(lambda _: url, PAUSE)
+                with load.running():
+                    until(lambda: len(landing.landed) > BEFORE * len(DATASETS), "days have landed", meanwhile=check)
+                    if not synchronous:
+                        _hold_up(both, landing, check)
+                    moment = time.monotonic()
+                    both.first.kill()
+                    both.second.execute("SELECT pg_promote()")
+                    until(lambda: len(landing.landed) == len(days) * len(DATASETS), "the landing ends", meanwhile=check)
+            return _outcome(here, both, landing, load, moment, days)
         finally:
             engine.dispose()
 
 
-def _die(both: Pair, *, synchronous: bool) -> float:
-    """Kill the primary, whose replica is held up before where nobody waits for it; when it died."""
-    if not synchronous:
-        both.first.process("walsender").suspend()
-        time.sleep(HELD_UP)
-    moment = time.monotonic()
-    both.first.kill()
-    return moment
+def _hold_up(both: Pair, landing: Landing, check: Callable[[], None]) -> None:
+    """Let the replica receive nothing any more, until it lacks something that was acknowledged."""
+    both.first.process("walsender").suspend()
+    before = len(landing.landed)
+    time.sleep(HELD_UP)
+    until(lambda: len(landing.landed) > before + 1, "days land that the replica lacks", meanwhile=check)
 
 
-def _outcome(here: Stage, both: Pair, load: Load, moment: float, days: Sequence[date]) -> Outcome:
+def _outcome(here: Stage, both: Pair, landing: Landing, load: Load, moment: float, days: Sequence[date]) -> Outcome:
     """Count what is gone, ask for it once more as the sensor catch_up does, and make a replica of the dead primary."""
-    before = {key: at for key, at in load.landed.items() if at < moment}
+    before = {key: at for key, at in landing.landed.items() if at < moment}
     missing = {
         (dataset.api, day) for dataset in DATASETS for day in days if day.isoformat() in here.open(dataset, days)
     }
     gone = [before[key] for key in missing & set(before)]
     for api, day in missing:
         land(here.engine, here.sandbox, CATALOG[api], [day])
-    writes, reads = load.after(moment)
+    writes, reads = landing.after(moment), load.back(moment)
     wrong = here.lost(days)
     rewind(both.first, both.second)
     here.engine.dispose()
     written = both.second.execute("SELECT pg_current_wal_lsn()")
     until(lambda: both.first.execute(f"SELECT pg_last_wal_replay_lsn() >= '{written}'"), "the dead primary follows")
     wrong += [f"the dead primary, rewound: {line}" for line in differences(_held(both.second), _held(both.first))]
-    failed = sum(not well for _, well in load.read)
-    asked = (len(load.read), failed)
+    asked = (len(load.outcomes), len(load.failures))
     return Outcome(len(before), moment - min(gone) if gone else None, len(gone), writes, reads, wrong, asked)
 
 
-def _held(host: Host) -> Contents:
-    with psycopg.connect(conninfo(host.url.set(database="drill"))) as connection:
+def _held(server: Server) -> Contents:
+    with psycopg.connect(conninfo(server.url.set(database="drill"))) as connection:
         return contents(connection)
 
 
@@ -197,19 +197,3 @@ def _api(stage: Stage, both: Pair) -> Iterator[str]:
     environment = {**stage.machine.environment, "DATABASE_URL": url, "API_DATABASE_URL": url}
     with services.running([service], environment):
         yield f"http://{services.LOOPBACK}:{port}/api/v1/datasets/daily/coverage?start={FIRST}&limit=1000"
-
-
-@contextmanager
-def _under_load(here: Stage, days: Sequence[date], url: str) -> Iterator[Load]:
-    """Land these days and read that URL, for as long as the block lasts."""
-    load = Load()
-    threads = [threading.Thread(target=load.land, args=(here, days))]
-    threads += [threading.Thread(target=load.ask, args=(url,)) for _ in range(READERS)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield load
-    finally:
-        load.over.set()
-        for thread in threads:
-            thread.join()

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from drill.stage import Stage
     from stock_assistant_pipelines.sandbox.model.server import RunningModel
 
-DAYS, STOCKS = 20, 30
-HISTORY = 300
-"""Trading days of bars before the last of these days."""
+DAYS, STOCKS = 8, 20
+HISTORY = 60
+"""Trading days of bars up to the last of these days."""
 AT_ONCE = 16
 TIMEOUT = 20.0
 
@@ -50,7 +50,7 @@ where report.status is distinct from 'published'
 
 
 def killed(stage: Stage) -> Finding:
-    """17. The process that writes research reports is killed in the middle of 20 days of 30 stocks."""
+    """17. The process that writes research reports is killed in the middle of 8 days of 20 stocks."""
     with running(process=True, latency=0.3) as model:
         days = learn(stage)[-DAYS:]
         for day in days:

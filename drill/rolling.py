@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deploy.native.client import Client, Load
 from deploy.native.installation import READING, installed
@@ -16,9 +16,6 @@ from deploy.native.machine import missing
 from deploy.native.sample import STOCK
 from drill.finding import Finding
 from drill.stage import Stuck
-
-if TYPE_CHECKING:
-    from drill.stage import Stage
 
 CLIENTS, PAUSE = 8, 0.05
 """Who asks, and the seconds between two requests of each."""
@@ -29,7 +26,7 @@ SETTLED = 3.0
 REPLICAS = ("api-1", "api-2")
 
 
-def restarted(_stage: Stage) -> Finding:
+def restarted() -> Finding:
     """19. The API's replicas are started again, one after the other, three times, under load through nginx."""
     if reason := missing(READING):
         raise Stuck(f"what is started in Docker's place cannot be started here: {reason}")

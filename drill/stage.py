@@ -1,4 +1,4 @@
-"""The stage: an installation with everything that `stock-assistant up` starts but the UI, a sandbox beside it, and the truth.
+"""The stage: an installation with what `stock-assistant up` starts but the UI, a sandbox beside it, and the truth.
 
 Every fault has a stage of its own, so that none finds what another left behind. Its trading days are older than a year, so
 that nothing else asks for them: what the sensor catches up by itself is the last year.
@@ -15,9 +15,10 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
+    from drill.finding import Finding
     from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.sandbox.server import Running
 
@@ -245,9 +247,23 @@ def until(
     return value
 
 
+def staged(fault: Callable[[Stage], Finding], *, points: int = WHOLE, served: bool = True) -> Callable[[], Finding]:
+    """Give a fault a stage of its own whenever it is played."""
+
+    @wraps(fault)
+    def play() -> Finding:
+        with stage(points=points, served=served) as ground:
+            return fault(ground)
+
+    return play
+
+
 @contextmanager
-def stage(stocks: int = 60, points: int = WHOLE) -> Iterator[Stage]:
-    """Start an installation of its own in the temporary directory, with a token of so many points."""
+def stage(stocks: int = 60, points: int = WHOLE, *, served: bool = True) -> Iterator[Stage]:
+    """Start an installation of its own in the temporary directory, with a token of so many points.
+
+    One that is not `served` has databases, the sandbox and the services' environment, and none of the services.
+    """
     with tempfile.TemporaryDirectory(prefix="sa-drill-", dir="/tmp") as name:
         directory = Path(name)
         directory.chmod(0o755)
@@ -259,7 +275,7 @@ def stage(stocks: int = 60, points: int = WHOLE) -> Iterator[Stage]:
             database.prepare()
             undisturbed.prepare()
             with (
-                _services(directory, database, sandbox, points) as (machine, api),
+                _services(directory, database, sandbox, points, served=served) as (machine, api),
                 _surroundings(machine.environment),
                 instance() as dagster,
                 ExitStack() as held,
@@ -272,9 +288,9 @@ def stage(stocks: int = 60, points: int = WHOLE) -> Iterator[Stage]:
 
 @contextmanager
 def _services(
-    directory: Path, database: Database, sandbox: Running, points: int
+    directory: Path, database: Database, sandbox: Running, points: int, *, served: bool
 ) -> Iterator[tuple[services.Machine, str]]:
-    """Code server, API and daemon."""
+    """Code server, API and daemon, started where they are asked for."""
     settings = Settings(_env_file=None, data_dir=directory / "data", tushare_token=None)
     port = services.free_port()
     machine = services.machine(settings, database, api_port=port, ui_port=None, sandbox_port=None, stocks=0)
@@ -284,7 +300,7 @@ def _services(
         TUSHARE_POINTS=str(points),
         TUSHARE_CALLS_PER_MINUTE="6000",
     )
-    with machine.running():
+    with machine.running() if served else nullcontext():
         yield machine, f"http://{services.LOOPBACK}:{port}{settings.api_v1_str}"
 
 

@@ -72,6 +72,11 @@ NAMED = re.compile(rf"(?i)(?:proxy-)?authorization|(?:set-)?cookie|(?:.*[_-])?{_
 """The names of fields whose values are never shown."""
 
 
+def parts_of(address: str) -> list[str]:
+    """What stands in an address behind its scheme, part by part: each may be a secret by itself."""
+    return re.split(r"[/:@?&=,;#]+", address.partition("://")[2])
+
+
 class Redactor:
     """Takes secrets out of texts and of lines of JSON."""
 

@@ -35,7 +35,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSourc
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from stock_assistant_pipelines.redaction import Redactor
+from stock_assistant_pipelines.redaction import Redactor, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -61,6 +61,9 @@ DAGSTER_ROLE = "stock_assistant_dagster"
 BACKUP_ROLE = "stock_assistant_backup"
 """The database role of the backups: it reads everything, and receives the log of changes."""
 
+POSTGRESQL = "postgresql://"
+"""Before the address of a server that wants to be asked for TLS first, as PostgreSQL does."""
+
 MONITOR_ROLE = "stock_assistant_monitor"
 """The database role of the metrics: it counts, and reads no text."""
 
@@ -72,6 +75,11 @@ SANDBOX_POINTS = "5000"
 
 WATCHABLE = re.compile(r"all|\d{6}\.(SH|SZ|BJ)|(industry|board):\S.*")
 """An entry of a watchlist: everybody, a stock, or a group of stocks."""
+
+
+def dagsters(database: str | None) -> str:
+    """The name of Dagster's database, which is beside that of the tables."""
+    return f"{database}_dagster"
 
 
 class SettingsError(ValueError):
@@ -149,10 +157,10 @@ def on_loopback(url: str) -> bool:
 
 
 def _list(value: object) -> object:
-    """Read `a,b`, or a JSON list, as a list; an empty text is no item."""
+    """Read `a,b`, or a JSON list, as a list; an empty text is no item. A bracket may also be that of an IPv6 address."""
     if not isinstance(value, str):
         return value
-    if not value.lstrip().startswith("["):
+    if not re.match(r"\s*\[(?![\da-fA-F:.]*:)", value):
         return [item.strip() for item in value.split(",") if item.strip()]
     try:
         return json.loads(value)
@@ -180,8 +188,7 @@ def _channels(values: list[SecretStr]) -> list[SecretStr]:
 
 def _tokens(address: str) -> list[str]:
     """The parts of a channel's address that may be tokens or passwords: long, and no host."""
-    parts = re.split(r"[/:@?&=,;#]+", address.partition("://")[2])
-    return [part for part in parts if len(part) >= TOKEN_LENGTH and "." not in part]
+    return [part for part in parts_of(address) if len(part) >= TOKEN_LENGTH and "." not in part]
 
 
 def _origins(values: list[str]) -> list[str]:
@@ -285,15 +292,23 @@ def _networks(value: object) -> object:
 
 def listening(value: str) -> str:
     """Check an address to listen at, or to ask."""
-    parts = _parts(f"http://{value}")
-    if parts is None or parts.port is None or parts.netloc != value or "@" in value:
+    if not _has_port(value):
         raise ValueError("takes an address and a port: 127.0.0.1:9100, [::1]:9100, 0.0.0.0:9100")
     return value
 
 
+def _has_port(address: str) -> bool:
+    """Whether this is a host and a port, and nothing else."""
+    parts = _parts(f"http://{address}")
+    return parts is not None and parts.port is not None and parts.netloc == address and "@" not in address
+
+
 def _servers(values: list[str]) -> list[str]:
-    """Check addresses to be asked."""
-    return [listening(value) for value in values]
+    """Check addresses to be asked, of PostgreSQL after postgresql://; what begins with a slash is a file."""
+    for value in values:
+        if not value.startswith("/"):
+            listening(value.removeprefix(POSTGRESQL))
+    return values
 
 
 def host_and_port(address: str) -> tuple[str, int]:
@@ -306,10 +321,8 @@ def host_and_port(address: str) -> tuple[str, int]:
 
 def _hosts(values: list[str]) -> list[str]:
     """Check the code servers' addresses. One that is named twice would be taken for two."""
-    for value in values:
-        parts = _parts(f"http://{value}")
-        if parts is None or parts.port is None or parts.netloc != value or "@" in value or values.count(value) > 1:
-            raise ValueError("takes hosts and ports, each once, separated by commas: code-1:4000,10.0.0.7:4000")
+    if len({*values}) < len(values) or not all(map(_has_port, values)):
+        raise ValueError("takes hosts and ports, each once, separated by commas: code-1:4000,10.0.0.7:4000")
     return values
 
 
@@ -612,8 +625,8 @@ class Settings(BaseSettings):
     )
     exporter_certificates: Annotated[list[str], NoDecode, BeforeValidator(_list), AfterValidator(_servers)] = Field(
         default_factory=list,
-        description="Servers such as nginx:443, separated by commas: the exporter tells when their certificates expire. "
-        "None by default.",
+        description="Servers such as nginx:8443 or postgresql://postgres:5432, and files, separated by commas: the exporter "
+        "tells when their certificates expire. None by default.",
     )
     exporter_disks: Annotated[list[Path], NoDecode, BeforeValidator(_list)] = Field(
         default_factory=list,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,6 +135,15 @@ def engine(database: Database) -> Iterator[Engine]:
     engine = database.engine()
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def ipv6() -> None:
+    """Passes over what this machine cannot do without IPv6."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
 
 
 @pytest.fixture(scope="session")

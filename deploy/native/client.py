@@ -84,7 +84,7 @@ def _outcome(answer: Answer) -> str:
 
 
 class Load:
-    """Clients that ask without a break, and what became of each request."""
+    """Clients that ask without a break, and what became of each request: whatever goes wrong is counted too."""
 
     def __init__(self, clients: Sequence[Client], paths: Sequence[tuple[str, Any]], pause: float) -> None:
         self.outcomes: Counter[str] = Counter()
@@ -97,17 +97,22 @@ class Load:
             thread.start()
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        dead = sum(not thread.is_alive() for thread in self._threads)
         self._over.set()
         for thread in self._threads:
             thread.join()
+        if dead and kind is None:
+            raise RuntimeError(
+                f"{dead} of {len(self._threads)} clients no longer asked: what was counted says too little"
+            )
 
     def _work(self, client: Client, paths: Sequence[tuple[str, Any]]) -> None:
         while not self._over.is_set():
             for path, body in paths:
                 try:
                     self.outcomes[_outcome(client.ask(path, body))] += 1
-                except (OSError, http.client.HTTPException) as error:
+                except Exception as error:  # noqa: BLE001 - whatever it is, this request was not answered
                     self.outcomes[f"{type(error).__name__}: {error}"] += 1
                 time.sleep(self._pause)
 

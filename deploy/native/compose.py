@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import yaml
 from deploy.image_check import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 VARIABLE = re.compile(r"\$\$|\$\{(\w+)(?::-([^}]*))?\}")
@@ -57,9 +58,28 @@ class Composition:
     secrets: dict[str, str]
 
 
-def read(variables: Mapping[str, str], path: Path = ROOT / "docker-compose.yml") -> Composition:
-    """Read the file, with these variables in the place of `.env`."""
-    document = _filled(yaml.safe_load(path.read_text(encoding="utf-8")), variables)
+def overrides(page: Path, **instead: str) -> list[dict[str, Any]]:
+    """What a page lays over the file in `docker-compose.override.yml`, with `instead` in the place of an address."""
+    blocks = re.findall(r"^ *```yaml\n(.*?)^ *```$", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for its, ours in instead.items():
+        blocks = [block.replace(its, ours) for block in blocks]
+    return [document for block in blocks if "services" in (document := yaml.safe_load(block))]
+
+
+def merged(value: Any, over: Any) -> Any:
+    """What Compose makes of two files: the second adds, and says otherwise; a volume is told by where it is mounted."""
+    if isinstance(value, dict):
+        named = over if isinstance(over, dict) else dict.fromkeys(over)
+        return value | {name: merged(value[name], each) if value.get(name) else each for name, each in named.items()}
+    if isinstance(value, list):
+        return list({(each.split(":") * 2)[1]: each for each in [*value, *over]}.values())
+    return over
+
+
+def read(variables: Mapping[str, str], over: Sequence[dict[str, Any]] = ()) -> Composition:
+    """Read the file, with these variables in the place of `.env`, and these others laid over it."""
+    document = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    document = _filled(reduce(merged, over, document), variables)
     networks = {
         name: (
             bool((given or {}).get("internal")),

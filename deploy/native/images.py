@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deploy.programs import HOME, found
+from deploy.programs import HOME, found, postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -24,6 +24,9 @@ PROGRAMS = {
     "prometheuscommunity/postgres-exporter": {"postgres_exporter": "prometheus-postgres-exporter"},
 }
 """The programs of each image, and what Debian calls them."""
+
+PROGRAMS_OF_BACKUP = "/usr/lib/postgresql/18/bin"
+"""Where the image of the backups has PostgreSQL's programs."""
 
 POSTGRES = """\
 #!/bin/sh
@@ -59,17 +62,12 @@ def plain(image: str) -> str:
     return image.partition(":")[0]
 
 
-def postgres() -> Path | None:
-    """The directory of the programs of a PostgreSQL that speaks TLS: Debian's, for the one of our wheel does not."""
-    known = [path.parent for home in (Path("/"), HOME) for path in home.glob("usr/lib/postgresql/*/bin/postgres")]
-    return max(known, key=lambda path: int(path.parent.name), default=None)
-
-
 def absent(image: str) -> str | None:
     """Which program of an image is not here; None when all are."""
     name = plain(image)
-    if name == "postgres":
-        return None if postgres() else "a PostgreSQL with TLS (Debian's postgresql)"
+    if name in {"postgres", "stock-assistant-backup"}:
+        there = (binaries := postgres()) and (binaries / "pg_receivewal").is_file()
+        return None if there else "a PostgreSQL with TLS, and its clients (Debian's postgresql)"
     if name in PROGRAMS:
         return next((debian for debian in PROGRAMS[name].values() if found(debian) is None), None)
     return None if name.startswith("stock-assistant-") else name
@@ -95,7 +93,8 @@ def links(image: str) -> dict[str, str]:
     """The links from where an image has its programs to where this machine has them."""
     name = plain(image)
     if name.startswith("stock-assistant-"):
-        return {"/opt/venv": str(ROOT / ".venv")}
+        clients = {PROGRAMS_OF_BACKUP: str(postgres())} if name == "stock-assistant-backup" else {}
+        return {"/opt/venv": str(ROOT / ".venv"), **clients}
     wanted = {f"/usr/local/bin/{its}": str(found(debian)) for its, debian in PROGRAMS.get(name, {}).items()}
     shared = HOME / "usr/share/prometheus"  # templates of Debian's Alertmanager, where it is only unpacked
     if name == "prom/alertmanager" and shared.is_dir():

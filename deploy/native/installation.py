@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deploy.native import compose
 from deploy.native.client import Client
 from deploy.native.machine import running
 
@@ -24,7 +25,7 @@ def installed(
     """Start services, `migrate` among them, with these variables and secrets; yield a client with a key."""
     with (
         tempfile.TemporaryDirectory(prefix="sa-installed-", dir="/tmp") as directory,
-        running(Path(directory), services, variables, secrets or {}) as machine,
+        running(Path(directory), services, compose.read(variables), secrets or {}) as machine,
     ):
         key = machine.once("migrate", "python", "-m", "deploy.native.sample").split()[-1]
         yield Client(machine, {"X-API-Key": key})

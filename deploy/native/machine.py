@@ -184,17 +184,17 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def running(
-    directory: Path, services: Sequence[str], variables: Mapping[str, str], secrets: Mapping[str, str]
+    directory: Path, services: Sequence[str], composition: Composition, secrets: Mapping[str, str]
 ) -> Iterator[Machine]:
-    """Start these services, with these variables in the place of `.env`, and these secrets in the place of empty ones."""
-    composition = compose.read(variables)
+    """Start these services of the file, with these secrets in the place of empty ones."""
     composition = replace(composition, services={name: composition.services[name] for name in services})
     directory.chmod(0o755)
     for source in CONFIGURED:
         if (compose.ROOT / source).is_dir():
             shutil.copytree(compose.ROOT / source, directory / source)
-    with Networks(composition) as networks:
-        prepare(directory, [networks.addresses["nginx"]["public"]])
+    on = {name: service.networks for name, service in composition.services.items()}
+    with Networks(composition.networks, on) as networks:
+        prepare(directory, [addresses["public"] for addresses in networks.addresses.values() if "public" in addresses])
         machine = Machine(directory, composition, networks)
         for name, text in secrets.items():
             (directory / "secrets" / name).write_text(text, encoding="utf-8")

@@ -105,7 +105,8 @@ def _mounts(root: Path, service: Service, composition: Composition, directory: P
         path = directory / source if source.startswith(".") else directory / "volumes" / source
         if not source.startswith("."):
             path.mkdir(parents=True, exist_ok=True)
-            lines.append(f"chown {uid}:{gid} {path}")
+            if mode != ["ro"] and not any(path.iterdir()):  # as Docker does, of a volume that is still empty
+                lines.append(f"chown {uid}:{gid} {path}")
         lines += _bound(root, path, target, read_only=mode == ["ro"])
     return lines
 

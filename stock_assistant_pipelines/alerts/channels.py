@@ -15,7 +15,7 @@ from apprise.exception import AppriseException
 
 from stock_assistant_pipelines.alerts.robots import ROBOTS, Robot
 from stock_assistant_pipelines.alerts.wording import clip
-from stock_assistant_pipelines.redaction import LEAST
+from stock_assistant_pipelines.redaction import LEAST, parts_of
 from stock_assistant_pipelines.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _secrets(url: str, service: NotifyBase) -> list[str]:
     if isinstance(service, Robot):
         return sorted(service.secrets, key=len, reverse=True)
     rest = url.partition("://")[2]
-    parts = set(re.split(r"[/:@?&=,;#]+", rest))
+    parts = set(parts_of(url))
     parts |= {part for whole in re.split(r"[/@?&]+", rest) for part in (whole, whole.partition(":")[2])}
     known = parts | {unquote(part) for part in parts} | {url, rest}
     return sorted((part for part in known if len(part) >= LEAST), key=len, reverse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -30,6 +31,7 @@ class Receiver(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], forwarder: Forwarder) -> None:
         self.forwarder = forwarder
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _Request)
 
 

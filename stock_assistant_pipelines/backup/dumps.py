@@ -10,6 +10,7 @@ from psycopg import sql
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.backup.contents import Contents, contents, differences
 from stock_assistant_pipelines.backup.programs import BackupFailed, Programs
+from stock_assistant_pipelines.settings import dagsters
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def dump(url: URL, store: Store, seal: Seal, programs: Programs) -> Backup:
     held: dict[str, Contents] = {}
     moment = calendar.now()
     with store.making("dumps", moment, held) as directory:
-        for name in (str(url.database), f"{url.database}_dagster"):
+        for name in (str(url.database), dagsters(url.database)):
             if _exists(url, name):
                 held[name] = _dump(url.set(database=name), directory / seal.name(f"{name}.dump"), seal, programs)
         if url.database not in held:

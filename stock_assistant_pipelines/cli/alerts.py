@@ -16,6 +16,7 @@ from stock_assistant_pipelines.alerts import outbox, wording
 from stock_assistant_pipelines.cli.services import ServiceError
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.database import available
+from stock_assistant_pipelines.warehouse.revision import UPGRADE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +43,7 @@ def run(settings: Settings, *, test: bool) -> int:
             with engine.connect() as connection:
                 found = outbox.alerts(connection, CLEARED_SHOWN)
         except ProgrammingError:
-            raise ServiceError("the tables are not there yet: run `stock-assistant db upgrade`") from None
+            raise ServiceError(f"the tables are not there yet: {UPGRADE}") from None
         finally:
             engine.dispose()
     out.print(_table(found, names) if found else "Nothing is wrong, and nothing was.")

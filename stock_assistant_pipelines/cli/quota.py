@@ -17,6 +17,7 @@ from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.quota import account, usage
 from stock_assistant_pipelines.warehouse.database import available
 from stock_assistant_pipelines.warehouse.embedded import conninfo
+from stock_assistant_pipelines.warehouse.revision import UPGRADE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,7 @@ def look(conninfo: str, account: str | None) -> RenderableType:
     try:
         rows = usage(conninfo, account)
     except psycopg.errors.UndefinedTable:
-        raise ServiceError("the tables are not there yet: run `stock-assistant db upgrade`") from None
+        raise ServiceError(f"the tables are not there yet: {UPGRADE}") from None
     rows = [row for row in rows if row.calls_today or row.used or row.paused_until]
     return _table(rows) if rows else "Tushare was not asked today: nothing of the quota is used."
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from stock_assistant_pipelines.alerts.channels import channels
 from stock_assistant_pipelines.alerts.forwarding import Forwarder
 from stock_assistant_pipelines.alerts.receiver import PATH, Receiver
 from stock_assistant_pipelines.cli.services import ServiceError
+from stock_assistant_pipelines.cli.up import stopped_by_signal
 from stock_assistant_pipelines.settings import host_and_port
 
 if TYPE_CHECKING:
@@ -27,6 +27,5 @@ def run(settings: Settings, address: str) -> None:
         raise ServiceError(f"cannot listen at {address}: {error.strerror}") from error
     names = ", ".join(channel.name for channel in known) or "nobody: ALERT_URLS is not set"
     click.echo(f"http://{address}{PATH} hands alerts on to {names}")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with server, suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), stopped_by_signal(), server:
         server.serve_forever()

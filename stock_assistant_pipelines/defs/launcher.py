@@ -68,7 +68,8 @@ class PatientRunLauncher(DefaultRunLauncher):
 
 def by_load(hosts: Sequence[str]) -> list[DagsterGrpcClient]:
     """The code servers that answer, the one with the fewest runs first. All are asked at once, since one may be lost."""
-    clients = [DagsterGrpcClient(int(port), host=name) for name, _, port in (host.rpartition(":") for host in hosts)]
+    names = [host.rpartition(":") for host in hosts]  # with its brackets, which gRPC wants of an IPv6 address
+    clients = [DagsterGrpcClient(int(port), host=name) for name, _, port in names]
     with ThreadPoolExecutor(len(clients)) as pool:
         counted = zip(pool.map(_runs, clients), clients, strict=True)
     answering = [(runs, client) for runs, client in counted if runs is not None]

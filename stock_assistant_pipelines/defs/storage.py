@@ -4,13 +4,14 @@ Whatever the UI shows of a failure, somebody has written down here: a step its t
 a backfill. So secrets are taken out here, for all of them, whoever raised the error.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Self, TypeVar
 
 from dagster._core.events.log import EventLogEntry
 from dagster._core.execution.backfill import PartitionBackfill
 from dagster._core.scheduler.instigation import InstigatorTick, TickData
+from dagster._core.storage.dagster_run import DagsterRun
 from dagster._daemon.types import DaemonHeartbeat
 from dagster._serdes import ConfigurableClassData, deserialize_value, serialize_value
 from dagster_postgres.event_log import PostgresEventLogStorage
@@ -23,7 +24,7 @@ from stock_assistant_pipelines.defs import logged
 from stock_assistant_pipelines.redaction import Redactor
 from stock_assistant_pipelines.settings import settings
 
-T = TypeVar("T", EventLogEntry, InstigatorTick, TickData, DaemonHeartbeat, PartitionBackfill)
+T = TypeVar("T", DagsterRun, EventLogEntry, InstigatorTick, TickData, DaemonHeartbeat, PartitionBackfill)
 
 
 class Events(PostgresEventLogStorage):
@@ -56,6 +57,18 @@ class Runs(PostgresRunStorage):
     def add_daemon_heartbeat(self, daemon_heartbeat: DaemonHeartbeat) -> None:
         """Keep how the daemon is, and its errors."""
         super().add_daemon_heartbeat(hidden(daemon_heartbeat))
+
+    def add_run(self, dagster_run: DagsterRun) -> DagsterRun:
+        """Keep a run that begins, with its configuration and tags."""
+        return super().add_run(hidden(dagster_run))
+
+    def add_run_tags(self, run_id: str, new_tags: Mapping[str, str]) -> None:
+        """Keep tags of a run."""
+        super().add_run_tags(run_id, {name: _redactor()(value) for name, value in new_tags.items()})
+
+    def add_backfill(self, partition_backfill: PartitionBackfill) -> None:
+        """Keep a backfill that begins."""
+        super().add_backfill(hidden(partition_backfill))
 
     def update_backfill(self, partition_backfill: PartitionBackfill) -> None:
         """Keep how far a backfill is, and what stopped it."""

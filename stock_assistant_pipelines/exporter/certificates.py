@@ -1,4 +1,4 @@
-"""Certificates: when the one that a server shows expires.
+"""Certificates: when those expire that servers show, and those that lie in files.
 
 Python's own reading of a certificate wants it to be trusted first. Here it is read whoever signed it: an authority of one's
 own is no reason not to be warned. Of its DER (RFC 5280, 4.1) nothing is looked at but the two moments of its validity.
@@ -6,9 +6,30 @@ own is no reason not to be warned. Of its DER (RFC 5280, 4.1) nothing is looked 
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
+import struct
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stock_assistant_pipelines.exporter.page import Values, gauge
+from stock_assistant_pipelines.settings import POSTGRESQL, host_and_port
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prometheus_client.metrics_core import Metric
+
+SECONDS = 3.0
+"""How long a server that is asked may take."""
+
+SSL_REQUEST, WILLING = struct.pack("!II", 8, 80877103), b"S"
+"""What PostgreSQL is asked before TLS begins, and what it answers when it has a certificate."""
+
+PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 SEQUENCE, VERSION = 0x30, 0xA0
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
@@ -18,20 +39,53 @@ LONG = 0x80
 
 
 class UnreadableCertificate(ValueError):
-    """What a server shows is no certificate."""
+    """What a server shows, or a file holds, is no certificate."""
 
 
-def expires(host: str, port: int, seconds: float) -> datetime:
+def read(places: Sequence[str]) -> Sequence[Metric]:
+    """When the certificates of these servers and files expire; of one that cannot be read, nothing but that."""
+    at: Values = {}
+    readable: Values = {}
+    for place in places:
+        try:
+            at[place,] = (in_file(Path(place)) if place.startswith("/") else shown(place)).timestamp()
+            readable[place,] = 1
+        except (OSError, UnreadableCertificate):
+            readable[place,] = 0
+    return [
+        gauge("certificate_expiry_timestamp_seconds", "When the certificate of a server or file expires.", at, "place"),
+        gauge("certificate_readable", "1: the server showed it, or the file holds it.", readable, "place"),
+    ]
+
+
+def in_file(path: Path) -> datetime:
+    """When the first of the certificates in a PEM file expires. Raises OSError, or UnreadableCertificate without one."""
+    found = PEM.findall(path.read_text(encoding="ascii", errors="replace"))
+    if not found:
+        raise UnreadableCertificate("the file holds no certificate")
+    try:
+        return min(not_after(ssl.PEM_cert_to_DER_cert(each)) for each in found)
+    except ValueError as error:
+        raise UnreadableCertificate("what the file holds is no certificate") from error
+
+
+def shown(address: str) -> datetime:
     """When the certificate expires that is shown there. Raises OSError where nobody shows one, or UnreadableCertificate."""
+    host, port = host_and_port(address.removeprefix(POSTGRESQL))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # nothing is sent, and it is not asked who it is
-    with (
-        socket.create_connection((host, port), timeout=seconds) as plain,
-        context.wrap_socket(plain, server_hostname=host) as secure,
-    ):
-        shown = secure.getpeercert(binary_form=True)
-    return not_after(shown or b"")
+    with socket.create_connection((host, port), timeout=SECONDS) as plain:
+        if address.startswith(POSTGRESQL):
+            plain.sendall(SSL_REQUEST)
+            if plain.recv(1) != WILLING:
+                raise ConnectionRefusedError("the server has no certificate")
+        with context.wrap_socket(plain, server_hostname=host) as secure:
+            certificate = secure.getpeercert(binary_form=True)
+            if address.startswith(POSTGRESQL):
+                with suppress(OSError):  # a farewell, without which PostgreSQL logs that it lost somebody
+                    secure.unwrap()
+    return not_after(certificate or b"")
 
 
 def not_after(der: bytes) -> datetime:

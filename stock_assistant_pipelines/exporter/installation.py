@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 from prometheus_client import start_http_server
 
 from stock_assistant_pipelines.backup.keeper import Keeper
-from stock_assistant_pipelines.exporter import dagsters, landing, machines, researches, servers, tellings
+from stock_assistant_pipelines.exporter import (
+    alerts,
+    backups,
+    certificates,
+    code_servers,
+    dagster,
+    disks,
+    landing,
+    postgres,
+    research,
+)
 from stock_assistant_pipelines.exporter.page import Exporter, Part
 from stock_assistant_pipelines.exporter.reading import of_dagster, of_tables
 from stock_assistant_pipelines.settings import host_and_port
@@ -29,20 +39,18 @@ def exporter(settings: Settings, database: Database) -> Exporter:
 
 def _parts(settings: Settings, database: Database) -> Iterator[Part]:
     tables = of_tables(settings, database)
-    yield Part("dagster", partial(dagsters.read, of_dagster(settings, database)))
+    yield Part("dagster", partial(dagster.read, of_dagster(settings, database)))
     yield Part("landing", partial(landing.read, tables))
-    yield Part("research", partial(researches.read, tables, settings))
-    yield Part("alerts", partial(tellings.read, tables))
-    yield Part("postgres", partial(servers.read, tables))
-    if disks := settings.exporter_disks or [path for path in [settings.data_dir] if path.is_dir()]:
-        yield Part("disks", partial(machines.disks, disks))
-    if settings.exporter_code_server:
-        yield Part("code server", partial(machines.code_server, settings.exporter_code_server))
+    yield Part("research", partial(research.read, tables, settings))
+    yield Part("alerts", partial(alerts.read, tables))
+    yield Part("postgres", partial(postgres.read, tables))
+    yield Part("backups", partial(backups.read, Keeper(settings).status))
+    if paths := settings.exporter_disks or [path for path in [settings.data_dir] if path.is_dir()]:
+        yield Part("disks", partial(disks.read, paths))
+    if settings.exporter_code_server or settings.run_hosts:
+        yield Part("code servers", partial(code_servers.read, settings.exporter_code_server, settings.run_hosts))
     if settings.exporter_certificates:
-        yield Part("certificates", partial(machines.expiries, settings.exporter_certificates))
-    status = Keeper(settings).status
-    if settings.backup_status_file or status.is_file():
-        yield Part("backups", partial(machines.backups, status))
+        yield Part("certificates", partial(certificates.read, settings.exporter_certificates))
 
 
 def listen(found: Exporter, address: str) -> tuple[WSGIServer, Thread]:

@@ -14,12 +14,12 @@ from psycopg import sql
 from sqlalchemy import create_engine
 from sqlalchemy.exc import ProgrammingError
 
-from stock_assistant_pipelines.settings import API_ROLE, DAGSTER_ROLE
+from stock_assistant_pipelines.settings import API_ROLE, DAGSTER_ROLE, dagsters
 from stock_assistant_pipelines.warehouse import embedded, grants, migrator
 from stock_assistant_pipelines.warehouse.embedded import conninfo
-from stock_assistant_pipelines.warehouse.link import watched
+from stock_assistant_pipelines.warehouse.link import guarded
 from stock_assistant_pipelines.warehouse.migrator import NotMigrated
-from stock_assistant_pipelines.warehouse.revision import HEAD
+from stock_assistant_pipelines.warehouse.revision import HEAD, UPGRADE
 from stock_assistant_pipelines.warehouse.space import explain
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Database:
         In UTC: Dagster lets the session's time zone write its moments, and reads them as UTC. As Dagster's own role, where
         that has a password.
         """
-        url = watched(self.url).set(drivername="postgresql+psycopg2", database=f"{self.url.database}_dagster")
+        url = guarded(self.url).set(drivername="postgresql+psycopg2", database=dagsters(self.url.database))
         if (password := self.passwords.get(DAGSTER_ROLE)) is not None:
             url = url.set(username=DAGSTER_ROLE, password=password.get_secret_value())
         given = url.normalized_query.get("options", ())
@@ -65,14 +65,14 @@ class Database:
 
     def engine(self, pool_size: int = 6) -> Engine:
         """Connect, with a pool that checks its connections. A statement that finds no space raises `DiskFull`."""
-        url = watched(self.url).set(drivername="postgresql+psycopg")
+        url = guarded(self.url).set(drivername="postgresql+psycopg")
         return explain(create_engine(url, pool_size=pool_size, max_overflow=2, pool_pre_ping=True))
 
     def create(self) -> None:
         """Create both databases where they do not exist. Raises `NotOwner`."""
         server = conninfo(self.url.set(database="postgres"))
         with psycopg.connect(server, autocommit=True) as connection:
-            for name in (self.url.database, f"{self.url.database}_dagster"):
+            for name in (self.url.database, dagsters(self.url.database)):
                 known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone()
                 if not known:
                     _create_database(connection, str(name))
@@ -109,13 +109,13 @@ class Database:
         with psycopg.connect(conninfo(self.url)) as connection:
             beside = grants.grant(connection, self.passwords, make={API_ROLE} if self.embedded else ())
         if beside:
-            with psycopg.connect(conninfo(self.url.set(database=f"{self.url.database}_dagster"))) as connection:
+            with psycopg.connect(conninfo(self.url.set(database=dagsters(self.url.database)))) as connection:
                 grants.grant_dagsters(connection, self.passwords)
 
     def drop(self) -> None:
         """Drop both databases. Raises `NotOwner`."""
         with psycopg.connect(conninfo(self.url.set(database="postgres")), autocommit=True) as connection:
-            for name in (self.url.database, f"{self.url.database}_dagster"):
+            for name in (self.url.database, dagsters(self.url.database)):
                 statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
                 try:
                     connection.execute(statement.format(sql.Identifier(str(name))))
@@ -164,9 +164,6 @@ class NotOwner(RuntimeError):
         )
 
 
-NOT_MIGRATED = "the tables are not those of this version: run `stock-assistant db upgrade`"
-
-
 @contextmanager
 def migrated() -> Iterator[None]:
     """Say what to do when a statement meets a table or column that is not there. Raises `NotMigrated`."""
@@ -174,7 +171,7 @@ def migrated() -> Iterator[None]:
         yield
     except ProgrammingError as error:
         if isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
-            raise NotMigrated(NOT_MIGRATED) from error
+            raise NotMigrated(f"the tables are not those of this version: {UPGRADE}") from error
         raise
 
 

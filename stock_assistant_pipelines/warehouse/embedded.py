@@ -19,7 +19,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy.engine import URL
 
-from stock_assistant_pipelines.warehouse.link import watched
+from stock_assistant_pipelines.warehouse.link import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +81,7 @@ def running(directory: Path) -> Iterator[URL]:
 
 def conninfo(url: URL) -> str:
     """The URL as libpq reads it, and watched: SQLAlchemy leaves a password's spaces, and writes the query's as `+`."""
-    whole = watched(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    whole = guarded(url).set(drivername="postgresql").render_as_string(hide_password=False)
     address, mark, query = whole.partition("?")
     return address.replace(" ", "%20") + mark + query.replace("+", "%20")
 

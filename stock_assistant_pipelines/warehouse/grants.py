@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import sql
 
+from stock_assistant_pipelines.settings import dagsters
 from stock_assistant_pipelines.warehouse.roles import DAGSTER, ROLES
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def grant(
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         present = [role for role in ROLES if _made(connection, role, passwords.get(role.name), make=role.name in make)]
         if present:
-            _close(connection, here, f"{here}_dagster")
+            _close(connection, here, dagsters(here))
         for role in present:
             with _refused(role):
                 _give(connection, role.name, role.ours)

@@ -37,7 +37,7 @@ THEIRS: Mapping[str, str] = MappingProxyType(
 """How the server looks for this session, as PostgreSQL calls it: also while a statement runs, or waits for a lock."""
 
 
-def watched(url: URL) -> URL:
+def guarded(url: URL) -> URL:
     """The same address, for a link that both ends watch. What the URL says already stands; a socket needs no watching."""
     given = url.normalized_query
     host = "".join(given.get("host", [url.host or "/"]))

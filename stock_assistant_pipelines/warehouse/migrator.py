@@ -18,13 +18,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from stock_assistant_pipelines.warehouse.embedded import conninfo
-from stock_assistant_pipelines.warehouse.revision import FLOOR, HAS_REVISION, REVISION, behind, retired
+from stock_assistant_pipelines.warehouse.revision import Standing, standing, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from alembic.config import Config
     from sqlalchemy import Connection
+
+    from stock_assistant_pipelines.warehouse.revision import Mismatch
 
 LOG = logging.getLogger(__name__)
 
@@ -91,12 +93,15 @@ def upgrade(config: Config, target: str = "head", pace: Pace | None = None) -> s
     script = ScriptDirectory.from_config(config)
     wanted = script.get_revision(target).revision
     with psycopg.connect(server, autocommit=True) as connection, _alone(connection):
-        found = _found(connection)
+        there = _standing(connection)
+        found = there.found
         if found is None:  # nobody works with it yet
             _step(config, wanted, connection, pace)
             return wanted
         if found >= wanted:
-            _require_not_retired(found, connection)
+            mismatch = verdict(there)
+            if mismatch and mismatch.retired:
+                _refuse(mismatch)
             return found
         for step in reversed(list(script.iterate_revisions(wanted, found))):
             _step(config, step.revision, connection, pace)
@@ -105,30 +110,21 @@ def upgrade(config: Config, target: str = "head", pace: Pace | None = None) -> s
 
 def require(connection: Connection) -> None:
     """Raise `NotMigrated` or `Retired` when this version cannot work with the tables."""
-    there = connection.exec_driver_sql(HAS_REVISION).scalar_one()
-    found = connection.exec_driver_sql(REVISION).scalar_one_or_none() if there else None
-    if told := behind(found):
-        raise NotMigrated(f"{told}: run `stock-assistant db upgrade`")
-    if told := retired(found, connection.exec_driver_sql(FLOOR).scalar_one()):
-        raise Retired(told)
+    _refuse(verdict(standing(lambda question: connection.exec_driver_sql(question).scalar())))
 
 
 def check(connection: psycopg.Connection[tuple[object, ...]]) -> None:
-    """The same for who may not migrate."""
+    """The same for who may not migrate, nor perhaps read where they stand."""
     try:
-        found = _found(connection)
+        found = _standing(connection)
     except psycopg.errors.InsufficientPrivilege:
-        found = None
-    if told := behind(found):
-        raise NotMigrated(f"{told}: run `stock-assistant db upgrade`, as the owner of the tables")
-    _require_not_retired(str(found), connection)
+        found = Standing(None, None)
+    _refuse(verdict(found))
 
 
-def _require_not_retired(found: str, connection: psycopg.Connection[tuple[object, ...]]) -> None:
-    there = connection.execute("select to_regclass('schema_floor') is not null").fetchone()
-    floor = connection.execute(FLOOR).fetchone() if there == (True,) else None
-    if told := retired(found, str(floor[0]) if floor and floor[0] else None):
-        raise Retired(told)
+def _refuse(mismatch: Mismatch | None) -> None:
+    if mismatch:
+        raise (Retired if mismatch.retired else NotMigrated)(mismatch.told)
 
 
 @contextmanager
@@ -151,12 +147,14 @@ def _alone(connection: psycopg.Connection[tuple[object, ...]]) -> Iterator[None]
             connection.execute("select pg_advisory_unlock(%s)", [LOCK])
 
 
-def _found(connection: psycopg.Connection[tuple[object, ...]]) -> str | None:
-    """The revision of the database; None where no migration has run."""
-    if connection.execute(HAS_REVISION).fetchone() != (True,):
-        return None
-    row = connection.execute(REVISION).fetchone()
-    return str(row[0]) if row else None
+def _standing(connection: psycopg.Connection[tuple[object, ...]]) -> Standing:
+    """Where the database stands."""
+
+    def ask(question: str) -> object:
+        row = connection.execute(question.encode()).fetchone()
+        return row[0] if row else None
+
+    return standing(ask)
 
 
 def _step(config: Config, target: str, connection: psycopg.Connection[tuple[object, ...]], pace: Pace) -> None:
@@ -181,7 +179,7 @@ def _step(config: Config, target: str, connection: psycopg.Connection[tuple[obje
 def _failure(target: str, error: SQLAlchemyError, connection: psycopg.Connection[tuple[object, ...]]) -> str:
     cause = " ".join(str(getattr(error, "orig", None) or error).split())
     try:
-        stands = f"The database stands at {_found(connection) or 'no revision'}"
+        stands = f"The database stands at {_standing(connection).found or 'no revision'}"
     except psycopg.OperationalError:
         stands = "The database does not answer"
     return (

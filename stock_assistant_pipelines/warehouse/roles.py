@@ -89,7 +89,7 @@ API = Role(
     },
     ours=Access(
         tables=dict.fromkeys(SERVED, READ),
-        columns={"llm_call": COSTS, "research_watch": ("trade_date", "ts_code")},
+        columns={"llm_call": COSTS, "research_watch": ("trade_date", "ts_code", "named_by")},
         functions=("api_keys()",),
     ),
 )

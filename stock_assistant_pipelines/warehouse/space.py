@@ -23,11 +23,11 @@ NO_SPACE = "No space left on device"
 PAUSE = 30.0
 """Seconds between two looks whether there is space again."""
 
-PROBE = text(
-    "create temporary table probe on commit drop as"
-    " select repeat(md5(n::text), 60) as filler from generate_series(1, 500) as n"
-)
-"""A megabyte, for a moment: a temporary table takes space where the others do, and nothing of the write-ahead log."""
+PROBE = text("select count(*) from generate_series(1, 75000)")
+"""A megabyte, for a moment: what the series has too much for memory goes to the disk, and neither into a table nor the log."""
+
+LITTLE = text("set local work_mem = '64kB'")
+"""The memory that it has."""
 
 
 class DiskFull(RuntimeError):
@@ -64,6 +64,7 @@ def _explain(context: ExceptionContext) -> None:
 def require(engine: Engine) -> None:
     """Raise `DiskFull` when there is no space for another megabyte."""
     with engine.begin() as connection:
+        connection.execute(LITTLE)
         connection.execute(PROBE)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -111,6 +112,12 @@ def receiving(robots: Robots) -> Iterator[httpx2.Client]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@pytest.mark.usefixtures("ipv6")
+def test_it_listens_at_an_ipv6_address_too() -> None:
+    with Receiver(("::1", 0), Forwarder([])) as server, socket.create_connection(server.server_address[:2], timeout=60):
+        pass
 
 
 def test_a_notification_reaches_every_channel(robots: Robots) -> None:

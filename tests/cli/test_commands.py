@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.cli import main
-from stock_assistant_pipelines.settings import DAGSTER_ROLE, MONITOR_ROLE, WRITER_ROLE, settings
+from stock_assistant_pipelines.settings import DAGSTER_ROLE, MONITOR_ROLE, WRITER_ROLE, dagsters, settings
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
@@ -119,7 +119,7 @@ def test_an_upgrade_gives_the_roles_their_rights_in_what_dagster_has_just_made_t
     passwords = {"DAGSTER_DATABASE_PASSWORD": "s3cret", "MONITOR_DATABASE_PASSWORD": "s3cret"}
     done = CliRunner().invoke(main, ["db", "upgrade"], env={"DATABASE_URL": url, **passwords})
     assert done.exit_code == 0, done.output
-    beside = database.url.set(database=f"{database.url.database}_dagster", username=MONITOR_ROLE)
+    beside = database.url.set(database=dagsters(database.url.database), username=MONITOR_ROLE)
     with psycopg.connect(conninfo(beside)) as connection:
         assert connection.execute("select tableowner from pg_tables where tablename = 'runs'").fetchone() == (
             DAGSTER_ROLE,

@@ -63,14 +63,14 @@ def stopping() -> CodeServer:
 
 
 @contextmanager
-def serving(*servers: CodeServer) -> Iterator[None]:
+def serving(*servers: CodeServer, host: str = "127.0.0.1") -> Iterator[None]:
     """Let these code servers answer, each on a port of its own, which is its address from then on."""
     started = []
     try:
         for each in servers:
             server = grpc.server(ThreadPoolExecutor(2))
             add_DagsterApiServicer_to_server(each, server)
-            each.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+            each.address = f"{host}:{server.add_insecure_port(f'{host}:0')}"
             server.start()
             started.append(server)
         yield

@@ -13,10 +13,10 @@ from dagster._core.errors import DagsterLaunchFailedError, DagsterUserCodeUnreac
 from dagster._core.launcher.base import LaunchRunContext
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.test_utils import instance_for_test
+from dagster._grpc.client import DagsterGrpcClient
 
 from stock_assistant_pipelines import settings
 from stock_assistant_pipelines.cli import services
-from stock_assistant_pipelines.defs import launcher
 from stock_assistant_pipelines.defs.launcher import HOST
 
 if TYPE_CHECKING:
@@ -86,13 +86,27 @@ def test_a_stopping_host_is_passed_over(launch: Callable[..., dg.DagsterRun]) ->
 def test_a_host_that_does_not_answer_is_passed_over(
     launch: Callable[..., dg.DagsterRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launcher, "PATIENCE", 0.5)
-    there = CodeServer(runs=["one"])
+    ask, there = DagsterGrpcClient.get_server_id, CodeServer(runs=["one"])
     with serving(there), socket.create_server(("127.0.0.1", 0)) as mute:
-        silent = f"127.0.0.1:{mute.getsockname()[1]}"  # takes connections, and says nothing
+        port = mute.getsockname()[1]
+        silent = f"127.0.0.1:{port}"  # takes connections, and says nothing
+
+        def impatient(client: DagsterGrpcClient, timeout: float) -> str:
+            """Wait less for the one that says nothing: whoever answers may take its time."""
+            return ask(client, timeout=timeout / 10 if client.port == port else timeout)
+
+        monkeypatch.setattr(DagsterGrpcClient, "get_server_id", impatient)
         closed = f"127.0.0.1:{services.free_port()}"
         run = launch(silent, closed, there.address)
     assert there.runs == ["one", run.run_id]
+
+
+@pytest.mark.usefixtures("ipv6")
+def test_a_host_may_be_named_by_an_ipv6_address(launch: Callable[..., dg.DagsterRun]) -> None:
+    there = CodeServer()
+    with serving(there, host="[::1]"):
+        run = launch(there.address)
+    assert there.runs == [run.run_id]
 
 
 @pytest.mark.parametrize("all_stop", [True, False], ids=["stopping", "gone"])

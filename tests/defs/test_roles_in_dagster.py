@@ -12,7 +12,7 @@ from databases import working_as
 from pydantic import SecretStr
 
 from stock_assistant_pipelines.sandbox.server import TOKEN, Running
-from stock_assistant_pipelines.settings import DAGSTER_ROLE, MONITOR_ROLE, WRITER_ROLE, Settings
+from stock_assistant_pipelines.settings import DAGSTER_ROLE, MONITOR_ROLE, WRITER_ROLE, Settings, dagsters
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 from stock_assistant_pipelines.warehouse.roles import MONITOR
@@ -45,7 +45,7 @@ def location(divided: Database, sandbox: Running) -> Iterator[CodeLocation]:
 def test_a_run_lands_and_is_counted(location: CodeLocation, divided: Database) -> None:
     assert location.run("daily", first="2026-03-04", last="2026-03-04").success
     divided.grant()  # as `db upgrade` does when Dagster has made its tables
-    url = divided.url.set(database=f"{divided.url.database}_dagster", username=MONITOR_ROLE)
+    url = divided.url.set(database=dagsters(divided.url.database), username=MONITOR_ROLE)
     with psycopg.connect(conninfo(url), autocommit=True) as connection:
         assert connection.execute("select status from runs").fetchall() == [("SUCCESS",)]
         for table in {**MONITOR.dagsters.tables, **MONITOR.dagsters.columns}:

@@ -52,6 +52,21 @@ def everything(database: Database) -> str:
     return "\n".join(rows(conninfo(make_url(database.dagster_url).set(drivername="postgresql"))))
 
 
+def test_neither_runs_nor_their_tags_hold_one(dagster: dg.DagsterInstance, database: Database) -> None:
+    run = dagster.create_run_for_job(
+        leaks, run_config={"loggers": {"console": {"config": {"name": SECRET}}}}, tags={"by": SECRET}
+    )
+    dagster.add_run_tags(run.run_id, {"asked": f"with {SECRET}", "of": "daily"})
+    stored = dagster.get_run_by_id(run.run_id)
+    assert stored is not None
+    assert {name: stored.tags[name] for name in ("by", "asked", "of")} == {
+        "by": "***",
+        "asked": "with ***",
+        "of": "daily",
+    }
+    assert "pl4nted" not in everything(database)
+
+
 def test_neither_events_nor_errors_hold_one(dagster: dg.DagsterInstance, database: Database) -> None:
     result = leaks.execute_in_process(instance=dagster, raise_on_error=False)
     assert not result.success

@@ -15,6 +15,7 @@ import pytest
 from deploy.native.client import Client
 from deploy.native.installation import installed
 from deploy.native.machine import missing
+from deploy.prepare import prepare
 from stock_assistant_pipelines.sandbox.server import TOKEN
 from stock_assistant_pipelines.sandbox.server import running as sandbox
 
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SERVING = ("postgres", "migrate", "code", "webserver", "daemon", "api-1", "api-2", "nginx")
+KEEPING = ("backup",)
 WATCHING = ("exporter", "postgres-exporter", "receiver", "alertmanager", "prometheus")
-SERVICES = (*SERVING, *WATCHING)
+SERVICES = (*SERVING, *KEEPING, *WATCHING)
 """All but Grafana, which cannot be had here."""
 
 pytestmark = [
@@ -31,6 +33,9 @@ pytestmark = [
     pytest.mark.timeout(600),
     pytest.mark.skipif(bool(reason := missing(SERVICES)), reason=str(reason)),
 ]
+
+PARTS = ("dagster", "landing", "research", "alerts", "postgres", "disks", "code server", "certificates", "backups")
+"""What the exporter tells of."""
 
 SANDBOX_PORT = 9000
 ROBOT = ("10.214.1.1", 9999)
@@ -161,7 +166,8 @@ def test_a_run_that_is_asked_for_in_the_ui_lands_rows_that_the_api_serves(client
 def test_no_role_but_its_own_is_used(client: Client) -> None:
     asked = "select distinct usename from pg_stat_activity where client_addr is not null and backend_type = 'client backend'"
     found = client.machine.run("postgres", "psql", "-At", "-U", "postgres", "-c", asked).stdout.split()
-    assert set(found) <= {f"stock_assistant_{role}" for role in ("writer", "dagster", "api", "monitor")}
+    roles = {f"stock_assistant_{role}" for role in ("writer", "dagster", "api", "backup", "monitor")}
+    assert {"stock_assistant_dagster", "stock_assistant_api"} <= set(found) <= roles
 
 
 def test_the_code_server_and_the_daemon_are_reached_from_nowhere_outside(client: Client) -> None:
@@ -186,9 +192,50 @@ def test_prometheus_reaches_all_that_it_is_to_ask(client: Client) -> None:
 def test_the_exporter_can_read_every_part_that_is_there(client: Client) -> None:
     found = prometheus(client, "/api/v1/query?query=stock_assistant_exporter_up")["result"]
     parts = {each["metric"]["part"]: each["value"][1] for each in found}
-    assert {part for part, value in parts.items() if value != "1"} <= {"backups"}, parts
+    assert parts == dict.fromkeys(PARTS, "1")
     expiry = prometheus(client, "/api/v1/query?query=stock_assistant_certificate_expiry_timestamp_seconds")["result"]
-    assert len(expiry) == 1
+    assert len(expiry) == 3  # of nginx, of PostgreSQL, and of the authority
+
+
+def test_the_backups_are_made_and_the_last_dump_is_restored(client: Client) -> None:
+    def known() -> dict[str, str]:
+        found = prometheus(client, "/api/v1/query?query=stock_assistant_backup_ok")["result"]
+        return {each["metric"]["kind"]: each["value"][1] for each in found}
+
+    assert until(lambda: known() if "restore_test" in known() else None) == dict.fromkeys(
+        ("wal", "dump", "base", "restore_test"), "1"
+    ), client.machine.tail("backup")
+
+
+def test_the_exporter_measures_the_disks_and_reads_nothing_of_what_lies_on_them(client: Client) -> None:
+    found = prometheus(client, "/api/v1/query?query=stock_assistant_disk_size_bytes")["result"]
+    disks = {each["metric"]["path"] for each in found if float(each["value"][1]) > 0}
+    assert disks == {"/var/lib/stock-assistant", "/var/lib/postgresql", "/var/lib/backups"}
+    for closed in ("/var/lib/postgresql/data", "/var/lib/backups/wal", "/var/lib/backups/incoming"):
+        assert client.machine.run("backup" if "backups" in closed else "postgres", "ls", closed).returncode == 0
+        assert "Permission denied" in client.machine.run("exporter", "ls", closed).stderr
+
+
+def test_certificates_that_were_renewed_are_shown_when_their_services_are_made_anew(client: Client) -> None:
+    machine, before = client.machine, shown(client)
+    for name in before:  # as if they were about to end
+        (machine.directory / f"secrets/{name}_certificate").unlink()
+    prepare(machine.directory, [client.address])
+    assert shown(client) == before
+    for name in before:
+        machine.restart(name)
+    after = shown(client)
+    assert {name for name in before if after[name] != before[name]} == {"postgres", "nginx"}
+    until(lambda: Client(machine, client.headers).ask("/api/v1/datasets").status == 200)
+
+
+def shown(client: Client) -> dict[str, str]:
+    """The certificates that PostgreSQL and nginx show."""
+    asked = {"postgres": ["127.0.0.1:5432", "-starttls", "postgres"], "nginx": ["127.0.0.1:8443"]}
+    told = {name: client.machine.run(name, "openssl", "s_client", "-connect", *words) for name, words in asked.items()}
+    return {
+        name: each.stdout.split("-----BEGIN CERTIFICATE-----")[1].split("-----END")[0] for name, each in told.items()
+    }
 
 
 def test_an_alert_that_fires_arrives_at_the_operators_channel(client: Client, told: list[str]) -> None:

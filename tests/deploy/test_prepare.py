@@ -81,6 +81,47 @@ def test_what_comes_from_a_file_that_was_deleted_is_made_anew(prepared: Path, go
     assert _verified(prepared, "nginx") == 0
 
 
+@pytest.fixture
+def ending(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """What was prepared for few days, which come to an end."""
+    with monkeypatch.context() as patched:
+        patched.setattr(prepare, "DAYS_OF_SERVERS", prepare.DAYS_LEFT - 1)
+        prepare.prepare(tmp_path, ["stock.example", "10.1.2.3"])
+    return tmp_path / "secrets"
+
+
+def test_a_certificate_that_soon_ends_is_renewed_for_the_names_that_it_has(ending: Path) -> None:
+    passwords = [(ending / name).read_text() for name in prepare.PASSWORDS]
+    made, _ = prepare.prepare(ending.parent, [])
+    assert made == ["postgres_key", "postgres_certificate", "nginx_key", "nginx_certificate"]
+    names = [("nginx", "-verify_hostname", "stock.example"), ("nginx", "-verify_ip", "10.1.2.3")]
+    for server, check, name in [*names, ("postgres", "-verify_hostname", "postgres")]:
+        assert _verified(ending, server, check, name) == 0
+    assert [(ending / name).read_text() for name in prepare.PASSWORDS] == passwords
+    assert prepare.prepare(ending.parent, [])[0] == []
+
+
+def test_a_certificate_of_somebody_else_is_left_however_old_it_is(
+    ending: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(prepare, "DAYS_OF_SERVERS", 1)
+        prepare.prepare(other, [])
+    for name in ("nginx_certificate", "nginx_key"):
+        (ending / name).write_bytes((other / "secrets" / name).read_bytes())
+    made, _ = prepare.prepare(ending.parent, [])
+    assert made == ["postgres_key", "postgres_certificate"]
+
+
+def test_where_the_authoritys_key_is_kept_elsewhere_it_is_said_and_nothing_is_lost(ending: Path) -> None:
+    before = (ending / "postgres_certificate").read_bytes()
+    (ending / "ca_key").unlink()
+    with pytest.raises(prepare.MissingKeyError, match="put secrets/ca_key back"):
+        prepare.prepare(ending.parent, [])
+    assert (ending / "postgres_certificate").read_bytes() == before
+
+
 def test_what_was_edited_of_the_rules_of_access_is_left(prepared: Path) -> None:
     rules = prepared.parent / "deploy/nginx/local/access.conf"
     rules.write_text("deny all;\n")

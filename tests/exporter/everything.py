@@ -13,6 +13,8 @@ from dagster._core.execution.backfill import BulkActionStatus
 from dagster._core.scheduler.instigation import TickStatus
 from rows import ALERT, BOOKED, CALL, CLAIM, REPORT, WATCHED
 
+from stock_assistant_pipelines.backup import status
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -51,17 +53,10 @@ def fill(home: Installation) -> Iterator[None]:
 def settings_of(directory: Path) -> dict[str, Any]:
     """Settings with which every part is told."""
     backups = directory / "status.json"
-    done = {
-        "kind": "dump",
-        "finished_at": "2026-03-04T02:00:00+08:00",
-        "ok": True,
-        "seconds": 9,
-        "bytes": 5,
-        "detail": "",
-    }
-    backups.write_text(json.dumps([done]))
+    status.tell(backups, status.Result("dump", "2026-03-04T02:00:00+08:00", True, 9, 5, ""))
     return {
         "exporter_code_server": NOBODY,
+        "run_hosts": [NOBODY],
         "exporter_certificates": [NOBODY],
         "exporter_disks": [directory],
         "backup_status_file": backups,

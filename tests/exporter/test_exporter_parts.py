@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from everything import NOBODY
 from psycopg import sql
 from pydantic import SecretStr
 from rows import ALERT, BOOKED, CALL, CLAIM, REPORT, WATCHED
 
 from stock_assistant_pipelines import calendar
+from stock_assistant_pipelines.backup import status
 from stock_assistant_pipelines.exporter import certificates
 from stock_assistant_pipelines.settings import MONITOR_ROLE, SHANGHAI
 from stock_assistant_pipelines.warehouse.embedded import conninfo
@@ -141,34 +143,43 @@ def test_the_server_tells_of_itself_and_of_its_slots(home: Installation) -> None
 
 def test_backups_are_told_as_the_status_file_says(home: Installation, tmp_path: Path) -> None:
     file = tmp_path / "status.json"
-    dump = {
-        "kind": "dump",
-        "finished_at": "2026-03-04T02:00:00+08:00",
-        "ok": True,
-        "seconds": 9,
-        "bytes": 5,
-        "detail": "",
-    }
-    older = dump | {"finished_at": "2026-03-03T02:00:00+08:00", "bytes": 4}
-    drill = dump | {"kind": "restore_test", "finished_at": "2026-03-01T02:00:00+08:00"}
-    broken = drill | {"finished_at": "2026-03-04T02:00:00+08:00", "ok": False, "bytes": 0}
-    file.write_text(json.dumps([dump, older, drill, broken]))
+    night = DAY + timedelta(hours=2)
+    before = night - timedelta(days=3)
+    for result in (
+        status.Result("dump", night.isoformat(), True, 9, 5, ""),
+        status.Result("restore_test", before.isoformat(), True, 9, 5, ""),
+        status.Result("restore_test", night.isoformat(), False, 9, 0, ""),
+    ):
+        status.tell(file, result)
     told = home.tell(backup_status_file=file)
-    assert told("backup_timestamp_seconds", kind="dump") == (DAY + timedelta(hours=2)).timestamp()
+    assert told("backups_known") == 1
+    assert told("backup_timestamp_seconds", kind="dump") == night.timestamp()
     assert told("backup_ok", kind="dump") == 1
-    assert (
-        told("backup_timestamp_seconds", kind="restore_test")
-        == (DAY - timedelta(days=3) + timedelta(hours=2)).timestamp()
-    )
+    assert told("backup_timestamp_seconds", kind="restore_test") == before.timestamp()
     assert told("backup_ok", kind="restore_test") == 0
     assert told("backup_size_bytes", kind="dump") == 5
     assert told("backup_size_bytes", kind="restore_test") == 0
 
 
+def test_that_no_backups_were_ever_made_is_told_until_there_is_one(home: Installation, tmp_path: Path) -> None:
+    exporter = home.exporter(data_dir=tmp_path)
+    (part,) = (each for each in exporter.parts if each.name == "backups")
+    known = []
+    for _ in range(2):
+        part.refresh()
+        known.append({metric.name: len(metric.samples) and metric.samples[0].value for metric in part.told})
+        status.tell(tmp_path / "backups" / "status.json", status.Result("dump", DAY.isoformat(), True, 9, 5, ""))
+    assert part.up
+    assert [each["stock_assistant_backups_known"] for each in known] == [0, 1]
+    assert [each["stock_assistant_backup_ok"] for each in known] == [0, 1]
+
+
 def test_a_part_that_fails_takes_no_other_with_it(home: Installation, tmp_path: Path) -> None:
-    told = home.tell(backup_status_file=tmp_path / "nowhere.json", exporter_disks=[tmp_path])
+    file = tmp_path / "status.json"
+    file.write_text("[")
+    told = home.tell(backup_status_file=file, exporter_disks=[tmp_path])
     assert told("exporter_up", part="backups") == 0
-    assert told("backup_ok", kind="dump") is None
+    assert told("backups_known") is None
     assert told("exporter_up", part="dagster") == 1
     assert told("disk_size_bytes", path=str(tmp_path)) >= told("disk_free_bytes", path=str(tmp_path)) > 0
 
@@ -183,8 +194,13 @@ def test_without_a_role_that_may_read_the_rest_is_told(home: Installation, tmp_p
 def test_a_code_server_that_does_not_listen_is_told(home: Installation) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
-        assert home.tell(exporter_code_server=address)("dagster_code_location_up") == 1
-    assert home.tell(exporter_code_server=address)("dagster_code_location_up") == 0
+        told = home.tell(exporter_code_server=address, run_hosts=[address, NOBODY])
+    assert told("dagster_code_location_up") == 1
+    assert told("dagster_run_host_up", host=address) == 1
+    assert told("dagster_run_host_up", host=NOBODY) == 0
+    told = home.tell(exporter_code_server=address)
+    assert told("dagster_code_location_up") == 0
+    assert told("dagster_run_host_up", host=address) is None
 
 
 # --- certificates
@@ -194,24 +210,34 @@ def test_a_code_server_that_does_not_listen_is_told(home: Installation) -> None:
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for ten days that nobody trusts, and its key, in one file."""
     directory = tmp_path_factory.mktemp("certificate")
-    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "10", "-subj", "/CN=nginx"]
-    words += ["-keyout", str(directory / "key"), "-out", str(directory / "certificate")]
-    subprocess.run(["openssl", *words], check=True, capture_output=True)
     both = directory / "both"
-    both.write_text((directory / "key").read_text() + (directory / "certificate").read_text())
+    sign(directory, both, days=10)
     return both
 
 
+def sign(directory: Path, both: Path, *, days: int) -> None:
+    """Write a key and a certificate that it signs itself into one file."""
+    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", str(days), "-subj", "/CN=nginx"]
+    words += ["-keyout", str(directory / "key"), "-out", str(directory / "certificate")]
+    subprocess.run(["openssl", *words], check=True, capture_output=True)
+    both.write_text((directory / "key").read_text() + (directory / "certificate").read_text())
+
+
 @contextmanager
-def showing(certificate: Path) -> Iterator[str]:
-    """A server that shows a certificate to one who asks."""
+def showing(certificate: Path, answer: bytes = b"") -> Iterator[str]:
+    """A server that shows a certificate to one who asks; with an answer, only to one who has asked for TLS first."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
 
     def serve() -> None:
         connection, _ = server.accept()
-        with connection, context.wrap_socket(connection, server_side=True) as secure:
-            secure.recv(1)
+        with connection:
+            if answer:
+                assert connection.recv(8) == bytes.fromhex("0000000804d2162f")
+                connection.sendall(answer)
+            if answer in (b"", b"S"):
+                with context.wrap_socket(connection, server_side=True) as secure:
+                    secure.recv(1)
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=serve, daemon=True)
@@ -223,12 +249,35 @@ def showing(certificate: Path) -> Iterator[str]:
 def test_the_end_of_a_certificate_is_told_whoever_signed_it(home: Installation, certificate: Path) -> None:
     with showing(certificate) as address:
         told = home.tell(exporter_certificates=[address])
-    assert told("certificate_readable", server=address) == 1
-    at = told("certificate_expiry_timestamp_seconds", server=address)
+    assert told("certificate_readable", place=address) == 1
+    at = told("certificate_expiry_timestamp_seconds", place=address)
     assert at == pytest.approx((datetime.now(UTC) + timedelta(days=10)).timestamp(), abs=120)
     told = home.tell(exporter_certificates=[address])
-    assert told("certificate_readable", server=address) == 0
-    assert told("certificate_expiry_timestamp_seconds", server=address) is None
+    assert told("certificate_readable", place=address) == 0
+    assert told("certificate_expiry_timestamp_seconds", place=address) is None
+
+
+def test_of_a_file_the_end_is_told_of_the_certificate_that_expires_first(
+    home: Installation, certificate: Path, tmp_path: Path
+) -> None:
+    longer, empty = tmp_path / "longer", tmp_path / "empty"
+    sign(tmp_path, longer, days=20)
+    (tmp_path / "chain").write_text(longer.read_text() + certificate.read_text())
+    empty.write_text("")
+    places = [tmp_path / "chain", longer, empty, tmp_path / "absent"]
+    told = home.tell(exporter_certificates=[str(each) for each in places])
+    ends = [told("certificate_expiry_timestamp_seconds", place=str(each)) for each in places]
+    assert ends[0] == certificates.in_file(certificate).timestamp()
+    assert ends[1] == pytest.approx((datetime.now(UTC) + timedelta(days=20)).timestamp(), abs=120)
+    assert ends[2:] == [None, None]
+    assert [told("certificate_readable", place=str(each)) for each in places] == [1, 1, 0, 0]
+
+
+def test_postgresql_is_asked_whether_it_has_one(certificate: Path) -> None:
+    with showing(certificate, b"S") as address:
+        assert certificates.shown(f"postgresql://{address}") == certificates.in_file(certificate)
+    with showing(certificate, b"N") as address, pytest.raises(ConnectionRefusedError):
+        certificates.shown(f"postgresql://{address}")
 
 
 def test_its_end_is_what_openssl_reads(certificate: Path) -> None:

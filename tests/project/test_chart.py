@@ -21,13 +21,14 @@ OLD, NEW = "1.30", "1.37"
 
 pytestmark = pytest.mark.skipif(HELM is None, reason="Helm is not here: `make programs`")
 
+SECRETS = "/run/secrets/stock-assistant/"
 DIGEST = f"sha256:{'0' * 64}"
 INGRESS = {"enabled": True, "host": "api.example.com", "tlsSecret": "api-tls"}
 
 CASES: dict[str, dict[str, Any]] = {
     "as it comes": {},
     "with an ingress": {"ingress": INGRESS},
-    "green": {"nameOverride": "green", "migrate": {"enabled": False}},
+    "green": {"nameOverride": "green", "migrate": {"enabled": False}, "exporter": {"enabled": False}},
     "blue that leads to green": {"ingress": {**INGRESS, "service": "green", "annotations": {"a": "b"}}},
     "one replica": {"autoscaling": {"enabled": False}, "replicas": 1},
     "three replicas": {"autoscaling": {"enabled": False}, "replicas": 3},
@@ -50,6 +51,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "POSTGRES_PASSWORD": {"settings": {"POSTGRES_PASSWORD": "shown"}},
     "digest": {"image": {"digest": "latest"}},
     "limits": {"resources": {"requests": {}, "limits": None}},
+    "API_DRAIN_SECONDS must be more": {"settings": {"API_DRAIN_SECONDS": "4"}},
     "autoscaling.max is below": {"autoscaling": {"min": 5, "max": 4}},
 }
 """Values that are refused, and what is said of each."""
@@ -126,22 +128,45 @@ def test_every_pod_is_closed(case: str, rendered: Any) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_secrets_come_as_files_and_the_api_gets_no_password_but_its_own(case: str, rendered: Any) -> None:
+def test_secrets_come_as_files(case: str, rendered: Any) -> None:
     known = {name.upper() for name in Settings.model_fields}
     for pod in pods(rendered[case]):
         (container,) = pod["containers"]
         for variable in container["env"]:
             assert "valueFrom" not in variable
-            if variable["name"].removesuffix("_FILE") in known and "PASSWORD" in variable["name"]:
-                assert variable["value"].startswith("/run/secrets/stock-assistant/")
-        if container["name"] == "api":
-            (secret,) = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
-            assert {item["key"] for item in secret["items"]} <= {"api_password", "ca.crt"}
+            assert variable["name"].removesuffix("_FILE") in known
+            if "PASSWORD" in variable["name"]:
+                assert variable["value"].removeprefix(SECRETS) in given(pod)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_pod_has_the_password_of_its_own_role_and_no_other(case: str, rendered: Any) -> None:
+    roles = {"writer_password", "dagster_password", "api_password", "backup_password", "monitor_password"}
+    allowed = {
+        "api": {"api_password": "stock-assistant"},
+        "exporter": {"monitor_password": "stock-assistant"},
+        "migrate": {**dict.fromkeys(roles, "stock-assistant"), "postgres_password": "stock-assistant-owner"},
+    }
+    for pod in pods(rendered[case]):
+        passwords = {key: secret for key, secret in given(pod).items() if key != "ca.crt"}
+        assert passwords == allowed[pod["containers"][0]["name"]]
+
+
+def given(pod: dict[str, Any]) -> dict[str, str]:
+    """The keys that a pod finds as files, and of which secret they are. A secret that is mounted whole fails."""
+    found: dict[str, str] = {}
+    for volume in pod["volumes"]:
+        if "secret" in volume:
+            found |= {item["key"]: volume["secret"]["secretName"] for item in volume["secret"]["items"]}
+        for source in volume.get("projected", {}).get("sources", []):
+            found |= {item["key"]: source["secret"]["name"] for item in source["secret"]["items"]}
+    return found
 
 
 def test_an_update_takes_no_replica_away_before_another_is_ready(rendered: Any) -> None:
     for case in CASES:
-        (deployment,) = [each for each in rendered[case].values() if each["kind"] == "Deployment"]
+        name = "green" if case == "green" else "shop-stock-assistant"
+        deployment = rendered[case]["Deployment", name]
         assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
 
 
@@ -162,7 +187,7 @@ def test_a_pod_may_drain_before_it_is_killed(rendered: Any) -> None:
     readiness = pod["containers"][0]["readinessProbe"]
     drain = float(variables["API_DRAIN_SECONDS"])
     assert pod["terminationGracePeriodSeconds"] >= drain + 30, "an answer may take half a minute"
-    assert drain >= readiness["periodSeconds"], "whoever routes has time to learn of it"
+    assert drain > readiness["periodSeconds"] * readiness["failureThreshold"], "whoever routes has learnt of it"
 
 
 def test_only_who_is_named_is_let_in_and_only_the_database_is_asked(rendered: Any) -> None:
@@ -171,6 +196,26 @@ def test_only_who_is_named_is_let_in_and_only_the_database_is_asked(rendered: An
     assert all(rule["from"] and rule["ports"] for rule in policy["ingress"])
     assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [53, 53, 5432]
     assert policy["egress"][1]["to"] == [{"ipBlock": {"cidr": "10.1.2.3/32"}}]
+
+
+def test_only_prometheus_asks_the_exporter_and_it_asks_the_database_and_the_code_server(rendered: Any) -> None:
+    policy = rendered["as it comes"]["NetworkPolicy", "shop-stock-assistant-exporter"]["spec"]
+    (rule,) = policy["ingress"]
+    assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+    assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [53, 53, 5432, 4000]
+
+
+def test_no_service_leads_to_pods_of_another_kind(rendered: Any) -> None:
+    made = rendered["as it comes"]
+    labels = {name: each["spec"]["template"]["metadata"]["labels"] for (_, name), each in made.items() if is_run(each)}
+    for (kind, name), service in made.items():
+        if kind == "Service":
+            reached = {pod for pod, own in labels.items() if service["spec"]["selector"].items() <= own.items()}
+            assert reached == {name.removesuffix("-metrics")}
+
+
+def is_run(manifest: dict[str, Any]) -> bool:
+    return "template" in manifest.get("spec", {})
 
 
 def test_the_budget_lets_a_node_be_drained(rendered: Any) -> None:

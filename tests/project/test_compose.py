@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from api.journal import WELL_FORMED
 from stock_assistant_pipelines.settings import Settings
 from stock_assistant_pipelines.warehouse import embedded
 
@@ -147,6 +148,11 @@ def test_the_metrics_are_told_inside_and_published_nowhere() -> None:
         assert port in SERVICES[name]["expose"]
     published = [each.rpartition(":")[2] for each in SERVICES["nginx"]["ports"]]
     assert published == ["8080", "8443"]
+
+
+def test_nginx_takes_over_the_ids_that_the_api_takes_over() -> None:
+    configuration = (ROOT / "deploy/nginx/nginx.conf").read_text(encoding="utf-8")
+    assert f'"~^{WELL_FORMED.pattern.decode()}$" $http_x_request_id;' in configuration
 
 
 def test_secrets_come_as_files_and_each_service_is_given_those_that_it_names() -> None:

@@ -1,11 +1,10 @@
-"""The values for Dagster's chart: keys that it knows, what dagster.yaml says too, and runs that Kubernetes takes.
+"""The values for Dagster's chart: keys that it knows, Dagster's instance in Kubernetes, and runs that Kubernetes takes.
 
 The chart itself is not here: its keys were listed from its schema, and what it hands on is given to Dagster's own classes.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,76 +12,62 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
-from dagster._core.run_coordinator import QueuedRunCoordinator
+from dagster import DagsterRun
+from dagster._config import process_config, resolve_to_config_type
+from dagster._core.code_pointer import ModuleCodePointer
+from dagster._core.instance.config import dagster_instance_config
+from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
 from dagster._serdes.config_class import ConfigurableClassData
 from dagster_k8s import K8sRunLauncher
 from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.job import construct_dagster_k8s_job
+from dagster_postgres.utils import pg_url_from_config
 from kubernetes.client import ApiClient
 
+from stock_assistant_pipelines.defs.storage import Storage
 from stock_assistant_pipelines.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "deploy/kubernetes/dagster-values.yaml").read_text(encoding="utf-8")
 VALUES: dict[str, Any] = yaml.safe_load(TEXT)
-OURS: dict[str, Any] = yaml.safe_load((ROOT / "dagster.yaml").read_text(encoding="utf-8"))
+INSTANCE_FILE = ROOT / "deploy/kubernetes/dagster.yaml"
+INSTANCE: dict[str, Any] = yaml.safe_load(INSTANCE_FILE.read_text(encoding="utf-8"))
+EVERYWHERE: dict[str, Any] = yaml.safe_load((ROOT / "dagster.yaml").read_text(encoding="utf-8"))
+API: dict[str, Any] = yaml.safe_load((ROOT / "deploy/kubernetes/api/values.yaml").read_text(encoding="utf-8"))
 (CODE,) = VALUES["dagster-user-deployments"]["deployments"]
+WEBSERVER = VALUES["dagsterWebserver"]
 DAEMON = VALUES["dagsterDaemon"]
+PARTS = {"code": CODE, "webserver": WEBSERVER, "daemon": DAEMON}
 
 POD = {"image", "env", "volumes", "volumeMounts", "podSecurityContext", "securityContext", "resources"}
 KNOWN: dict[str, set[str]] = {
     "": {
-        *(
-            "global",
-            "generatePostgresqlPasswordSecret",
-            "postgresql",
-            "rabbitmq",
-            "redis",
-            "flower",
-            "migrate",
-            "ingress",
-        ),
-        *("telemetry", "dagster-user-deployments", "dagsterWebserver", "dagsterDaemon", "runLauncher", "retention"),
+        *("global", "generatePostgresqlPasswordSecret", "postgresql", "rabbitmq", "redis", "flower", "migrate"),
+        *("ingress", "telemetry", "dagster-user-deployments", "dagsterWebserver", "dagsterDaemon", "runLauncher"),
     },
     "global": {"dagsterHome", "postgresqlSecretName"},
-    "postgresql": {
-        *(
-            "enabled",
-            "postgresqlHost",
-            "postgresqlUsername",
-            "postgresqlDatabase",
-            "postgresqlScheme",
-            "postgresqlParams",
-        ),
-        "service",
-    },
+    "postgresql": {"enabled", "postgresqlHost", "postgresqlUsername", "postgresqlDatabase", "service"},
     "dagster-user-deployments": {"enabled", "enableSubchart", "deployments"},
-    "dagsterWebserver": {*POD, "replicaCount", "enableReadOnly"},
-    "dagsterDaemon": {*POD, "enabled", "runCoordinator", "runMonitoring", "runRetries"},
-    "dagsterDaemon.runMonitoring": {
-        *("enabled", "startTimeoutSeconds", "pollIntervalSeconds", "maxResumeRunAttempts", "maxRuntimeSeconds"),
-        "freeSlotsAfterRunEndSeconds",
-    },
-    "dagsterDaemon.runRetries": {"enabled", "maxRetries", "retryOnAssetOrOpFailure"},
-    "runLauncher.config.k8sRunLauncher": {
-        *(
-            "imagePullPolicy",
-            "loadInclusterConfig",
-            "envConfigMaps",
-            "envSecrets",
-            "envVars",
-            "volumeMounts",
-            "volumes",
-        ),
-        "runK8sConfig",
-    },
-    "retention": {"enabled", "schedule", "sensor"},
+    "dagsterWebserver": {*POD, "replicaCount", "enableReadOnly", "service"},
+    "dagsterWebserver.service": {"type", "port"},
+    "dagsterDaemon": {*POD, "enabled"},
+    "runLauncher": {"type"},
 }
 """The keys that the chart of this version knows, of those that are used."""
 
-ROLES_AND_TLS = ("DAGSTER_DATABASE_PASSWORD", "POSTGRES_SSLMODE", "POSTGRES_SSLROOTCERT")
+DAGSTERS = {"DAGSTER_HOME", "DAGSTER_STORAGE_DIR", "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"}
+"""Variables that Dagster reads, and no setting of ours."""
 
 CODE_KEYS = {*POD, "name", "dagsterApiGrpcArgs", "port", "includeConfigInLaunchedRuns"}
+
+OWN = {"storage", "compute_logs", "run_launcher", "run_monitoring", "code_servers"}
+"""What Dagster's instance says differently in Kubernetes than elsewhere."""
+
+SECRETS = "/run/secrets/stock-assistant/"
+
+
+def environment(part: str) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in PARTS[part]["env"]}
 
 
 @pytest.mark.parametrize("path", KNOWN)
@@ -103,40 +88,93 @@ def test_chart_launcher_and_dagster_are_of_one_version() -> None:
     assert version("dagster-k8s").split(".")[1:] == ["29", version("dagster").split(".")[2]]
 
 
-def test_the_queue_is_that_of_dagster_yaml() -> None:
-    coordinator = DAEMON["runCoordinator"]["config"]["customRunCoordinator"]
-    data = ConfigurableClassData(coordinator["module"], coordinator["class"], yaml.safe_dump(coordinator["config"]))
-    assert isinstance(data.rehydrate(as_type=QueuedRunCoordinator), QueuedRunCoordinator)
-    assert coordinator["config"] == {**OURS["concurrency"]["runs"], **OURS["run_coordinator"]["config"]}
+def test_dagster_accepts_every_key_of_the_instance(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_bytes(INSTANCE_FILE.read_bytes())
+    accepted, custom_class = dagster_instance_config(str(tmp_path))
+    assert accepted == INSTANCE
+    assert custom_class is None
 
 
-def test_runs_are_retried_and_ended_as_dagster_yaml_says() -> None:
-    retries, monitoring = DAEMON["runRetries"], DAEMON["runMonitoring"]
-    assert retries["maxRetries"] == OURS["run_retries"]["max_retries"]
-    assert retries["retryOnAssetOrOpFailure"] is OURS["run_retries"]["retry_on_asset_or_op_failure"]
-    assert monitoring["maxRuntimeSeconds"] == OURS["run_monitoring"]["max_runtime_seconds"]
-    assert monitoring["freeSlotsAfterRunEndSeconds"] == OURS["run_monitoring"]["free_slots_after_run_end_seconds"]
-    assert monitoring["maxResumeRunAttempts"] == 0, "a run goes on where its books say, not where it was"
-    assert {"name": "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR", "value": "1"} in DAEMON["env"]
+def test_the_instance_says_what_it_says_everywhere_but_where_kubernetes_differs() -> None:
+    same = [{key: told[key] for key in told if key not in OWN} for told in (INSTANCE, EVERYWHERE)]
+    assert same[0] == same[1]
+    here, elsewhere = INSTANCE["run_monitoring"], EVERYWHERE["run_monitoring"]
+    for key in ("enabled", "max_runtime_seconds", "free_slots_after_run_end_seconds"):
+        assert here[key] == elsewhere[key]
+    assert here["max_resume_run_attempts"] == 0, "a run goes on where its books say, not where it was"
 
 
-def test_events_are_written_by_the_driver_that_can_and_in_utc() -> None:
-    postgres = VALUES["postgresql"]
-    assert not postgres["enabled"]
-    assert postgres["postgresqlScheme"] == "postgresql+psycopg2"
-    assert postgres["postgresqlParams"]["options"] == "-ctimezone=UTC"
+def test_the_storage_is_the_one_that_keeps_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    storage, elsewhere = (told["storage"]["custom"] for told in (INSTANCE, EVERYWHERE))
+    assert (storage["module"], storage["class"]) == (elsewhere["module"], elsewhere["class"])
+    monkeypatch.setenv("POSTGRES_SERVER", "db.example.com")
+    monkeypatch.setenv("DAGSTER_PG_PASSWORD", "of dagster")
+    read = process_config(resolve_to_config_type(Storage.config_type()), storage["config"])
+    assert read.success, read.errors
+    address = pg_url_from_config(read.value or {})
+    assert address.startswith(
+        "postgresql+psycopg2://stock_assistant_dagster:of%20dagster@db.example.com:5432/stock_assistant_dagster?"
+    )
+    assert storage["config"]["postgres_db"]["params"] == {
+        "sslmode": "verify-full",
+        "sslrootcert": f"{SECRETS}ca.crt",
+        "options": "-ctimezone=UTC",
+    }
 
 
-def test_every_variable_is_one_that_is_read_and_no_secret_is_written_down() -> None:
-    known = {name.upper() for name in Settings.model_fields} | {"DAGSTER_STORAGE_DIR", *ROLES_AND_TLS}
-    for variable in CODE["env"]:
-        assert variable["name"].removesuffix("_FILE") in known
-        if any(word in variable["name"] for word in ("PASSWORD", "TOKEN", "API_KEY", "URLS", "FALLBACKS")):
-            assert variable["value"].startswith("/run/secrets/stock-assistant/")
+@pytest.mark.parametrize("part", ["webserver", "daemon"])
+def test_webserver_and_daemon_read_our_instance_and_not_the_charts(part: str) -> None:
+    home = environment(part)["DAGSTER_HOME"]
+    assert home != VALUES["global"]["dagsterHome"], "there lies the one that the chart makes"
+    (mount,) = [each for each in PARTS[part]["volumeMounts"] if each["mountPath"] == home]
+    (volume,) = [each for each in PARTS[part]["volumes"] if each["name"] == mount["name"]]
+    assert volume["configMap"]["name"] == INSTANCE["run_launcher"]["config"]["instance_config_map"]
+    given = set(environment(part)) | {"DAGSTER_PG_PASSWORD"}  # by the chart
+    assert {name for name in references(INSTANCE) if name not in given} == set()
+
+
+def references(told: Any) -> list[str]:
+    """The variables of which something is read."""
+    if isinstance(told, dict):
+        return [told["env"]] if set(told) == {"env"} else [name for each in told.values() for name in references(each)]
+    return [name for each in told for name in references(each)] if isinstance(told, list) else []
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_pod_has_the_passwords_of_the_pipelines_and_no_other(part: str) -> None:
+    (secret,) = [each["secret"] for each in PARTS[part]["volumes"] if "secret" in each]
+    keys = {item["key"] for item in secret["items"]}
+    assert {key for key in keys if key.endswith("_password")} == {"writer_password", "dagster_password"}
+    assert secret["secretName"] != API["migrate"]["ownerSecret"]
+    read = {path.removeprefix(SECRETS) for path in environment(part).values() if path.startswith(SECRETS)}
+    assert keys - read <= {"ca.crt"}, "what is mounted is read, so that it is known and never written down"
+    assert read <= keys
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_variable_is_one_that_is_read_and_no_secret_is_written_down(part: str) -> None:
+    known = {name.upper() for name in Settings.model_fields} | DAGSTERS
+    for name, value in environment(part).items():
+        assert name in known or name.removesuffix("_FILE") in known
+        if any(word in name for word in ("PASSWORD", "TOKEN", "API_KEY", "URLS", "FALLBACKS")):
+            assert value.startswith(SECRETS)
+
+
+def test_backfills_wait_for_the_code_server() -> None:
+    assert environment("daemon")["DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"] == "1"
+
+
+def test_the_code_server_has_a_name_of_its_own_by_which_the_exporter_asks_it() -> None:
+    assert API["exporter"]["codeServer"] == f"{CODE['name']}:{CODE['port']}"
+    assert CODE["name"] != "stock-assistant", "the chart names a service so, and the API's is called that"
+
+
+def test_nobody_needs_a_capability_to_listen() -> None:
+    assert WEBSERVER["service"]["port"] >= 1024
 
 
 def test_everything_runs_as_the_images_user_with_a_root_that_nobody_writes() -> None:
-    for part in (CODE, VALUES["dagsterWebserver"], DAEMON):
+    for part in PARTS.values():
         assert part["podSecurityContext"]["runAsUser"] == 10001
         assert part["securityContext"]["readOnlyRootFilesystem"]
         assert part["securityContext"]["capabilities"] == {"drop": ["ALL"]}
@@ -145,26 +183,18 @@ def test_everything_runs_as_the_images_user_with_a_root_that_nobody_writes() -> 
 
 
 def test_a_run_becomes_a_job_that_kubernetes_takes(tmp_path: Path) -> None:
-    launcher = VALUES["runLauncher"]["config"]["k8sRunLauncher"]
-    spec = launcher["runK8sConfig"]
-    context = K8sContainerContext.create_from_config(
-        {
-            "k8s": {
-                "env": CODE["env"],
-                "volumes": CODE["volumes"],
-                "volume_mounts": CODE["volumeMounts"],
-                "resources": CODE["resources"],
-                "security_context": CODE["securityContext"],
-                "image_pull_policy": launcher["imagePullPolicy"],
-                "run_k8s_config": {
-                    "job_spec_config": spec["jobSpecConfig"],
-                    "pod_spec_config": {**spec["podSpecConfig"], "securityContext": CODE["podSecurityContext"]},
-                },
-            }
-        }
-    )
+    launcher = run_launcher(tmp_path / "kubeconfig")
+    of_code_server = {
+        "env": CODE["env"],
+        "volumes": CODE["volumes"],
+        "volume_mounts": CODE["volumeMounts"],
+        "resources": CODE["resources"],
+    }
+    repository = RepositoryPythonOrigin("python", LOADED, container_context={"k8s": of_code_server})
+    run = DagsterRun("daily", job_code_origin=JobPythonOrigin("daily", repository))
+    context = K8sContainerContext.create_for_run(run, launcher, include_run_tags=False)
     job = construct_dagster_k8s_job(
-        context.get_k8s_job_config("stock-assistant-pipelines:0.1.0", run_launcher(tmp_path / "kubeconfig")),
+        context.get_k8s_job_config("stock-assistant-pipelines:0.1.0", launcher),
         ["dagster", "api", "execute_run"],
         "dagster-run",
         user_defined_k8s_config=context.run_k8s_config,
@@ -175,15 +205,20 @@ def test_a_run_becomes_a_job_that_kubernetes_takes(tmp_path: Path) -> None:
     assert pod["restartPolicy"] == "Never"
     assert manifest["spec"]["backoffLimit"] == 0, "a run is started again by Dagster, and by nobody else"
     assert pod["terminationGracePeriodSeconds"] == 120
+    assert pod["securityContext"] == CODE["podSecurityContext"]
     (container,) = pod["containers"]
     assert "command" not in container, "the image's entrypoint finds the database"
-    assert container["securityContext"]["readOnlyRootFilesystem"]
-    assert "/run/secrets/stock-assistant" in {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert container["securityContext"] == CODE["securityContext"]
+    (secret,) = [each["secret"] for each in pod["volumes"] if "secret" in each]
+    assert secret["items"] == CODE["volumes"][0]["secret"]["items"]
     variables = {each["name"]: each for each in container["env"]}
     assert len(variables) == len(container["env"]), "one name would hide another"
-    assert variables["DAGSTER_HOME"]["value"] == "/opt/dagster", "where the image has its dagster.yaml"
     assert variables["DAGSTER_PG_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "stock-assistant-dagster"
+    assert variables["DAGSTER_HOME"]["value"] == environment("daemon")["DAGSTER_HOME"]
+    assert variables["DAGSTER_HOME"]["value"] in {mount["mountPath"] for mount in container["volumeMounts"]}
 
+
+LOADED = ModuleCodePointer("stock_assistant_pipelines.definitions", "defs", working_directory=None)
 
 CLUSTER = """
 apiVersion: v1
@@ -197,16 +232,12 @@ users: [{name: none, user: {}}]
 
 
 def run_launcher(kubeconfig: Path) -> K8sRunLauncher:
-    """The launcher, as the chart has Dagster make it."""
+    """The launcher, as Dagster makes it of the instance; only the cluster is another."""
     kubeconfig.write_text(CLUSTER, encoding="utf-8")
-    launcher = getattr(import_module("dagster_k8s"), VALUES["runLauncher"]["type"])
-    made = launcher(
-        service_account_name="dagster",
-        instance_config_map="dagster-instance",
-        postgres_password_secret=VALUES["global"]["postgresqlSecretName"],
-        dagster_home=VALUES["global"]["dagsterHome"],
-        load_incluster_config=False,
-        kubeconfig_file=str(kubeconfig),
+    told = INSTANCE["run_launcher"]
+    config = {**told["config"], "load_incluster_config": False, "kubeconfig_file": str(kubeconfig)}
+    made = ConfigurableClassData(told["module"], told["class"], yaml.safe_dump(config)).rehydrate(
+        as_type=K8sRunLauncher
     )
-    assert isinstance(made, K8sRunLauncher)
+    assert type(made).__name__ == VALUES["runLauncher"]["type"], "for which the chart gives the rights"
     return made

@@ -17,9 +17,10 @@ from stock_assistant_pipelines import cli
 from stock_assistant_pipelines.cli.quota import run
 from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.sandbox.server import TOKEN, running
-from stock_assistant_pipelines.settings import SHANGHAI, Settings
+from stock_assistant_pipelines.settings import SHANGHAI, Settings, settings
 from stock_assistant_pipelines.tushare.errors import Throttled, Window
 from stock_assistant_pipelines.tushare.quota import account
+from stock_assistant_pipelines.warehouse.revision import UPGRADE
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -111,10 +112,10 @@ def test_the_command_says_when_nothing_was_asked(configured: Settings, capsys: p
 
 def test_the_command_says_what_to_do_where_there_are_no_tables(postgres: URL, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", postgres.render_as_string(hide_password=False))
-    cli.settings.cache_clear()
+    settings.cache_clear()
     try:
         done = CliRunner().invoke(cli.main, ["quota"])
     finally:
-        cli.settings.cache_clear()
+        settings.cache_clear()
     assert done.exit_code == 1
-    assert done.output == "Error: the tables are not there yet: run `stock-assistant db upgrade`\n"
+    assert done.output == f"Error: the tables are not there yet: {UPGRADE}\n"

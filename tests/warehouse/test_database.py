@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.settings import Settings, dagsters
 from stock_assistant_pipelines.warehouse.database import Database, available
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
@@ -38,7 +38,7 @@ def databases(server: URL) -> set[str]:
 
 
 def both(database: Database) -> set[str]:
-    return {str(database.url.database), f"{database.url.database}_dagster"}
+    return {str(database.url.database), dagsters(database.url.database)}
 
 
 def test_the_tables_and_dagster_each_get_a_database(postgres: URL, wanted: Database) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import subprocess
 import tempfile
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from certificates import certified
 from click.testing import CliRunner
 from pydantic import SecretStr
 from sqlalchemy import create_engine, text
@@ -56,45 +56,21 @@ class Server:
         return self.settings(**{"postgres_sslmode": "verify-full", "postgres_sslrootcert": self.authority, **values})
 
 
-def openssl(*words: str | Path) -> None:
-    subprocess.run(["openssl", *words], check=True, capture_output=True)
-
-
-def authority(directory: Path, name: str) -> Path:
-    key, certificate = directory / f"{name}.key", directory / f"{name}.crt"
-    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *curve, "-keyout", key, "-out", certificate, "-days", "2", "-subj", f"/CN={name}")
-    return certificate
-
-
-def certify(directory: Path, name: str) -> None:
-    """A certificate of the authority for the server, and its key."""
-    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    request = directory / "server.csr"
-    openssl("req", *curve, "-keyout", directory / "server.key", "-out", request, "-subj", f"/CN={name}")
-    (directory / "names").write_text(f"subjectAltName=DNS:{name}\n")
-    signed = ("-CA", directory / "ours.crt", "-CAkey", directory / "ours.key", "-CAcreateserial")
-    names = ("-extfile", directory / "names")
-    openssl("x509", "-req", "-in", request, *signed, *names, "-out", directory / "server.crt", "-days", "2")
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     try:
         programs = Path(program("postgres")).resolve().parent
     except MissingProgramError as error:
         pytest.skip(str(error))
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not here, which makes the certificates")
     with tempfile.TemporaryDirectory(prefix="sa-", dir="/tmp") as name:
         directory, port = Path(name), free_port()
-        found = Server(port, authority(directory, "ours"), authority(directory, "stranger"))
-        certify(directory, "localhost")
+        ours = certified(directory / "ours")
+        found = Server(port, ours.authority, certified(directory / "stranger").authority)
         data = directory / "data"
         data.mkdir(mode=0o700)
         root = os.geteuid() == 0
         if root:  # PostgreSQL does not run as root
-            for path in (directory, data, *directory.iterdir()):
+            for path in (directory, *directory.rglob("*")):
                 os.chown(path, NOBODY, NOBODY)
         as_nobody: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if root else {}
         make = [
@@ -112,7 +88,7 @@ def server() -> Iterator[Server]:
         ]
         subprocess.run(make, check=True, capture_output=True, cwd=directory, **as_nobody)
         (data / "pg_hba.conf").write_text(f"hostssl all {WRITER_ROLE} all scram-sha-256\nhostssl all all all trust\n")
-        options = {"ssl": "on", "ssl_cert_file": directory / "server.crt", "ssl_key_file": directory / "server.key"}
+        options = {"ssl": "on", "ssl_cert_file": ours.server, "ssl_key_file": ours.key}
         options |= {"port": port, "listen_addresses": "localhost", "unix_socket_directories": directory, "fsync": "off"}
         words = [f"-c{setting}={value}" for setting, value in options.items()]
         process = subprocess.Popen([programs / "postgres", "-D", data, *words], cwd=directory, stderr=-3, **as_nobody)

@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql
 from pydantic import SecretStr
 
-from stock_assistant_pipelines.settings import API_ROLE, BACKUP_ROLE, DAGSTER_ROLE, MONITOR_ROLE, WRITER_ROLE
+from stock_assistant_pipelines.settings import API_ROLE, BACKUP_ROLE, DAGSTER_ROLE, MONITOR_ROLE, WRITER_ROLE, dagsters
 from stock_assistant_pipelines.warehouse import keys
 from stock_assistant_pipelines.warehouse.database import Database, NotOwner
 from stock_assistant_pipelines.warehouse.embedded import conninfo
@@ -185,7 +185,7 @@ def test_the_pipelines_make_and_revoke_keys(prepared: Database) -> None:
 
 
 def test_dagsters_database_is_its_roles_and_who_need_not_enter_does_not(prepared: Database) -> None:
-    name = f"{prepared.url.database}_dagster"
+    name = dagsters(prepared.url.database)
     with connected(prepared, DAGSTER_ROLE, name=name) as connection:
         connection.execute("CREATE TABLE kept (x int)")
         assert connection.execute("SHOW statement_timeout").fetchone() == ("0",)
@@ -244,7 +244,7 @@ def test_an_owner_who_is_no_superuser_hands_dagsters_tables_over_and_makes_no_ba
 ) -> None:
     owned(prepared, "CREATE ROLE plain_owner LOGIN CREATEDB CREATEROLE")
     mine = Database(postgres.set(username="plain_owner", database=f"plain_{uuid4().hex[:8]}"))
-    beside = Database(mine.url.set(database=f"{mine.url.database}_dagster"))
+    beside = Database(mine.url.set(database=dagsters(mine.url.database)))
     try:
         mine.create()
         owned(beside, "CREATE TABLE runs (id bigserial, status text, run_body text)")

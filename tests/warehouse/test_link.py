@@ -8,7 +8,7 @@ from sqlalchemy.engine import URL, make_url
 
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.embedded import conninfo
-from stock_assistant_pipelines.warehouse.link import OURS, THEIRS, watched
+from stock_assistant_pipelines.warehouse.link import OURS, THEIRS, guarded
 
 FAR = make_url("postgresql://user:secret@db.example:5432/name")
 
@@ -36,12 +36,12 @@ def test_every_way_to_connect_is_watched_that_of_dagster_too() -> None:
 @pytest.mark.parametrize("query", [{"host": "/run/postgresql"}, {}])
 def test_a_socket_is_left_as_it_is(query: dict[str, str]) -> None:
     url = URL.create("postgresql", "user", database="name", query=query)
-    assert watched(url) == url
+    assert guarded(url) == url
 
 
 def test_what_the_url_says_goes_before() -> None:
     url = FAR.update_query_dict({"connect_timeout": "3", "options": "-ctcp_user_timeout=5000"})
-    said = watched(url).query
+    said = guarded(url).query
     assert said["connect_timeout"] == "3"
     options = str(said["options"]).split()
     assert options[-1] == "-ctcp_user_timeout=5000", "PostgreSQL takes the last"

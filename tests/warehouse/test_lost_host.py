@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -39,16 +40,18 @@ with present(sys.argv[1], "run"), psycopg.connect(sys.argv[1], application_name=
 @pytest.fixture
 def lost_soon() -> Iterator[tuple[Host, URL, URL]]:
     """A host beside this one; the database as that host reaches it, and as this one does."""
-    try:
-        with network(("x",)) as net, place() as directory:
-            with embedded.running(directory / "pg"):
-                pass
-            listen(directory / "pg", net)
-            with embedded.running(directory / "pg") as here:
-                far = URL.create("postgresql", "postgres", host=net.address, port=DATABASE_PORT, database="postgres")
-                yield net.hosts[0], far, here
-    except NoNetwork as error:
-        pytest.skip(str(error))
+    with ExitStack() as stack:
+        try:
+            net = stack.enter_context(network(("x",)))
+        except NoNetwork as error:
+            pytest.skip(str(error))
+        directory = stack.enter_context(place())
+        with embedded.running(directory / "pg"):
+            pass
+        listen(directory / "pg", net)
+        here = stack.enter_context(embedded.running(directory / "pg"))
+        far = URL.create("postgresql", "postgres", host=net.address, port=DATABASE_PORT, database="postgres")
+        yield net.hosts[0], far, here
 
 
 def sessions(here: URL) -> int:

@@ -208,7 +208,7 @@ def test_the_command_says_what_to_do_in_one_line(
     def fail(_: Database) -> None:
         raise error
 
-    monkeypatch.setattr(stock_assistant_pipelines.cli, "settings", lambda: installation)
+    monkeypatch.setattr(stock_assistant_pipelines.cli, "configured", lambda: installation)
     monkeypatch.setattr(Database, "install", fail)
     result = CliRunner().invoke(main, ["db", "upgrade"])
     assert (result.exit_code, result.output) == (code, f"Error: {error}\n")

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.derived import DERIVED
-from stock_assistant_pipelines.settings import API_ROLE
+from stock_assistant_pipelines.settings import API_ROLE, dagsters
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 from stock_assistant_pipelines.warehouse.grants import RoleRefused
@@ -41,7 +41,7 @@ IN_PART = {
         *("report_key", "expert", "provider", "model", "tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning"),
         *("reserved_cny", "cost_cny", "started_at", "outcome"),
     )
-} | {("research_watch", "trade_date"), ("research_watch", "ts_code")}
+} | {("research_watch", "trade_date"), ("research_watch", "ts_code"), ("research_watch", "named_by")}
 """The columns that are read of tables that are not read whole."""
 
 
@@ -184,7 +184,7 @@ def test_nobody_else_is_told_of_keys(prepared: Database) -> None:
 
 
 def test_it_does_not_come_into_dagsters_database(prepared: Database) -> None:
-    url = prepared.api_url.set(database=f"{prepared.url.database}_dagster")
+    url = prepared.api_url.set(database=dagsters(prepared.url.database))
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
         psycopg.connect(conninfo(url))
 

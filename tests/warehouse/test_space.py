@@ -74,6 +74,15 @@ def test_it_waits_until_there_is_space_for_a_megabyte(engine: Engine, monkeypatc
     assert naps == [space.PAUSE] * 3
 
 
+def test_it_looks_without_a_trace_in_the_catalog_or_the_log(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(space.LITTLE)
+        looked = connection.execute(text(f"explain (analyze, buffers, wal, format json) {space.PROBE}")).scalar_one()
+    plan = looked[0]["Plan"]
+    assert plan["Temp Written Blocks"] * 8192 > 1_000_000
+    assert plan["WAL Bytes"] == 0
+
+
 def test_what_goes_past_sqlalchemy_says_it_too() -> None:
     with pytest.raises(DiskFull, match="No space left"), explained():
         raise psycopg.errors.DiskFull("could not write to file: No space left on device")

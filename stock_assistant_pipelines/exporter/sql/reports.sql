@@ -1,4 +1,5 @@
 -- What became of each report that the watchlist expects of its newest day, by the newest edition of it on the evidence of now.
+-- The API's health asks for less (api/parts.py): there any edition will do that can be read.
 with newest as (
     select max(trade_date) as trade_date
     from research_watch

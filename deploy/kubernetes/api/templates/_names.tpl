@@ -7,11 +7,26 @@ app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{- define "labels" -}}
-{{ include "selector" . }}
+{{- define "release" -}}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{- define "labels" -}}
+{{ include "selector" . }}
+{{ include "release" . }}
+{{- end }}
+
+{{- /* Of the exporter: never those of the API, whose service would lead to it. */}}
+{{- define "exporter.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}-exporter
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "exporter.labels" -}}
+{{ include "exporter.selector" . }}
+{{ include "release" . }}
 {{- end }}
 
 {{- /* An image by its digest, or else by its tag, or else by the chart's version: (list CHART IMAGE). */}}
@@ -50,4 +65,26 @@ capabilities: {drop: [ALL]}
 {{- if hasPrefix "verify-" (.Values.database.sslmode | default "") }}
 - {key: ca.crt, path: ca.crt}
 {{- end }}
+{{- end }}
+
+{{- /* Where a pod runs, and by which right its images are fetched. */}}
+{{- define "placed" -}}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- /* Whom a pod may ask: names, and the database. */}}
+{{- define "asked" -}}
+- ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
+- ports: [{port: {{ .Values.database.port }}, protocol: TCP}]
+  {{- with .Values.networkPolicy.database }}
+  to: {{- toYaml . | nindent 4 }}
+  {{- end }}
 {{- end }}
