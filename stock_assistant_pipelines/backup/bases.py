@@ -127,8 +127,8 @@ def restore(backup: Backup, line: Line, archive: Archive, target: Path, until: d
     archive.unpack(there, beside)
     recovery = {"restore_command": _command(beside), "recovery_target_timeline": str(line.number)}
     recovery["synchronous_standby_names"] = ""  # there is no replica that its commits could wait for
-    if until is not None:
-        recovery |= {"recovery_target_time": until.isoformat(), "recovery_target_action": "promote"}
+    # Said in any case: a server that had gone back once is copied with the moment of then.
+    recovery |= {"recovery_target_time": until.isoformat() if until else "", "recovery_target_action": "promote"}
     with (target / "postgresql.auto.conf").open("a", encoding="utf-8") as configuration:
         for name, value in recovery.items():
             quoted = value.replace("'", "''")

@@ -108,6 +108,7 @@ def restored(directory: Path) -> Iterator[URL]:
         yield url
 
 
+@pytest.mark.slow
 def test_a_slot_that_was_lost_is_made_anew_and_moments_before_the_gap_can_still_be_gone_back_to(
     keeper: Keeper, url: URL, room: Path
 ) -> None:
@@ -145,6 +146,7 @@ def test_a_slot_that_was_lost_is_made_anew_and_moments_before_the_gap_can_still_
         assert rows(before) == [1]
 
 
+@pytest.mark.slow
 def test_after_going_back_to_a_moment_wal_is_received_on_the_new_timeline_and_leads_back_again(
     keeper: Keeper, url: URL, room: Path
 ) -> None:
