@@ -34,7 +34,7 @@ pytestmark = [
     pytest.mark.skipif(bool(reason := missing(SERVICES)), reason=str(reason)),
 ]
 
-PARTS = ("dagster", "landing", "research", "alerts", "postgres", "disks", "code server", "certificates", "backups")
+PARTS = ("dagster", "landing", "research", "alerts", "postgres", "disks", "code servers", "certificates", "backups")
 """What the exporter tells of."""
 
 SANDBOX_PORT = 9000
