@@ -105,7 +105,7 @@ class Receiver:
                 "the server cannot go on from the WAL that was received last: it is received anew, and a base backup is due"
             )
         self.tried = on.name if on else None
-        words = ("-D", str(self.store.incoming), "-S", SLOT, "--synchronous", "--no-loop")
+        words = ("-D", str(self.store.incoming), "-S", SLOT, "--synchronous", "--no-loop", "-s", "1")
         self.process = self.programs.start("pg_receivewal", *words, url=self.url)
 
     def _begun(self) -> list[Path]:
