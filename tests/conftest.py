@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import tempfile
@@ -15,6 +16,7 @@ from hypothesis import settings
 from psycopg import sql
 from pydantic import SecretStr
 
+from stock_assistant_pipelines import logs
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.sandbox.server import TOKEN, Running, running
 from stock_assistant_pipelines.settings import Settings
@@ -104,6 +106,17 @@ for name in {*Settings.model_fields, "secrets_dir"}:
     os.environ.pop(name.upper(), None)
     os.environ.pop(f"{name.upper()}_FILE", None)
 Settings.model_config["env_file"] = None
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Iterator[None]:
+    """What a command or a server of ours does with the log of this process ends with the test."""
+    loggers = [logging.getLogger(name) for name in (None, *logs.NOISY)]
+    levels, handlers = [logger.level for logger in loggers], list(loggers[0].handlers)
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    loggers[0].handlers = handlers
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ HOLIDAY, FIRST, SECOND = date(2026, 2, 23), date(2026, 2, 26), date(2026, 3, 2)
 
 BROKEN_DISK = """
 create function refuse() returns trigger language plpgsql as
-    $$ begin raise exception using errcode = '53100', message = 'no space left'; end $$;
+    $$ begin raise exception using errcode = '58030', message = 'the disk is broken'; end $$;
 create trigger refuse before insert on adj_factor
     for each row when (new.trade_date = '2026-02-24') execute function refuse();
 """
@@ -122,7 +122,7 @@ def test_what_has_landed_when_a_run_breaks_is_judged_and_shown(location: CodeLoc
     result = fill(location, {"adj_factor": days})
     assert not result.success
     failure = next(event for event in result.all_events if event.is_step_failure)
-    assert "no space left" in failure.step_failure_data.error_display_string
+    assert "the disk is broken" in failure.step_failure_data.error_display_string
     shown = location.materialized("adj_factor")
     assert shown
     assert "2026-02-24" not in shown

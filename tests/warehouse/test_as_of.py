@@ -429,7 +429,9 @@ def conditions(connection: Connection, call: str, where: str) -> list[str]:
     connection.execute(text("SET LOCAL enable_seqscan = off"))
     plan = [line.strip() for (line,) in query(connection, f"EXPLAIN SELECT * FROM {call} WHERE {where}")]
     assert not [line for line in plan if "Seq Scan" in line]
-    return [line for line in plan if line.startswith("Index Cond")]
+    found = [line for line in plan if line.startswith("Index Cond")]
+    assert found, plan
+    return found
 
 
 def by_key(condition: str) -> bool:

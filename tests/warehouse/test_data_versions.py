@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import alembic.command
 import pytest
 from made_market import CODES, DAY, bar, land, list_stocks
 from sqlalchemy import func, insert, select, text, update
@@ -151,6 +152,7 @@ def test_every_served_table_is_watched(engine: Engine) -> None:
 
 
 def test_a_table_that_a_later_migration_adds_is_watched_after_it(database: Database, engine: Engine) -> None:
+    alembic.command.downgrade(database.migrations(), "-1")
     with engine.begin() as connection:
         connection.execute(text("drop trigger data_changed on daily"))
     database.upgrade()

@@ -334,7 +334,7 @@ def test_a_set_up_that_was_interrupted_is_made_up_for(empty: Path) -> None:
     ids=["the driver is left out", "a space", "a plus", "a password"],
 )
 def test_libpq_reads_the_url_as_it_is_meant(monkeypatch: pytest.MonkeyPatch, url: str, shown: str) -> None:
-    monkeypatch.setattr(embedded, "watched", lambda url: url)  # which adds to each the same
+    monkeypatch.setattr(embedded, "guarded", lambda url: url)  # which adds to each the same
     assert embedded.conninfo(make_url(url)) == shown
 
 

@@ -25,8 +25,8 @@ def run() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
-        with connection.begin():
-            watch(connection)
+        watch(connection)
+        connection.commit()
     engine.dispose()
 
 
