@@ -59,6 +59,7 @@ def test_filings_that_are_told_again_add_no_version() -> None:
     assert again == {"income, by period": ["0", "0"], "income, by stock": ["0", "0"]}
 
 
+@pytest.mark.slow
 def test_the_same_questions_are_asked_over_more_rows() -> None:
     assert growth.QUICK.more
     printed = measured("growth")

@@ -29,22 +29,28 @@ NAMES = ("suspend_d", "daily", "adj_factor", "index_daily")
 
 FAULTS = [
     "http_502:every=4:times=8",
-    "timeout:seconds=1:every=9:times=6",
     "drop_field:every=4:times=40",
     "half:every=3:times=80",
     "yesterday:every=4:times=40",
-    "stale:api=daily:every=4:times=20",
-    "yesterday:api=index_daily:times=3",
     "empty:every=4:times=40",
     "throttle:every=6:times=40",
-    "throttle_hour:every=10:times=3",
     "throttle_day:every=25:times=2",
     "permission:every=20:times=2",
-    "bad_token:every=15:times=2",
-    "http_502:times=16",
     "half:api=stock_basic:times=3",
     "half:api=suspend_d:times=1",
     "empty:api=trade_cal:times=1",
+    # Near those above: another refusal of the same kind, one dataset in place of all.
+    *(
+        pytest.param(fault, marks=pytest.mark.slow)
+        for fault in (
+            "timeout:seconds=1:every=9:times=6",
+            "stale:api=daily:every=4:times=20",
+            "yesterday:api=index_daily:times=3",
+            "throttle_hour:every=10:times=3",
+            "bad_token:every=15:times=2",
+            "http_502:times=16",
+        )
+    ),
     # These are asked again as a 502 is: tests/ingest/test_ingest_faults.py tries them on one day.
     *(
         pytest.param(f"{kind}:every=5:times=8", marks=pytest.mark.slow)
