@@ -41,7 +41,11 @@ def client() -> Iterator[httpx2.Client]:
 
 @contextmanager
 def connected(client: httpx2.Client) -> Iterator[socket.socket]:
-    with closing(socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=20)) as raw:
+    with closing(socket.socket()) as raw:
+        # Else the kernel takes up to 32 MB (tcp_rmem) for a client that does not read.
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_000_000)
+        raw.settimeout(20)
+        raw.connect((client.base_url.host, client.base_url.port or 0))
         yield raw
 
 
