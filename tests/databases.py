@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -17,6 +20,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy.engine import URL
+
+
+MEMORY = Path("/dev/shm")
+ROOM = 6 << 30
+"""Bytes that have to be free in memory before servers lie there: each of a few takes a few hundred MB."""
+
+
+@contextmanager
+def place() -> Iterator[Path]:
+    """A directory for a server that nobody needs afterwards: in memory, or in /tmp where there is no room for it.
+
+    The files of a new database are several hundred small ones, which a disk's file system takes long to make.
+    """
+    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+    with tempfile.TemporaryDirectory(prefix="sa-", dir=MEMORY if roomy else "/tmp") as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
 
 
 def copy(server: URL) -> Database:
