@@ -156,6 +156,11 @@ def on_loopback(url: str) -> bool:
         return False
 
 
+def encrypted(url: str) -> bool:
+    """Whether a URL is asked over TLS. To any other nobody shows a certificate, and nobody need read whom to trust: 25 ms."""
+    return not url.lower().startswith("http://")
+
+
 def _list(value: object) -> object:
     """Read `a,b`, or a JSON list, as a list; an empty text is no item. A bracket may also be that of an IPv6 address."""
     if not isinstance(value, str):
