@@ -39,19 +39,19 @@ def place() -> Iterator[Path]:
         yield Path(directory)
 
 
-def copy(server: URL) -> Database:
-    """Make a database with all tables, empty."""
+def copy(server: URL, template: str = "template") -> Database:
+    """Make a database with all tables, empty, or with what this template holds."""
     database = Database(server.set(database=f"test_{uuid4().hex[:12]}"))
-    statement = sql.SQL("CREATE DATABASE {} TEMPLATE template STRATEGY file_copy")
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
     with psycopg.connect(conninfo(server), autocommit=True) as connection:
-        connection.execute(statement.format(sql.Identifier(str(database.url.database))))
+        connection.execute(statement.format(sql.Identifier(str(database.url.database)), sql.Identifier(template)))
     return database
 
 
 @contextmanager
-def copied(server: URL) -> Iterator[Database]:
-    """A database with all tables, empty, for as long as the block lasts."""
-    database = copy(server)
+def copied(server: URL, template: str = "template") -> Iterator[Database]:
+    """A database with all tables, empty, or with what this template holds, for as long as the block lasts."""
+    database = copy(server, template)
     try:
         yield database
     finally:

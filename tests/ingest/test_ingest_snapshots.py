@@ -128,6 +128,13 @@ def test_a_day_that_the_calendar_does_not_know_fails_and_is_not_asked_for(walk: 
         assert {"trade_date": compact(day)} not in walk.asked("daily")
 
 
+def test_a_bad_token_is_the_reason_even_where_the_calendar_was_asked_for_first(walk: Walk) -> None:
+    walk.sandbox.inject("bad_token")
+    reason = walk.land_one("daily", DAY).reason
+    assert reason is not None
+    assert reason.startswith("trade_cal does not know 2026-03-04: trade_cal: 您的token不对")
+
+
 def test_the_days_that_the_calendar_knows_land_in_spite_of_its_holes(walk: Walk) -> None:
     walk.sandbox.inject("half:api=trade_cal")
     entries = walk.land("daily", *WEEK)
