@@ -13,6 +13,13 @@ from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, Statu
 EVER = datetime.min.replace(tzinfo=UTC)
 OF_DAY = METADATA.tables["trade_cal"].c.cal_date == DAY
 
+
+def test_what_a_day_rests_on_is_landed_first(walk: Walk) -> None:
+    walk.land("daily", DAY)
+    asked = [call["api"] for call in walk.sandbox.calls()]
+    assert list(dict.fromkeys(asked)) == ["trade_cal", "stock_basic", "suspend_d", "daily"]
+
+
 # Stocks that were cut short
 
 
