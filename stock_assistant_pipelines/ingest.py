@@ -10,8 +10,6 @@ from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
-
 from stock_assistant_pipelines import calendar as clock
 from stock_assistant_pipelines import lateness
 from stock_assistant_pipelines.calendar import Calendar
@@ -27,6 +25,7 @@ from stock_assistant_pipelines.tushare.errors import HOPELESS, TushareError
 from stock_assistant_pipelines.tushare.plan import DEFAULT_CAP, Call, plan, too_few
 from stock_assistant_pipelines.warehouse import asked, coverage, space
 from stock_assistant_pipelines.warehouse.coverage import Coverage
+from stock_assistant_pipelines.warehouse.freshness import read_calendar
 from stock_assistant_pipelines.warehouse.landing import partition_key
 from stock_assistant_pipelines.warehouse.partition import (
     Delivery,
@@ -38,7 +37,7 @@ from stock_assistant_pipelines.warehouse.partition import (
     status_of,
 )
 from stock_assistant_pipelines.warehouse.space import DiskFull
-from stock_assistant_pipelines.warehouse.tables import CODE, METADATA, SNAPSHOT, Status
+from stock_assistant_pipelines.warehouse.tables import CODE, SNAPSHOT, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -214,7 +213,7 @@ class Ingest:
             known = self._entries(dataset, [None]).get(None)
             yield known if known and _settled_since(known, since) else self._snapshot(dataset)
             return
-        calendar, trouble = self.find_calendar(dataset, days)
+        calendar, trouble = self.find_calendar(dataset, days, since=min(days, default=date.max))
         settled = self._entries(dataset, days)
         todo = []
         for day in days:
@@ -352,21 +351,20 @@ class Ingest:
         """The calendar that tells which of these days are trading days, landed first when it does not know them all."""
         return self.find_calendar(dataset, days)[0]
 
-    def find_calendar(self, dataset: Dataset, days: Sequence[date]) -> tuple[Calendar, str | None]:
-        """The calendar, and why it is not whole when it has just been landed."""
+    def find_calendar(
+        self, dataset: Dataset, days: Sequence[date], since: date = date.min
+    ) -> tuple[Calendar, str | None]:
+        """The calendar from `since` on, and why it is not whole when it has just been landed."""
         assert dataset.calendar is not None
-        declared = CATALOG[dataset.calendar]
-        calendar = self._read_calendar(declared)
+        calendar = self._read_calendar(dataset.calendar, since)
         if all(calendar.knows(day) for day in days):
             return calendar, None
-        landed = self._snapshot(declared)
-        return self._read_calendar(declared), landed.reason
+        landed = self._snapshot(CATALOG[dataset.calendar])
+        return self._read_calendar(dataset.calendar, since), landed.reason
 
-    def _read_calendar(self, dataset: Dataset) -> Calendar:
-        table = METADATA.tables[dataset.api]
+    def _read_calendar(self, name: str, since: date) -> Calendar:
         with self.engine.connect() as connection:
-            rows = connection.execute(select(table.c.cal_date, table.c.is_open))
-            return Calendar({day: is_open == 1 for day, is_open in rows})
+            return read_calendar(connection, name, since)
 
     def _prepare(self, dataset: Dataset, days: Sequence[date], calendar: Calendar) -> None:
         """Land what the completeness of these days rests on, where it is not there yet."""
