@@ -6,7 +6,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.exporter.page import Values, gauge, single
-from stock_assistant_pipelines.settings import host_and_port
+from stock_assistant_pipelines.settings.addresses import host_and_port
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

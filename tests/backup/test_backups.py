@@ -22,7 +22,8 @@ from stock_assistant_pipelines.backup.keeper import Keeper
 from stock_assistant_pipelines.backup.programs import BackupFailed, Programs
 from stock_assistant_pipelines.backup.receiver import SLOT, Receiver
 from stock_assistant_pipelines.backup.status import results
-from stock_assistant_pipelines.settings import BACKUP_ROLE, Settings
+from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.settings.database import BACKUP_ROLE
 from stock_assistant_pipelines.warehouse import embedded
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 

@@ -13,7 +13,7 @@ OURS = "stock_assistant_pipelines"
 
 ALLOWED = {
     f"{OURS}/calendar.py": "",
-    f"{OURS}/settings.py": "",
+    f"{OURS}/settings/__init__.py": "",
     f"{OURS}/catalog/__init__.py": f"from {OURS}.catalog import dataset",
     f"{OURS}/catalog/dataset.py": "import pydantic",
     f"{OURS}/protocol/__init__.py": f"from {OURS} import catalog",
