@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.calendar import periods as ends
-from stock_assistant_pipelines.catalog.dataset import Companies
+from stock_assistant_pipelines.catalog.expected import Companies
 from stock_assistant_pipelines.clock import OPEN_FOR
 from stock_assistant_pipelines.increment import Report, tonight, unheard
 from stock_assistant_pipelines.settings import SHANGHAI

@@ -16,7 +16,7 @@ from stock_assistant_pipelines import calendar as clock
 from stock_assistant_pipelines import lateness
 from stock_assistant_pipelines.calendar import Calendar
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import Whole
+from stock_assistant_pipelines.catalog.calls import Whole
 from stock_assistant_pipelines.clock import may_be_open
 from stock_assistant_pipelines.evening import Evening
 from stock_assistant_pipelines.filings import Filings
