@@ -26,7 +26,8 @@ from drill import (
     source,
 )
 from drill.finding import Finding, report, show
-from drill.stage import BY_STOCK, Stuck, staged
+from drill.stage import BY_STOCK, staged
+from drill.waiting import Stuck
 from stock_assistant_pipelines.cli.up import stopped_by_signal
 
 if TYPE_CHECKING:

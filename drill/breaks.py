@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from drill.finding import Finding
-from drill.stage import CALLS, Stuck, differing, land
+from drill.stage import CALLS, differing, land
+from drill.waiting import Stuck
 from stock_assistant_pipelines import definitions
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.defs import clock

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from drill.stage import Stuck
+from drill.waiting import Stuck
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,7 +15,7 @@ from drill.crashes import BEFORE, landed
 from drill.expansion import LATER, later
 from drill.finding import Finding
 from drill.load import Load
-from drill.stage import Stuck, until
+from drill.waiting import Stuck, until
 from stock_assistant_pipelines.calendar import now
 from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
 from stock_assistant_pipelines.warehouse import migrator

@@ -14,7 +14,7 @@ import psutil
 import psycopg
 from sqlalchemy.engine import URL
 
-from drill.stage import until
+from drill.waiting import until
 from stock_assistant_pipelines.backup.programs import Programs
 from stock_assistant_pipelines.cli.services import LOOPBACK, free_port
 from stock_assistant_pipelines.warehouse import embedded

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from bench.newsroom import expect
 from drill.finding import Finding
 from drill.reports import learn
-from drill.stage import Stuck
+from drill.waiting import Stuck
 from stock_assistant_pipelines.research import store
 from stock_assistant_pipelines.research.booking import Usage
 from stock_assistant_pipelines.research.providers.errors import NotAnswered

@@ -16,7 +16,8 @@ from sqlalchemy.exc import DBAPIError
 from drill.finding import Finding
 from drill.load import Load
 from drill.pair import pair, rewind
-from drill.stage import DATASETS, Stuck, land, until
+from drill.stage import DATASETS, land
+from drill.waiting import Stuck, until
 from stock_assistant_pipelines.backup.contents import contents, differences
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.cli import services

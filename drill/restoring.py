@@ -13,7 +13,8 @@ import psycopg
 from sqlalchemy import text
 
 from drill.finding import Finding
-from drill.stage import DATASETS, Stuck, differing, land, until
+from drill.stage import DATASETS, differing, land
+from drill.waiting import Stuck, until
 from stock_assistant_pipelines.backup.contents import contents, differences
 from stock_assistant_pipelines.backup.keeper import Keeper
 from stock_assistant_pipelines.backup.receiver import BEHIND, SLOT

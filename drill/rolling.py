@@ -15,7 +15,7 @@ from deploy.native.installation import READING, installed
 from deploy.native.machine import missing
 from deploy.native.sample import STOCK
 from drill.finding import Finding
-from drill.stage import Stuck
+from drill.waiting import Stuck
 
 CLIENTS, PAUSE = 8, 0.05
 """Who asks, and the seconds between two requests of each."""

@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -27,6 +26,7 @@ import psutil
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from drill.waiting import Stuck
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.cli import services
 from stock_assistant_pipelines.defs.backfills import Backfill, instance
@@ -56,17 +56,10 @@ WHOLE, BY_STOCK = 5000, 2000
 CALLS = 20_000
 """How many calls the sandbox remembers."""
 
-PATIENCE = 600.0
-"""Seconds after which something that should happen is taken not to."""
-
 BY_DAY = """
 select {grain}::text as day, md5(string_agg(t::text, '|' order by t::text)) as rows from {api} as t
 where {grain} between :first and :last group by 1
 """
-
-
-class Stuck(RuntimeError):
-    """Something that should have happened did not."""
 
 
 @dataclass
@@ -231,20 +224,6 @@ class Stage:
                 ),
                 values,
             )
-
-
-def until(
-    condition: Callable[[], Any], what: str, seconds: float = PATIENCE, meanwhile: Callable[[], Any] | None = None
-) -> Any:
-    """Wait for a condition, and look at something `meanwhile`. Raises `Stuck` when it does not come true."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise Stuck(f"{what}: not within {seconds:.0f} s")
-        if meanwhile:
-            meanwhile()
-        time.sleep(0.2)
-    return value
 
 
 def staged(fault: Callable[[Stage], Finding], *, points: int = WHOLE, served: bool = True) -> Callable[[], Finding]:

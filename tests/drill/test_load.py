@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drill.load import Load
-from drill.stage import Stuck, until
+from drill.waiting import Stuck, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
