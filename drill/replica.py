@@ -14,7 +14,7 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from drill.finding import Finding
-from drill.load import Load
+from drill.load import Load, anew, in_turn
 from drill.pair import pair, rewind
 from drill.stage import DATASETS, land
 from drill.waiting import Stuck, until
@@ -38,8 +38,8 @@ DAYS, BEFORE = 20, 5
 HELD_UP = 2.0
 """Seconds for which an asynchronous replica receives nothing before that, or longer, until something is acknowledged."""
 
-PAUSE = 0.02
-"""Seconds between two requests of a reader."""
+READERS, PAUSE = 4, 0.02
+"""Who reads the API, and the seconds between two requests of each."""
 
 
 @dataclass
@@ -141,16 +141,18 @@ def _round(stage: Stage, days: Sequence[date], *, synchronous: bool) -> Outcome:
             both.wait_for_the_second()
         try:
             landing = Landing()
-            with _api(stage, both) as url, landing.running(here, days) as check:
-                load = Load(lambda _: url, PAUSE)
-                with load.running():
-                    until(lambda: len(landing.landed) > BEFORE * len(DATASETS), "days have landed", meanwhile=check)
-                    if not synchronous:
-                        _hold_up(both, landing, check)
-                    moment = time.monotonic()
-                    both.first.kill()
-                    both.second.execute("SELECT pg_promote()")
-                    until(lambda: len(landing.landed) == len(days) * len(DATASETS), "the landing ends", meanwhile=check)
+            with (
+                _api(stage, both) as url,
+                landing.running(here, days) as check,
+                Load(in_turn([url]), [anew] * READERS, PAUSE) as load,
+            ):
+                until(lambda: len(landing.landed) > BEFORE * len(DATASETS), "days have landed", meanwhile=check)
+                if not synchronous:
+                    _hold_up(both, landing, check)
+                moment = time.monotonic()
+                both.first.kill()
+                both.second.execute("SELECT pg_promote()")
+                until(lambda: len(landing.landed) == len(days) * len(DATASETS), "the landing ends", meanwhile=check)
             return _outcome(here, both, landing, load, moment, days)
         finally:
             engine.dispose()
