@@ -41,6 +41,9 @@ HELD_UP = 2.0
 READERS, PAUSE = 4, 0.02
 """Who reads the API, and the seconds between two requests of each."""
 
+SETTLED = 1.0
+"""Seconds without a failure after which the API is taken to answer again."""
+
 
 @dataclass
 class Landing:
@@ -62,8 +65,11 @@ class Landing:
                         self.landed[dataset.api, day] = time.monotonic()
 
     def after(self, moment: float) -> float:
-        """Seconds from a moment to the first day that landed after it."""
-        return min(at for at in self.landed.values() if at > moment) - moment
+        """Seconds from a moment to the first day that landed after it. Raises `Stuck` when none did."""
+        later = [at for at in self.landed.values() if at > moment]
+        if not later:
+            raise Stuck("the fault did not bite: every day had landed before it")
+        return min(later) - moment
 
     @contextmanager
     def running(self, stage: Stage, days: Sequence[date]) -> Iterator[Callable[[], None]]:
@@ -153,6 +159,7 @@ def _round(stage: Stage, days: Sequence[date], *, synchronous: bool) -> Outcome:
                 both.first.kill()
                 both.second.execute("SELECT pg_promote()")
                 until(lambda: len(landing.landed) == len(days) * len(DATASETS), "the landing ends", meanwhile=check)
+                until(lambda: _answers(load, moment), "the API answers again")
             return _outcome(here, both, landing, load, moment, days)
         finally:
             engine.dispose()
@@ -166,6 +173,20 @@ def _hold_up(both: Pair, landing: Landing, check: Callable[[], None]) -> None:
     until(lambda: len(landing.landed) > before + 1, "days land that the replica lacks", meanwhile=check)
 
 
+def _answers(load: Load, moment: float) -> bool:
+    """Whether no request has failed for a while: who has asked before may still be told of the primary that died."""
+    seconds = load.back(moment)
+    return seconds is not None and time.monotonic() - moment - seconds > SETTLED
+
+
+def read_again(load: Load, moment: float) -> float:
+    """Seconds from a moment until every request was answered again. Raises `Stuck` when the last ones were not."""
+    seconds = load.back(moment)
+    if seconds is None:
+        raise Stuck(f"the API did not answer again: {load.failures[-1] if load.failures else 'nobody asked any more'}")
+    return seconds
+
+
 def _outcome(here: Stage, both: Pair, landing: Landing, load: Load, moment: float, days: Sequence[date]) -> Outcome:
     """Count what is gone, ask for it once more as the sensor catch_up does, and make a replica of the dead primary."""
     before = {key: at for key, at in landing.landed.items() if at < moment}
@@ -175,7 +196,7 @@ def _outcome(here: Stage, both: Pair, landing: Landing, load: Load, moment: floa
     gone = [before[key] for key in missing & set(before)]
     for api, day in missing:
         land(here.engine, here.sandbox, CATALOG[api], [day])
-    writes, reads = landing.after(moment), load.back(moment)
+    writes, reads = landing.after(moment), read_again(load, moment)
     wrong = here.lost(days)
     rewind(both.first, both.second)
     here.engine.dispose()
