@@ -197,7 +197,7 @@ def kill(victims: Sequence[psutil.Process], at_least: int = 1) -> None:
 
 def _dead(process: psutil.Process) -> bool:
     try:
-        return process.status() == psutil.STATUS_ZOMBIE
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
 

@@ -230,6 +230,6 @@ def _headlines(stage: Stage, day: date) -> list[str]:
     return [item.text or "" for sheet in sheets for item in sheet.items if item.label == "Headline"]
 
 
-def _rows(stage: Stage, query: str, **values: Any) -> list[Row[Any]]:
+def _rows(stage: Stage, query: str, **values: Any) -> list[Row[*tuple[Any, ...]]]:
     with stage.truth.connect() as connection:
         return list(connection.execute(text(query), values).all())

@@ -259,10 +259,10 @@ def stage(stocks: int = 60, points: int = WHOLE, *, served: bool = True) -> Iter
                 instance() as dagster,
                 ExitStack() as held,
             ):
-                engines = [each.engine() for each in (database, undisturbed)]
-                for engine in engines:
-                    held.callback(engine.dispose)
-                yield Stage(directory / "pg", machine, sandbox, *engines, dagster, api, held)
+                engine, truth = (each.engine() for each in (database, undisturbed))
+                for each in (engine, truth):
+                    held.callback(each.dispose)
+                yield Stage(directory / "pg", machine, sandbox, engine, truth, dagster, api, held)
 
 
 @contextmanager
