@@ -140,12 +140,11 @@ def _round(stage: Stage, days: Sequence[date], *, synchronous: bool) -> Outcome:
     with pair(stage.server.with_name(f"pair-{synchronous}")) as both:
         database = Database(both.url("drill"))
         database.prepare()
-        engine = database.engine()
-        here = replace(stage, engine=engine)
-        here.know(date(2022, 5, 31))
-        if synchronous:
-            both.wait_for_the_second()
-        try:
+        with database.connected() as engine:
+            here = replace(stage, engine=engine)
+            here.know(date(2022, 5, 31))
+            if synchronous:
+                both.wait_for_the_second()
             landing = Landing()
             with (
                 _api(stage, both) as url,
@@ -161,8 +160,6 @@ def _round(stage: Stage, days: Sequence[date], *, synchronous: bool) -> Outcome:
                 until(lambda: len(landing.landed) == len(days) * len(DATASETS), "the landing ends", meanwhile=check)
                 until(lambda: _answers(load, moment), "the API answers again")
             return _outcome(here, both, landing, load, moment, days)
-        finally:
-            engine.dispose()
 
 
 def _hold_up(both: Pair, landing: Landing, check: Callable[[], None]) -> None:

@@ -132,9 +132,6 @@ def _room(stage: Stage) -> Path:
 
 def _wrong(stage: Stage, url: URL, days: Sequence[date], wanted: Contents) -> list[str]:
     """What of the restored database is not as it was, and what is not as in an undisturbed landing."""
-    engine = Database(url).engine()
-    try:
+    with Database(url).connected() as engine:
         lost = [f"{dataset.api} {day}" for dataset in DATASETS for day in differing(dataset, days, engine, stage.truth)]
-        return differences(wanted, _held(url)) + lost
-    finally:
-        engine.dispose()
+    return differences(wanted, _held(url)) + lost

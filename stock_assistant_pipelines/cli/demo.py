@@ -59,11 +59,8 @@ def run(settings: Settings, count: int, stocks: int) -> int:
         out.print("Starting Dagster and the API …")
         with services.running(machine.first, machine.environment):
             os.environ.update(machine.environment)  # this process asks the same Dagster, database and Tushare
-            engine = database.engine()
-            try:
+            with database.connected() as engine:
                 complete = _show(out, Settings.load(), engine, machine, f"http://{services.LOOPBACK}:{port}", count)
-            finally:
-                engine.dispose()
     return 0 if complete else 1
 
 
