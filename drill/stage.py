@@ -7,7 +7,6 @@ that nothing else asks for them: what the sensor catches up by itself is the las
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ import psutil
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from bench.dagster import surroundings
 from drill.waiting import Stuck
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.cli import services
@@ -39,7 +39,7 @@ from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.tables import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import Connection, Engine
 
@@ -255,7 +255,7 @@ def stage(stocks: int = 60, points: int = WHOLE, *, served: bool = True) -> Iter
             undisturbed.prepare()
             with (
                 _services(directory, database, sandbox, points, served=served) as (machine, api),
-                _surroundings(machine.environment),
+                surroundings(machine.environment),
                 instance() as dagster,
                 ExitStack() as held,
             ):
@@ -281,18 +281,6 @@ def _services(
     )
     with machine.running() if served else nullcontext():
         yield machine, f"http://{services.LOOPBACK}:{port}{settings.api_v1_str}"
-
-
-@contextmanager
-def _surroundings(values: Mapping[str, str]) -> Iterator[None]:
-    """Let this process ask the same Dagster and database as the services do."""
-    before = dict(os.environ)
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _words(process: psutil.Process) -> str:
