@@ -171,15 +171,6 @@ def locked(directory: Path, how: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> Iterato
         os.close(number)
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file so that whoever reads it finds the old text or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(text, encoding="utf-8")
-    flush(new)
-    new.replace(path)
-
-
 def flush(path: Path) -> None:
     """Have the disk hold what a file or directory holds."""
     number = os.open(path, os.O_RDONLY)
