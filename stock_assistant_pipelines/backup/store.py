@@ -103,6 +103,14 @@ class Store:
             raise BackupFailed(f"{self.directory / kind} holds no backup" + (f" named {name}" if name else ""))
         return found[-1]
 
+    def admit(self, system: str) -> None:
+        """Raises `BackupFailed` where a server is not the one whose backups are here: its WAL would be written over theirs."""
+        for known in self.backups("bases")[-1:]:
+            if known.label["system"] != system:
+                raise BackupFailed(
+                    f"{self.directory} holds the backups of another server: give this one a directory of its own"
+                )
+
     @contextmanager
     def making(self, kind: str, moment: datetime, label: dict[str, Any]) -> Iterator[Path]:
         """A directory to write a backup into: it gets its name, with the label, when the block ends well, and is gone else.
