@@ -8,13 +8,14 @@ import shlex
 import tarfile
 import zlib
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.backup import manifest, receiver, timelines
 from stock_assistant_pipelines.backup.programs import BackupFailed, Programs
+from stock_assistant_pipelines.backup.timelines import Line
 from stock_assistant_pipelines.warehouse.embedded import SOCKET_NAME, conninfo
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from stock_assistant_pipelines.backup.sealing import Seal
     from stock_assistant_pipelines.backup.store import Backup, Store
-    from stock_assistant_pipelines.backup.timelines import Line
     from stock_assistant_pipelines.backup.wal import Archive
 
 FILE = "base.tar.gz"
@@ -81,7 +81,7 @@ def chosen(store: Store, archive: Archive, moment: datetime | None, name: str | 
     bases = store.backups("bases")
     lines = archive.lines(backup.label["first_segment"] for backup in bases)
     for backup in reversed(bases):
-        line = next(line for line in reversed(lines) if _on(backup, line))
+        line = next(line for line in reversed(lines) if leads(backup, line))
         early = moment is None or ended(backup) < moment
         if early and (backup.name == name if name else line == lines[-1]):
             return backup, line
@@ -92,7 +92,13 @@ def chosen(store: Store, archive: Archive, moment: datetime | None, name: str | 
     )
 
 
-def _on(backup: Backup, line: Line) -> bool:
+def line_of(backup: Backup) -> Line:
+    """The timeline on which a base backup was begun, and what came before it, as far as its label says."""
+    forks = tuple((older, left) for older, left in backup.label.get("forks", ()))
+    return Line(timelines.timeline_of(backup.label["first_segment"]), forks)
+
+
+def leads(backup: Backup, line: Line) -> bool:
     """Whether a timeline comes from a base backup."""
     first = backup.label["first_segment"]
     end = backup.label.get("end")
