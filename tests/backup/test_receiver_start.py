@@ -108,7 +108,7 @@ def test_where_nothing_can_be_packed_wal_is_received_all_the_same_and_it_is_told
         service.receive(calendar.now())
         (told,) = status.results(keeper.status)
         assert told.ok
-        assert [path.name for path in keeper.store.wal.iterdir()] == ["00000009.history.gz"]
+        assert (keeper.store.wal / "00000009.history.gz").exists()
         keeper.store.wal.rename(keeper.store.wal.with_name("away"))
         keeper.store.wal.touch()
         (keeper.store.incoming / "0000000A.history").touch()
