@@ -21,15 +21,16 @@ from rows import ALERT, BOOKED, CALL, CLAIM, REPORT, WATCHED
 
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.backup import status
-from stock_assistant_pipelines.exporter import certificates
+from stock_assistant_pipelines.exporter import certificates, code_servers
 from stock_assistant_pipelines.settings import MONITOR_ROLE, SHANGHAI
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from conftest import Installation
+    from prometheus_client.metrics_core import Metric
 
 DAY = datetime(2026, 3, 4, tzinfo=SHANGHAI)
 
@@ -201,6 +202,29 @@ def test_a_code_server_that_does_not_listen_is_told(home: Installation) -> None:
     told = home.tell(exporter_code_server=address)
     assert told("dagster_code_location_up") == 0
     assert told("dagster_run_host_up", host=address) is None
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda addresses: code_servers.read(addresses[0], addresses[1:])[1:],
+        lambda addresses: certificates.read(addresses)[1:],
+    ],
+    ids=["code servers", "certificates"],
+)
+def test_servers_that_say_nothing_are_waited_for_all_at_once(
+    read: Callable[[list[str]], list[Metric]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = ["first:1", "second:1", "third:1"]
+    all_asked = threading.Barrier(len(addresses), timeout=10)
+
+    def silent(*_: object, **__: object) -> None:
+        all_asked.wait()
+        raise TimeoutError
+
+    monkeypatch.setattr(socket, "create_connection", silent)
+    (told,) = read(addresses)
+    assert {each.value for each in told.samples} == {0}
 
 
 # --- certificates
