@@ -175,6 +175,15 @@ def test_that_no_backups_were_ever_made_is_told_until_there_is_one(home: Install
     assert [each["stock_assistant_backup_ok"] for each in known] == [0, 1]
 
 
+def test_where_no_directory_is_known_neither_disks_nor_backups_are_told(home: Installation, tmp_path: Path) -> None:
+    def parts(**settings: Path) -> set[str]:
+        return {part.name for part in home.exporter(data_dir=tmp_path / "absent", **settings).parts}
+
+    assert {"disks", "backups"}.isdisjoint(parts())
+    assert "backups" in parts(backup_dir=tmp_path)
+    assert "backups" in parts(backup_status_file=tmp_path / "status.json")
+
+
 def test_a_part_that_fails_takes_no_other_with_it(home: Installation, tmp_path: Path) -> None:
     file = tmp_path / "status.json"
     file.write_text("[")
