@@ -137,10 +137,8 @@ class Preparation:
         """Whether our authority signed the certificate of a server; where that is new, the one before it, of the same name."""
         path = str(self.path(f"{server}_certificate"))
         if "ca_certificate" in self.made:
-            return (
-                openssl("x509", "-noout", "-issuer", "-nameopt", "RFC2253", "-in", path).strip()
-                == f"issuer={AUTHORITY}"
-            )
+            issuer = openssl("x509", "-noout", "-issuer", "-nameopt", "RFC2253", "-in", path)
+            return issuer.strip() == f"issuer={AUTHORITY}"
         return succeeds("verify", "-no_check_time", "-CAfile", str(self.path("ca_certificate")), path)
 
     def ends_soon(self, server: str) -> bool:
@@ -175,9 +173,8 @@ class Preparation:
 
     def signed(self, names: list[str]) -> tuple[str, str]:
         """A new key, and a certificate of it for these names."""
-        alternatives = ",".join(
-            f"{'IP' if is_address(name) else 'DNS'}:{name}" for name in dict.fromkeys(map(written, names))
-        )
+        unique = dict.fromkeys(map(written, names))
+        alternatives = ",".join(f"{'IP' if is_address(name) else 'DNS'}:{name}" for name in unique)
         says = f"subjectAltName={alternatives}\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n"
         with tempfile.TemporaryDirectory() as work:
             key, extensions = Path(work) / "key", Path(work) / "extensions"
