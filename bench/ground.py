@@ -73,11 +73,10 @@ class Server:
     def database(self, name: str) -> Iterator[tuple[Database, Engine]]:
         """A database with all tables, for as long as a block lasts."""
         database = self.made(name)
-        engine = database.engine()
         try:
-            yield database, engine
+            with database.connected() as engine:
+                yield database, engine
         finally:
-            engine.dispose()
             database.drop()
 
     @contextmanager

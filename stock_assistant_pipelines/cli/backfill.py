@@ -178,11 +178,8 @@ def _resumed(out: Console, dagster: Dagster, asked: Asked) -> Series | None:
 def _installation(settings: Settings) -> Iterator[tuple[Database, Engine]]:
     with available(settings) as database:
         database.prepare()
-        engine = database.engine()
-        try:
+        with database.connected() as engine:
             yield database, engine
-        finally:
-            engine.dispose()
 
 
 @contextmanager

@@ -68,6 +68,15 @@ class Database:
         url = guarded(self.url).set(drivername="postgresql+psycopg")
         return explain(create_engine(url, pool_size=pool_size, max_overflow=2, pool_pre_ping=True))
 
+    @contextmanager
+    def connected(self, pool_size: int = 6) -> Iterator[Engine]:
+        """Connect for as long as the block lasts."""
+        engine = self.engine(pool_size)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
     def create(self) -> None:
         """Create both databases where they do not exist. Raises `NotOwner`."""
         server = conninfo(self.url.set(database="postgres"))
