@@ -19,7 +19,7 @@ from sqlalchemy import text
 from stock_assistant_pipelines.backup.programs import Programs
 from stock_assistant_pipelines.calendar import now
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
+from stock_assistant_pipelines.catalog.grain import MARKET_OPENED
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.sandbox.server import TOKEN, running
 from stock_assistant_pipelines.tushare.decode import compact, wire_types

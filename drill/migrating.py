@@ -17,7 +17,7 @@ from drill.finding import Finding
 from drill.load import Load, anew
 from drill.waiting import Stuck, until
 from stock_assistant_pipelines.calendar import now
-from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
+from stock_assistant_pipelines.catalog.grain import MARKET_OPENED
 from stock_assistant_pipelines.warehouse import migrator
 from stock_assistant_pipelines.warehouse.database import Database
 

@@ -19,7 +19,7 @@ from drill.finding import Finding
 from drill.waiting import Stuck, until
 from stock_assistant_pipelines.calendar import now
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
+from stock_assistant_pipelines.catalog.grain import MARKET_OPENED
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.research.ledger import GRACE
 from stock_assistant_pipelines.research.replay import replay

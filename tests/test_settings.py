@@ -17,7 +17,10 @@ from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from stock_assistant_pipelines import settings as module
-from stock_assistant_pipelines.settings import SHANGHAI, Fallback, ModelPrice, Settings, SettingsError, on_loopback
+from stock_assistant_pipelines.settings import SHANGHAI, Settings
+from stock_assistant_pipelines.settings.addresses import on_loopback
+from stock_assistant_pipelines.settings.errors import SettingsError
+from stock_assistant_pipelines.settings.language_models import Fallback, ModelPrice
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ from stock_assistant_pipelines.cli.backups import backup
 from stock_assistant_pipelines.cli.configured import configured
 from stock_assistant_pipelines.cli.monitoring import alerts, exporter
 from stock_assistant_pipelines.cli.reports import costs, replay, research
-from stock_assistant_pipelines.settings import SettingsError
+from stock_assistant_pipelines.settings.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,12 +19,12 @@ from rich.table import Table
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.backfill import Target, look_ahead, with_prerequisites
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
+from stock_assistant_pipelines.catalog.grain import MARKET_OPENED
 from stock_assistant_pipelines.cli import services
 from stock_assistant_pipelines.cli.progress import follow, verdict
 from stock_assistant_pipelines.cli.services import ServiceError
 from stock_assistant_pipelines.cli.up import announce_sandbox, stopped_by_signal
-from stock_assistant_pipelines.settings import SANDBOX_POINTS
+from stock_assistant_pipelines.settings.tushare import SANDBOX_POINTS
 from stock_assistant_pipelines.tushare.quota import Limits
 from stock_assistant_pipelines.warehouse.database import available
 from stock_assistant_pipelines.warehouse.embedded import conninfo

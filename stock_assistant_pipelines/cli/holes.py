@@ -17,7 +17,7 @@ from rich.table import Table
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.cli.services import ServiceError, environment
-from stock_assistant_pipelines.inquiry import inquire
+from stock_assistant_pipelines.ingest.inquiry import inquire
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.periods import GRID
 from stock_assistant_pipelines.tushare.plan import estimate, plan

@@ -18,7 +18,8 @@ from stock_assistant_pipelines.alerts.delivery import deliver
 from stock_assistant_pipelines.defs.fill import asked
 from stock_assistant_pipelines.defs.research import waits
 from stock_assistant_pipelines.defs.resources import Platform
-from stock_assistant_pipelines.settings import Settings, SettingsError
+from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.settings.errors import SettingsError
 from stock_assistant_pipelines.warehouse import space
 from stock_assistant_pipelines.warehouse.database import available
 from stock_assistant_pipelines.warehouse.space import DiskFull

@@ -6,7 +6,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from stock_assistant_pipelines.settings import host_and_port
+from stock_assistant_pipelines.settings.addresses import host_and_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

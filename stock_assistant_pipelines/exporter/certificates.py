@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.exporter.addresses import connected, of_each
 from stock_assistant_pipelines.exporter.page import Values, gauge
-from stock_assistant_pipelines.settings import POSTGRESQL, host_and_port
+from stock_assistant_pipelines.settings.addresses import host_and_port
+from stock_assistant_pipelines.settings.exporter import POSTGRESQL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

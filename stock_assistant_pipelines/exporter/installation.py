@@ -21,7 +21,7 @@ from stock_assistant_pipelines.exporter import (
 )
 from stock_assistant_pipelines.exporter.page import Exporter, Part
 from stock_assistant_pipelines.exporter.reading import of_dagster, of_tables
-from stock_assistant_pipelines.settings import host_and_port
+from stock_assistant_pipelines.settings.addresses import host_and_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

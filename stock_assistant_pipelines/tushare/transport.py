@@ -20,7 +20,8 @@ from tenacity import (
     wait_random,
 )
 
-from stock_assistant_pipelines.settings import SettingsError, on_loopback
+from stock_assistant_pipelines.settings.addresses import on_loopback
+from stock_assistant_pipelines.settings.errors import SettingsError
 from stock_assistant_pipelines.tushare.errors import (
     BadParameters,
     HttpStatusError,

@@ -14,7 +14,7 @@ from psycopg import sql
 from sqlalchemy import create_engine
 from sqlalchemy.exc import ProgrammingError
 
-from stock_assistant_pipelines.settings import API_ROLE, DAGSTER_ROLE, dagsters
+from stock_assistant_pipelines.settings.database import API_ROLE, DAGSTER_ROLE, dagsters
 from stock_assistant_pipelines.warehouse import embedded, grants, migrator
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 from stock_assistant_pipelines.warehouse.link import guarded

@@ -17,7 +17,7 @@ from stock_assistant_pipelines.backup import bases, dumps
 from stock_assistant_pipelines.backup.contents import contents, differences
 from stock_assistant_pipelines.backup.programs import BackupFailed, Programs
 from stock_assistant_pipelines.backup.status import results
-from stock_assistant_pipelines.settings import BACKUP_ROLE
+from stock_assistant_pipelines.settings.database import BACKUP_ROLE
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
 if TYPE_CHECKING:

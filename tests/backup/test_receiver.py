@@ -19,7 +19,7 @@ from stock_assistant_pipelines.backup import receiver as module
 from stock_assistant_pipelines.backup.programs import BackupFailed, Programs
 from stock_assistant_pipelines.backup.receiver import SLOT, Receiver, due, identify
 from stock_assistant_pipelines.backup.service import Service
-from stock_assistant_pipelines.settings import BACKUP_ROLE
+from stock_assistant_pipelines.settings.database import BACKUP_ROLE
 from stock_assistant_pipelines.warehouse import embedded
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 

@@ -17,7 +17,8 @@ from sqlalchemy import create_engine, text
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.cli import main
-from stock_assistant_pipelines.settings import DAGSTER_ROLE, MONITOR_ROLE, WRITER_ROLE, dagsters, settings
+from stock_assistant_pipelines.settings import settings
+from stock_assistant_pipelines.settings.database import DAGSTER_ROLE, MONITOR_ROLE, WRITER_ROLE, dagsters
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 

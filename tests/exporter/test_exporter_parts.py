@@ -22,7 +22,8 @@ from rows import ALERT, BOOKED, CALL, CLAIM, REPORT, WATCHED
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.backup import status
 from stock_assistant_pipelines.exporter import certificates, code_servers
-from stock_assistant_pipelines.settings import MONITOR_ROLE, SHANGHAI
+from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.settings.database import MONITOR_ROLE
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from stock_assistant_pipelines.research.booking import Usage
 from stock_assistant_pipelines.research.providers.errors import Blocked, Broken, Hung, ModelError, Silent, from_sdk
 from stock_assistant_pipelines.research.providers.exchange import SHAPE, schema, strict
 from stock_assistant_pipelines.research.providers.quirks import Rung
-from stock_assistant_pipelines.settings import on_loopback
+from stock_assistant_pipelines.settings.addresses import on_loopback
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

@@ -25,7 +25,9 @@ from stock_assistant_pipelines.research.search.errors import (
     Unreachable,
 )
 from stock_assistant_pipelines.research.search.plain import plain
-from stock_assistant_pipelines.settings import SANDBOX_TOKEN, SettingsError, on_loopback
+from stock_assistant_pipelines.settings.addresses import on_loopback
+from stock_assistant_pipelines.settings.errors import SettingsError
+from stock_assistant_pipelines.settings.tushare import SANDBOX_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
