@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -19,19 +22,36 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
 
-def copy(server: URL) -> Database:
-    """Make a database with all tables, empty."""
+MEMORY = Path("/dev/shm")
+ROOM = 6 << 30
+"""Bytes that have to be free in memory before servers lie there: each of a few takes a few hundred MB."""
+
+
+@contextmanager
+def place() -> Iterator[Path]:
+    """A directory for a server that nobody needs afterwards: in memory, or in /tmp where there is no room for it.
+
+    The files of a new database are several hundred small ones, which a disk's file system takes long to make.
+    """
+    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+    with tempfile.TemporaryDirectory(prefix="sa-", dir=MEMORY if roomy else "/tmp") as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
+def copy(server: URL, template: str = "template") -> Database:
+    """Make a database with all tables, empty, or with what this template holds."""
     database = Database(server.set(database=f"test_{uuid4().hex[:12]}"))
-    statement = sql.SQL("CREATE DATABASE {} TEMPLATE template STRATEGY file_copy")
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
     with psycopg.connect(conninfo(server), autocommit=True) as connection:
-        connection.execute(statement.format(sql.Identifier(str(database.url.database))))
+        connection.execute(statement.format(sql.Identifier(str(database.url.database)), sql.Identifier(template)))
     return database
 
 
 @contextmanager
-def copied(server: URL) -> Iterator[Database]:
-    """A database with all tables, empty, for as long as the block lasts."""
-    database = copy(server)
+def copied(server: URL, template: str = "template") -> Iterator[Database]:
+    """A database with all tables, empty, or with what this template holds, for as long as the block lasts."""
+    database = copy(server, template)
     try:
         yield database
     finally:

@@ -57,6 +57,11 @@ def on_loopback(url: str) -> bool:
         return False
 
 
+def over_tls(url: str) -> bool:
+    """Whether a URL is asked over TLS. To any other nobody shows a certificate, and nobody need read whom to trust: 25 ms."""
+    return not url.lower().startswith("http://")
+
+
 def postgres_url(value: SecretStr) -> SecretStr:
     """Check a database URL and reduce its scheme to `postgresql`; the driver is chosen by whoever connects."""
     takes = "takes a PostgreSQL URL: postgresql://user:password@host:5432/name"

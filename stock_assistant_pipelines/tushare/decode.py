@@ -57,6 +57,7 @@ def compact(day: date) -> str:
     return day.isoformat().replace("-", "")
 
 
+@lru_cache(maxsize=1 << 15)  # the days of a calendar, which stand in the rows of all datasets
 def parse_day(text: str) -> date:
     """Read a day as Tushare writes it. Raises `ValueError` when there is no such day."""
     if not re.fullmatch(r"[0-9]{8}", text):

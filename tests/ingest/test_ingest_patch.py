@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pytest
 from sqlalchemy import text
 from walk import CATALOG, DAY, INDICES, WEEK, Walk
 
@@ -13,14 +14,19 @@ from stock_assistant_pipelines.tushare.decode import compact
 from stock_assistant_pipelines.warehouse.tables import Status
 
 if TYPE_CHECKING:
-    import pytest
-
     from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.ingest.source import Told
     from stock_assistant_pipelines.tushare.plan import Call
     from stock_assistant_pipelines.warehouse.coverage import Coverage
+    from stock_assistant_pipelines.warehouse.database import Database
 
 EVER = datetime.min.replace(tzinfo=UTC)
+
+
+@pytest.fixture
+def database(dated: Database) -> Database:
+    """Days land where the calendar is known."""
+    return dated
 
 
 def lose(walk: Walk, api: str, *days: object, codes: int) -> set[str]:

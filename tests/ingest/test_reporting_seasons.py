@@ -97,8 +97,14 @@ def season(engine: Engine, year: Running) -> Iterator[Season]:
         yield Season(Walk(Ingest(engine, transport, concurrency=2, now=lambda: clock[0]), year, clock))
 
 
-@pytest.mark.parametrize("points", [WHOLE, SINGLE])
-@pytest.mark.parametrize(("period", "day"), WINDOWS)
+@pytest.mark.parametrize(
+    ("period", "day", "points"),
+    [
+        *((*window, WHOLE) for window in WINDOWS),
+        (*WINDOWS[0], SINGLE),
+        *(pytest.param(*window, SINGLE, marks=pytest.mark.slow) for window in WINDOWS[1:]),
+    ],
+)
 def test_a_report_is_there_in_the_evening_of_the_day_on_which_it_is_disclosed(
     season: Season, period: date, day: date, points: int
 ) -> None:
