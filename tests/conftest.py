@@ -70,7 +70,6 @@ APART = {"tests/defs/test_faults.py"}
 FIRST = (
     *TOGETHER,
     "tests/deploy/test_behind_nginx.py",
-    "tests/bench/test_bench.py",
     "tests/defs/test_real_rows.py",
 )
 """Files that are begun with, so that no worker is still at one of them when the others have nothing left to do."""

@@ -17,15 +17,10 @@ from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from stock_assistant_pipelines import settings as module
-from stock_assistant_pipelines.settings import (
-    SHANGHAI,
-    Fallback,
-    ModelPrice,
-    Settings,
-    SettingsError,
-    encrypted,
-    on_loopback,
-)
+from stock_assistant_pipelines.settings import SHANGHAI, Settings
+from stock_assistant_pipelines.settings.addresses import on_loopback, over_tls
+from stock_assistant_pipelines.settings.errors import SettingsError
+from stock_assistant_pipelines.settings.language_models import Fallback, ModelPrice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -745,11 +740,11 @@ def test_other_addresses_are_not(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "over_tls"),
+    ("url", "whether"),
     [("https://example", True), ("HTTPS://example", True), ("http://example", False), ("HTTP://example", False)],
 )
-def test_only_a_url_of_plain_http_is_not_asked_over_tls(url: str, over_tls: bool) -> None:
-    assert encrypted(url) is over_tls
+def test_only_a_url_of_plain_http_is_not_asked_over_tls(url: str, whether: bool) -> None:
+    assert over_tls(url) is whether
 
 
 def test_a_text_is_told_without_any_secret() -> None:

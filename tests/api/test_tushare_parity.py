@@ -14,7 +14,7 @@ from small_market import make_database
 from tushare.pro.data_pro import pro_bar_vip
 from tushare_twins import CODES, DAYS, PERIODS, land, twins
 
-from stock_assistant_pipelines.catalog.dataset import Dataset, PerCode, PerPeriod
+from stock_assistant_pipelines.catalog.calls import PerCode, PerPeriod
 from stock_assistant_pipelines.protocol.interfaces import INTERFACES, for_the_market
 from stock_assistant_pipelines.protocol.query import required
 from stock_assistant_pipelines.sandbox.server import TOKEN
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
     from tushare_twins import Twins
 
+    from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.sandbox.server import Running
 
 DRAWN = settings(

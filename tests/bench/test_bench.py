@@ -33,7 +33,8 @@ def measured(name: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("name", ["landing", pytest.param("quota", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["landing", "quota"])
 def test_a_question_is_answered_with_ratios(name: str) -> None:
     """The others take minutes together: `make bench ARGS=--quick` asks them all."""
     assert name in NAMES
@@ -42,6 +43,7 @@ def test_a_question_is_answered_with_ratios(name: str) -> None:
     assert RATIO.search(printed)
 
 
+@pytest.mark.slow
 def test_a_day_landed_again_writes_no_row() -> None:
     line = next(line for line in measured("landing").splitlines() if re.search(r"ours .*\d / \d", line))
     _, new, again, changed = re.split(r"\s{2,}", line.strip())

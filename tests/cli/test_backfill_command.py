@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -102,6 +103,22 @@ def test_what_it_takes_is_told_before_it_asks_and_no_leaves_everything_as_it_is(
     assert figures["index_basic"][:3] == ["all", "0", "6"]
     assert "The trading days are not known yet" in output
     assert backfill("--watch")[0] == 1
+
+
+def test_who_interrupts_it_is_told_that_the_same_command_goes_on_and_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(services, "running", lambda *_: nullcontext())
+    monkeypatch.setattr("stock_assistant_pipelines.cli.backfill.follow", interrupted)
+    code, output = backfill("index_daily", *SPAN, "--yes")
+    assert code == 1
+    assert "Starting Dagster" in output
+    assert output.splitlines()[-1] == "Stopping … What has landed stays; the same command goes on from there."
+    code, output = backfill("index_daily", *SPAN, "--yes", "--detach")
+    assert (code, "goes on" in output, "3 backfills" in output) == (0, True, True)
+    with dg.DagsterInstance.get() as dagster:
+        assert len(dagster.get_backfills()) == 3
 
 
 def test_a_backfill_is_handed_over_year_by_year_found_again_and_cancelled() -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from stock_assistant_pipelines.sandbox.server import Running
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]
 
 STOCK_ASSISTANT = str(Path(sys.executable).with_name("stock-assistant"))
 NOW = datetime(2026, 3, 4, 20, 0, tzinfo=SHANGHAI)

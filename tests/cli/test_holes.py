@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.warehouse.database import Database
 
 NOW = datetime(2026, 3, 4, 20, 0, tzinfo=SHANGHAI)
-FIRST, LAST = date(2026, 1, 5), date(2026, 3, 4)
-LOST_DAY = date(2026, 1, 22)
+FIRST, LAST = date(2026, 2, 11), date(2026, 3, 4)
+LOST_DAY = date(2026, 2, 26)
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_lost_rows_are_named_exactly_and_landed_again_with_the_fewest_calls(
     assert named("--deep") == expected
     code, shown = holes("daily")
     assert code == 1
-    assert "2026-01-22" in shown
+    assert str(LOST_DAY) in shown
     with engine.connect() as connection:
         query = select(COVERAGE.c.partition, COVERAGE.c.status).where(COVERAGE.c.dataset == "daily")
         statuses = {row.partition: row.status for row in connection.execute(query)}

@@ -17,10 +17,14 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from stock_assistant_pipelines.cli.services import free_port
+from stock_assistant_pipelines.cli.demo import _last_days
+from stock_assistant_pipelines.cli.services import ServiceError, free_port
+from stock_assistant_pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from sqlalchemy import Engine
 
     from stock_assistant_pipelines.sandbox.server import Running
 
@@ -111,6 +115,16 @@ def test_the_demo_writes_nothing_the_second_time(data: str) -> None:
     assert reports(second) == reports(first), "what stands is not made again"
 
 
+def test_without_the_trading_days_the_demo_says_why_in_a_line(engine: Engine, sandbox: Running) -> None:
+    settings = Settings(tushare_token="mistyped", tushare_base_url=sandbox.url)
+    with pytest.raises(ServiceError) as told:
+        _last_days(settings, engine, 5)
+    assert "check TUSHARE_TOKEN" in str(told.value)
+    assert "\n" not in str(told.value)
+    assert "mistyped" not in str(told.value)
+
+
+@pytest.mark.slow
 def test_a_demo_with_a_token_that_is_not_known_says_so_in_a_line(data: str, sandbox: Running) -> None:
     done = subprocess.run(
         [STOCK_ASSISTANT, "demo", "--days", "5"],

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from stock_assistant_pipelines import definitions
+from stock_assistant_pipelines.settings import Settings
 
 if TYPE_CHECKING:
-    from stock_assistant_pipelines.settings import Settings
+    from stock_assistant_pipelines.defs.resources import Platform
+
+
+@cache
+def built() -> tuple[dg.RepositoryDefinition, Platform]:
+    """The definitions, and where they look up what is set: built once, since that takes as long as a short run."""
+    built = definitions.build(Settings())
+    assert built.resources is not None
+    return built.get_repository_def(), built.resources["platform"]
 
 
 class CodeLocation:
@@ -18,7 +28,13 @@ class CodeLocation:
     def __init__(self, settings: Settings, instance: dg.DagsterInstance) -> None:
         self.settings = settings
         self.instance = instance
-        self.repository = definitions.build(settings).get_repository_def()
+
+    @property
+    def repository(self) -> dg.RepositoryDefinition:
+        """The definitions, which work for this installation from now on."""
+        repository, platform = built()
+        platform.settings = self.settings
+        return repository
 
     def run(
         self, *names: str, first: str, last: str, refetch: bool = False, config: bool = True, root: str | None = None

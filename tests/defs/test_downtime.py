@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from stock_assistant_pipelines.warehouse.database import Database
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]
 
 SOURCES = [CATALOG[name] for name in MARKET_DAY.sources]
 

@@ -16,8 +16,8 @@ from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.defs import alerts, clock, disclosed
 from stock_assistant_pipelines.defs.fill import fill_config
 from stock_assistant_pipelines.defs.resources import AHEAD, Platform
-from stock_assistant_pipelines.evening import Evening
 from stock_assistant_pipelines.ingest import Ingest
+from stock_assistant_pipelines.ingest.evening import Evening
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, Status
 
@@ -29,11 +29,18 @@ if TYPE_CHECKING:
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.sandbox.server import Running
+    from stock_assistant_pipelines.settings import Settings
 
 FIRST, LAST = "2025-06-30", "2025-09-30"
 BOTH = {"2025-06-30", "2025-09-30"}
 FIXED = datetime(2026, 3, 4, 20, 0, tzinfo=SHANGHAI)
 """Where the clock of the sandbox stands in the other tests."""
+
+
+@pytest.fixture
+def installation(installation: Settings) -> Settings:
+    """With the points for whole periods: a call in place of one for each company."""
+    return installation.model_copy(update={"tushare_points": 5000})
 
 
 @pytest.fixture
@@ -152,7 +159,7 @@ def test_the_evening_lands_what_was_disclosed_of_the_open_periods(
     shown = newest(location, "income", newest_period)
     assert (shown["status"], shown.get("missing", 0)) == ("complete", 0)
     made = {call["api"] for call in today.calls()}
-    assert made <= {"stock_basic", "disclosure_date", "income", "fina_audit"}
+    assert made <= {"stock_basic", "disclosure_date", "income_vip", "fina_audit"}
     assert "daily" not in made
 
 

@@ -12,9 +12,9 @@ import pytest
 from reports import SINGLE, WHOLE, YEAR, Killed, asked_of, foreseen, kill_after, land, made, refetch, versions
 from sqlalchemy import func, select
 
-from stock_assistant_pipelines.asking import OUTAGE
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.increment import Limits
+from stock_assistant_pipelines.ingest.asking import OUTAGE
+from stock_assistant_pipelines.ingest.increment import Limits
 from stock_assistant_pipelines.tushare.errors import SchemaDrift
 from stock_assistant_pipelines.warehouse import disclosure
 from stock_assistant_pipelines.warehouse.tables import METADATA, Status

@@ -9,9 +9,9 @@ import pytest
 from reports import EVER, SINGLE, WHOLE, YEAR, asked_of, foreseen, land, made, refetch, versions
 from sqlalchemy import text
 
-from stock_assistant_pipelines import filings
 from stock_assistant_pipelines.calendar import periods
 from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.ingest import filings
 from stock_assistant_pipelines.tushare.periods import answers_whole, calls_of
 from stock_assistant_pipelines.warehouse import coverage
 from stock_assistant_pipelines.warehouse.filing import Work

@@ -13,8 +13,8 @@ from sqlalchemy import select, text
 from walk import Walk
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.increment import Limits
 from stock_assistant_pipelines.ingest import Ingest
+from stock_assistant_pipelines.ingest.increment import Limits
 from stock_assistant_pipelines.lateness import due_at, look
 from stock_assistant_pipelines.sandbox.server import TOKEN, Running, running
 from stock_assistant_pipelines.settings import SHANGHAI

@@ -57,9 +57,10 @@ def test_a_day_is_written_and_shown_with_what_it_cost_and_its_first_reports(rese
 
 
 def test_a_backfill_of_two_days_makes_no_call_the_second_time(research: Research) -> None:
+    research.options["research_watchlist"] = list(FEW)
     assert research.run(first=BEFORE).success
     paid, written = research.calls, rows(research.engine)
-    assert len(written) == 2 * len(STOCKS)
+    assert len(written) == 2 * len(FEW)
     again = research.run(first=BEFORE)
     assert again.success
     assert (research.calls, rows(research.engine)) == (paid, written)
@@ -235,7 +236,7 @@ def test_reports_without_notes_say_what_to_do_first(research: Research) -> None:
 
 def test_a_run_that_is_stopped_ends_with_all_its_calls_booked(research: Research) -> None:
     research.rules.inject("keep_alive:times=1000:seconds=0.3")
-    research.options["llm_concurrency"] = 4
+    research.options |= {"research_watchlist": list(FEW), "llm_concurrency": 4}
 
     def stop() -> None:
         until(lambda: research.calls >= 6)
@@ -270,8 +271,8 @@ dg.materialize([assets.build_asset(settings)], selection=sys.argv[2:], partition
 
 
 def test_a_run_that_is_killed_pays_twice_for_nothing_but_what_was_under_way(research: Research, tmp_path: Path) -> None:
+    research.options |= {"research_watchlist": list(FEW), "llm_concurrency": 3}
     assert research.run(names.EVIDENCE).success
-    research.options["llm_concurrency"] = 3
     research.rules.inject("keep_alive:times=1000:seconds=0.2")
     command = [sys.executable, "-W", "ignore", "-c", KILLED, str(DAY), names.NOTES]
     process = subprocess.Popen(command, cwd=tmp_path, env=variables(research), stderr=subprocess.DEVNULL)
