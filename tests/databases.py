@@ -10,28 +10,46 @@ import psycopg
 from psycopg import sql
 from pydantic import SecretStr
 
+from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.ingest import Ingest
+from stock_assistant_pipelines.sandbox.server import TOKEN
+from stock_assistant_pipelines.tushare.transport import Transport
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
 
     from sqlalchemy.engine import URL
 
+    from stock_assistant_pipelines.sandbox.server import Running
 
-def copy(server: URL) -> Database:
-    """Make a database with all tables, empty."""
+
+def copy(server: URL, template: str = "template") -> Database:
+    """Make a database with all tables: empty, or with what is in another that nobody is connected to."""
     database = Database(server.set(database=f"test_{uuid4().hex[:12]}"))
-    statement = sql.SQL("CREATE DATABASE {} TEMPLATE template STRATEGY file_copy")
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
     with psycopg.connect(conninfo(server), autocommit=True) as connection:
-        connection.execute(statement.format(sql.Identifier(str(database.url.database))))
+        connection.execute(statement.format(sql.Identifier(str(database.url.database)), sql.Identifier(template)))
     return database
 
 
 @contextmanager
-def copied(server: URL) -> Iterator[Database]:
-    """A database with all tables, empty, for as long as the block lasts."""
-    database = copy(server)
+def landed(server: URL, sandbox: Running, days: Mapping[str, Sequence[date]]) -> Iterator[str]:
+    """The name of a database in which these days of these datasets have landed, to be copied from while the block lasts."""
+    with copied(server) as database, Transport(SecretStr(TOKEN), sandbox.url) as transport:
+        engine = database.engine()
+        for name, wanted in days.items():
+            assert all(entry.settled for entry in Ingest(engine, transport).land(CATALOG[name], wanted))
+        engine.dispose()
+        yield str(database.url.database)
+
+
+@contextmanager
+def copied(server: URL, template: str = "template") -> Iterator[Database]:
+    """A database with all tables, for as long as the block lasts."""
+    database = copy(server, template)
     try:
         yield database
     finally:
