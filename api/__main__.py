@@ -7,7 +7,8 @@ import click
 from api import listener, server
 from api.drain import DrainingServer
 from stock_assistant_pipelines import logs
-from stock_assistant_pipelines.settings import SettingsError, settings
+from stock_assistant_pipelines.settings import settings
+from stock_assistant_pipelines.settings.errors import SettingsError
 
 
 @click.command()

@@ -116,14 +116,7 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, kind: Kind, detail: str) -> None:
         """Answer what never becomes a request, and hang up."""
-        document = {
-            "type": kind.type,
-            "title": kind.title,
-            "status": int(kind.status),
-            "detail": detail,
-            "instance": "",
-        }
-        body = orjson.dumps(document)
+        body = orjson.dumps(kind.document(detail, instance=""))
         self.logger.warning("%s: %s", kind.name, detail)
         REFUSED[kind.name] += 1
         if self.cycle is None or self.cycle.response_complete:  # else an answer to the one before is under way

@@ -22,7 +22,7 @@ from api import driver, problems, versions
 from api.problems import Problem
 from api.versions import LOST, READING, Reading, Versions, Watch
 from api.written import written
-from stock_assistant_pipelines.settings import SettingsError
+from stock_assistant_pipelines.settings.errors import SettingsError
 from stock_assistant_pipelines.warehouse.encryption import advice
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from api.freshness import Freshness  # noqa: TC001 - Pydantic reads it
 from api.problems import Problem
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import FIRST_PERIOD
+from stock_assistant_pipelines.catalog.grain import FIRST_PERIOD
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, SNAPSHOT, Status
 

@@ -17,7 +17,7 @@ from api.formats import Wanted  # noqa: TC001 - FastAPI reads it
 from api.stocks import Code, require_known, well_formed
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import FIRST_PERIOD
+from stock_assistant_pipelines.catalog.grain import FIRST_PERIOD
 from stock_assistant_pipelines.warehouse.tables import CODE, METADATA
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from pydantic_core import PydanticCustomError
 
 from api.formats import Name as FormatName  # noqa: TC001 - Pydantic reads it
 from stock_assistant_pipelines import calendar
-from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
+from stock_assistant_pipelines.catalog.grain import MARKET_OPENED
 
 DAY = re.compile(r"([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})")
 

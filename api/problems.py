@@ -38,6 +38,16 @@ class Kind:
         """The reference that `type` holds."""
         return f"/problems/{self.name}"
 
+    def document(self, detail: str, instance: str) -> dict[str, Any]:
+        """A problem of this kind, as it is told: what is wrong, and what was asked for."""
+        return {
+            "type": self.type,
+            "title": self.title,
+            "status": int(self.status),
+            "detail": detail,
+            "instance": instance,
+        }
+
 
 UNAUTHENTICATED = Kind("unauthenticated", HTTPStatus.UNAUTHORIZED, "Unauthenticated")
 ADDRESS_NOT_ALLOWED = Kind("address-not-allowed", HTTPStatus.FORBIDDEN, "Address not allowed")
@@ -168,14 +178,7 @@ def answer(request: Request, problem: Problem) -> Response:
 
 
 def _answer(request: Request, kind: Kind, detail: str, headers: Mapping[str, str], **members: Any) -> Response:
-    document = {
-        "type": kind.type,
-        "title": kind.title,
-        "status": int(kind.status),
-        "detail": detail,
-        "instance": request.url.path,
-        **members,
-    }
+    document = kind.document(detail, request.url.path) | members
     visit = request.scope.get("state", {}).get("visit")
     if visit is not None:
         document["request_id"] = visit.id

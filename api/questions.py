@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from api import as_of, cursors, row_parameters, sorting
 from api.parameters import last_day
-from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
+from stock_assistant_pipelines.catalog.grain import MARKET_OPENED
 from stock_assistant_pipelines.warehouse.tables import CODE, METADATA
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from api.row_parameters import Rows
     from api.sorting import By
-from stock_assistant_pipelines.catalog.dataset import Dataset
+    from stock_assistant_pipelines.catalog.dataset import Dataset
 
 
 @dataclass(frozen=True, slots=True)

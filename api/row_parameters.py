@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, create_model, model_validator
 
 from api.parameters import Columns, Day, Period, Range, Tabular, readable
-from stock_assistant_pipelines.catalog.dataset import Type
+from stock_assistant_pipelines.catalog.columns import Type
 
 if TYPE_CHECKING:
     from stock_assistant_pipelines.catalog.dataset import Dataset

@@ -19,7 +19,7 @@ from api.problems import Problem
 from api.stocks import Code, require_known, well_formed
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import FIRST_PERIOD
+from stock_assistant_pipelines.catalog.grain import FIRST_PERIOD
 from stock_assistant_pipelines.warehouse.tables import CODE, COVERAGE, SETTLED
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import psycopg
 from pydantic import SecretStr
 from pyrate_limiter import Limiter, PostgresBucket, Rate
 
-from stock_assistant_pipelines.settings import SANDBOX_TOKEN
+from stock_assistant_pipelines.settings.tushare import SANDBOX_TOKEN
 from stock_assistant_pipelines.tushare.errors import Throttled
 from stock_assistant_pipelines.tushare.permit import Permit
 from stock_assistant_pipelines.tushare.quota import Limits, SharedQuota

@@ -25,7 +25,8 @@ from stock_assistant_pipelines.calendar import now
 from stock_assistant_pipelines.cli import services
 from stock_assistant_pipelines.defs.partitions import DAYS_PER_RUN
 from stock_assistant_pipelines.ingest import Ingest
-from stock_assistant_pipelines.settings import SANDBOX_TOKEN, Settings
+from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.settings.tushare import SANDBOX_TOKEN
 from stock_assistant_pipelines.tushare.transport import Transport
 from stock_assistant_pipelines.warehouse import coverage
 

@@ -105,10 +105,9 @@ def _slow(scale: Scale, hang: bool) -> Iterator[RunningModel]:
 
 def _round(server: Server, room: Newsroom, scale: Scale, reports: int, *, hang: bool = False) -> Round:
     with server.copy_of(room.database, "desk") as database, _slow(scale, hang) as model:
-        engine = database.engine()
         day = room.days[-1]
-        expect(engine, day, reports)
-        engine.dispose()
+        with database.connected() as engine:
+            expect(engine, day, reports)
         plan = Plan(
             database=database.url.render_as_string(False),
             model=model.url,
@@ -123,12 +122,8 @@ def _round(server: Server, room: Newsroom, scale: Scale, reports: int, *, hang: 
 
 
 def _calls(database: Database) -> dict[str, int]:
-    engine = database.engine()
-    try:
-        with engine.connect() as connection:
-            return dict(zip(ASKING, connection.execute(text(CALLS)).one(), strict=True))
-    finally:
-        engine.dispose()
+    with database.connected() as engine, engine.connect() as connection:
+        return dict(zip(ASKING, connection.execute(text(CALLS)).one(), strict=True))
 
 
 def broken(scale: Scale, many: Sequence[Round], hung: Round) -> list[str]:

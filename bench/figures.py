@@ -61,17 +61,17 @@ QUICK = Scale(stocks=50, days=80, before=(0, 10), reports=2)
 def run(*, quick: bool) -> Report:
     """Write reports, and hold what they print against the tables."""
     scale = QUICK if quick else FULL
-    with ground.server() as server, newsroom(server, scale.stocks, scale.days) as room:
-        engine = room.database.engine()
-        try:
-            _write(engine, room, scale)
-            with engine.connect() as connection:
-                audit = Audit(connection)
-                reports = audit.reports()
-                sheets = every_item(audit)
-                standing = Counter(connection.execute(text("select status from research_report")).scalars())
-        finally:
-            engine.dispose()
+    with (
+        ground.server() as server,
+        newsroom(server, scale.stocks, scale.days) as room,
+        room.database.connected() as engine,
+    ):
+        _write(engine, room, scale)
+        with engine.connect() as connection:
+            audit = Audit(connection)
+            reports = audit.reports()
+            sheets = every_item(audit)
+            standing = Counter(connection.execute(text("select status from research_report")).scalars())
     return report(audit, reports, sheets, standing, scale)
 
 

@@ -18,7 +18,7 @@ from bench.report import Report, Table
 from bench.tiers import AGAIN, BEFORE, PEAK, PERIOD, POINTS, STOCK
 from stock_assistant_pipelines.backfill import with_prerequisites
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
+from stock_assistant_pipelines.catalog.grain import MARKET_OPENED
 from stock_assistant_pipelines.settings import Settings
 from stock_assistant_pipelines.tushare.quota import Limits
 

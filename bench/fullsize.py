@@ -27,10 +27,11 @@ from bench.processes import family, memory
 from bench.report import Report, Table
 from stock_assistant_pipelines.calendar import now
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
+from stock_assistant_pipelines.catalog.grain import MARKET_OPENED
 from stock_assistant_pipelines.cli import services
 from stock_assistant_pipelines.ingest import Ingest
-from stock_assistant_pipelines.settings import SANDBOX_TOKEN, Settings
+from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.settings.tushare import SANDBOX_TOKEN
 from stock_assistant_pipelines.tushare.transport import Transport
 
 if TYPE_CHECKING:

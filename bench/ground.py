@@ -19,7 +19,7 @@ from sqlalchemy import text
 from stock_assistant_pipelines.backup.programs import Programs
 from stock_assistant_pipelines.calendar import now
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
+from stock_assistant_pipelines.catalog.grain import MARKET_OPENED
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.sandbox.server import TOKEN, running
 from stock_assistant_pipelines.tushare.decode import compact, wire_types
@@ -73,11 +73,10 @@ class Server:
     def database(self, name: str) -> Iterator[tuple[Database, Engine]]:
         """A database with all tables, for as long as a block lasts."""
         database = self.made(name)
-        engine = database.engine()
         try:
-            yield database, engine
+            with database.connected() as engine:
+                yield database, engine
         finally:
-            engine.dispose()
             database.drop()
 
     @contextmanager

@@ -20,9 +20,10 @@ from bench.processes import peaks
 from stock_assistant_pipelines.backfill import look_ahead
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.clock import last_periods
-from stock_assistant_pipelines.increment import Limits as Reach
 from stock_assistant_pipelines.ingest import Ingest
-from stock_assistant_pipelines.settings import SANDBOX_TOKEN, SHANGHAI, Settings
+from stock_assistant_pipelines.ingest.increment import Limits as Reach
+from stock_assistant_pipelines.settings import SHANGHAI, Settings
+from stock_assistant_pipelines.settings.tushare import SANDBOX_TOKEN
 from stock_assistant_pipelines.tushare.periods import WHOLE_ROWS, answers_whole, calls_of, parts
 from stock_assistant_pipelines.tushare.plan import DEFAULT_CAP
 from stock_assistant_pipelines.tushare.quota import Limits

@@ -19,7 +19,7 @@ from stock_assistant_pipelines.research.editions import RULES
 from stock_assistant_pipelines.research.providers.endpoint import Endpoint
 from stock_assistant_pipelines.research.providers.prices import price
 from stock_assistant_pipelines.research.providers.quirks import quirks
-from stock_assistant_pipelines.sandbox.model.server import KEY
+from stock_assistant_pipelines.sandbox.keyed import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -19,7 +19,7 @@ from bench.ground import ADJ_FACTOR, DAILY
 from bench.landing import CASES, Answer, Ours, with_changes
 from bench.measure import Figures, figure, number, ratio, stopwatch
 from bench.report import Report, Table
-from stock_assistant_pipelines.catalog.dataset import Type
+from stock_assistant_pipelines.catalog.columns import Type
 from stock_assistant_pipelines.ingest import Ingest
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ NOBODY = 65534
 CANARY = "planted-where-no-image-may-have-it"
 PLANTED = (".env", "secrets/tushare_token", "data/postgres/1", ".git/config", "api/__pycache__/planted.pyc", "key.pem")
 """Where secrets lie in a project that is in use."""
-HEAVY = (".venv", ".git", "data", "secrets", ".env", "__pycache__", ".*_cache")
+HEAVY = (".venv", ".git", "data", "dist", "secrets", ".env", "__pycache__", ".*_cache", ".hypothesis")
 """What is not copied to be left out: it is planted, or long."""
 KEPT = re.compile(r"^(PIP_|UV_|SSL_|HTTPS?_PROXY$|ALL_PROXY$|NO_PROXY$)", re.IGNORECASE)
 

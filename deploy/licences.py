@@ -107,13 +107,13 @@ def found() -> list[Licence]:
 def told(package: str) -> str:
     """What an installed package says that it is under, as an SPDX expression. Raises `PackageNotFoundError`."""
     metadata = distribution(package).metadata
-    if expression := metadata.get("License-Expression"):
-        return str(expression)
+    if "License-Expression" in metadata:
+        return metadata["License-Expression"]
     kinds = [
         each.rpartition(" :: ")[2] for each in metadata.get_all("Classifier", []) if each.startswith("License :: ")
     ]
     names = [NAMES.get(kind, kind) for kind in kinds if kind not in {"OSI Approved", "DFSG approved"}]
-    written = str(metadata.get("License") or "").strip().partition("\n")[0]
+    written = metadata["License"].strip().partition("\n")[0] if "License" in metadata else ""
     return " AND ".join(names) or NAMES.get(written, written) or UNTOLD.get(package, "untold")
 
 

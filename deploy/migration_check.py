@@ -173,7 +173,7 @@ def _written(config: Config, step: Script) -> str:
 def _linted(written: str, *, contracts: bool) -> list[str]:
     """What squawk says of it."""
     excluded = ",".join(sorted(NOT_OURS | TAKES_AWAY if contracts else NOT_OURS))
-    command = [SQUAWK, "--pg-version=18", "--reporter=json", f"--exclude={excluded}"]
+    command = [str(SQUAWK), "--pg-version=18", "--reporter=json", f"--exclude={excluded}"]
     done = subprocess.run(command, input=written, capture_output=True, text=True, check=False)
     if done.returncode not in {0, 1}:
         raise RuntimeError(f"squawk: {done.stderr}")
@@ -183,7 +183,9 @@ def _linted(written: str, *, contracts: bool) -> list[str]:
 def _alone(written: str) -> list[str]:
     """Whether what has no transaction stands beside something else, which would be left half done."""
     lines = [line.strip() for line in written.splitlines()]
-    inside, outside, begun = [], [], False
+    inside: list[str] = []
+    outside: list[str] = []
+    begun = False
     for line in lines:
         if line in {"BEGIN;", "COMMIT;"}:
             begun = line == "BEGIN;"

@@ -3,8 +3,8 @@
 Usage: python3 deploy/prepare.py [NAME ...]        (names and addresses by which nginx is reached, for its certificate)
 
 Takes Python's standard library and openssl. What is there is left as it is, so that it can be run again: after an upgrade, or
-when a file was deleted to get a new one. Only a certificate of our own that soon ends is renewed, for the names that it has.
-What is to be filled in by hand is printed.
+when a file was deleted to get a new one. Only a certificate of our own is renewed: when it soon ends, or lacks a name that is
+given. What is to be filled in by hand is printed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -45,6 +49,7 @@ YOURS = {
 CERTIFICATES = {"postgres": ["postgres", "localhost"], "nginx": ["localhost", "127.0.0.1", "::1"]}
 """The servers, and the names by which they are asked."""
 
+AUTHORITY = "CN=Stock Assistant CA"
 UI_USER = "admin"
 DAYS_OF_CA, DAYS_OF_SERVERS = 3650, 397
 DAYS_LEFT = 30
@@ -118,33 +123,48 @@ class Preparation:
             self.write("ui_users", f"{UI_USER}:{hashed.strip()}\n")
 
     def authority(self) -> None:
-        """Make our own certificate authority, which signs the servers' certificates."""
+        """Make our own certificate authority, which signs the servers' certificates. A new one has a new key."""
         if self.path("ca_certificate").exists():
             return
+        self.path("ca_key").unlink(missing_ok=True)
         key = openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
         self.write("ca_key", key, CLOSED)
-        subject = ["-subj", "/CN=Stock Assistant CA", "-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+        subject = ["-subj", f"/{AUTHORITY}", "-addext", "keyUsage=critical,keyCertSign,cRLSign"]
         made = openssl("req", "-x509", "-new", "-key", str(self.path("ca_key")), "-days", str(DAYS_OF_CA), *subject)
         self.write("ca_certificate", made)
 
-    def ends_soon(self, server: str) -> bool:
-        """Whether the certificate of a server, signed by our authority, has few days left. Others' are theirs to renew."""
+    def ours(self, server: str) -> bool:
+        """Whether our authority signed the certificate of a server; where that is new, the one before it, of the same name."""
         path = str(self.path(f"{server}_certificate"))
-        ours = ["verify", "-no_check_time", "-CAfile", str(self.path("ca_certificate")), path]
-        soon = ["x509", "-noout", "-in", path, "-checkend", str(DAYS_LEFT * 86400)]
-        return succeeds(*ours) and not succeeds(*soon)
+        if "ca_certificate" in self.made:
+            issuer = openssl("x509", "-noout", "-issuer", "-nameopt", "RFC2253", "-in", path)
+            return issuer.strip() == f"issuer={AUTHORITY}"
+        return succeeds("verify", "-no_check_time", "-CAfile", str(self.path("ca_certificate")), path)
+
+    def ends_soon(self, server: str) -> bool:
+        """Whether the certificate of a server has few days left."""
+        path = str(self.path(f"{server}_certificate"))
+        return not succeeds("x509", "-noout", "-in", path, "-checkend", str(DAYS_LEFT * 86400))
 
     def names(self, server: str) -> list[str]:
         """The names in the certificate of a server."""
         said = openssl("x509", "-noout", "-ext", "subjectAltName", "-in", str(self.path(f"{server}_certificate")))
-        return [name.strip() for name in re.findall(r"(?:DNS|IP Address):([^,\n]+)", said)]
+        return [written(name.strip()) for name in re.findall(r"(?:DNS|IP Address):([^,\n]+)", said)]
 
-    def certificate(self, server: str, names: list[str]) -> None:
-        """Make a server's key and certificate for these names; anew when it soon ends, for those that it had too."""
-        if not self.renewed("ca_certificate", f"{server}_certificate"):
-            if not self.ends_soon(server):
+    def certificate(self, server: str, names: list[str], asked: Sequence[str] = ()) -> None:
+        """Make a server's key and certificate for these names and for those that are asked for.
+
+        Where there is one of ours, it is made anew, for the names that it had too: of a new authority, when it soon ends, or
+        when it lacks one that is asked for. Somebody else's is theirs to renew.
+        """
+        names = [*names, *asked]
+        if self.path(f"{server}_certificate").exists():
+            if not self.ours(server):
                 return
-            names = [*names, *self.names(server)]
+            had = self.names(server)
+            if "ca_certificate" not in self.made and not self.ends_soon(server) and {*map(written, asked)} <= {*had}:
+                return
+            names += had
         if not self.path("ca_key").exists():
             raise MissingKeyError(server)
         for name, text in zip((f"{server}_key", f"{server}_certificate"), self.signed(names), strict=True):
@@ -153,7 +173,8 @@ class Preparation:
 
     def signed(self, names: list[str]) -> tuple[str, str]:
         """A new key, and a certificate of it for these names."""
-        alternatives = ",".join(f"{'IP' if is_address(name) else 'DNS'}:{name}" for name in dict.fromkeys(names))
+        unique = dict.fromkeys(map(written, names))
+        alternatives = ",".join(f"{'IP' if is_address(name) else 'DNS'}:{name}" for name in unique)
         says = f"subjectAltName={alternatives}\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n"
         with tempfile.TemporaryDirectory() as work:
             key, extensions = Path(work) / "key", Path(work) / "extensions"
@@ -183,6 +204,11 @@ def is_address(name: str) -> bool:
     return True
 
 
+def written(name: str) -> str:
+    """A name as it is compared: an address has several spellings."""
+    return ipaddress.ip_address(name).compressed if is_address(name) else name.lower()
+
+
 def prepare(root: Path, names: list[str]) -> tuple[list[str], list[str]]:
     """Make what is missing under the project's directory; return what was made, and what is to be filled in."""
     directory = root / "secrets"
@@ -195,8 +221,8 @@ def prepare(root: Path, names: list[str]) -> tuple[list[str], list[str]]:
     local = Preparation(root / "deploy/nginx/local")
     local.directory.mkdir(parents=True, exist_ok=True)
     local.write("access.conf", ACCESS)
-    for server, own in CERTIFICATES.items():
-        preparation.certificate(server, [*own, *names, socket.gethostname()] if server == "nginx" else own)
+    preparation.certificate("postgres", CERTIFICATES["postgres"])
+    preparation.certificate("nginx", [*CERTIFICATES["nginx"], socket.gethostname()], asked=names)
     return preparation.made, empty
 
 

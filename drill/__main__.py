@@ -25,12 +25,14 @@ from drill import (
     rolling,
     source,
 )
-from drill.finding import Finding, report, show
-from drill.stage import BY_STOCK, Stuck, staged
+from drill.finding import played, report, show
+from drill.stage import BY_STOCK, staged
 from stock_assistant_pipelines.cli.up import stopped_by_signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from drill.finding import Finding
 
 FAULTS: dict[str, Callable[[], Finding]] = {
     "1": staged(source.down),
@@ -80,14 +82,11 @@ def main(numbers: tuple[str, ...], path: Path | None) -> None:
             console.rule(
                 f"Fault {number}: {(FAULTS[number].__doc__ or '').split('. ', 1)[1].splitlines()[0]}", align="left"
             )
-            try:
-                finding = FAULTS[number]()
-            except Stuck as error:
+            if finding := played(number, FAULTS[number], console):
+                findings.append(finding)
+                show(finding, console)
+            else:
                 stuck.append(number)
-                console.print(f"Fault {number} did not end well: {error}", style="bold red", markup=False)
-                continue
-            findings.append(finding)
-            show(finding, console)
     told = report(findings)
     bench.report.show(told, console)
     if stuck:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from drill.finding import Finding
-from drill.stage import CALLS, Stuck, differing, land
+from drill.stage import CALLS, differing, land
+from drill.waiting import Stuck
 from stock_assistant_pipelines import definitions
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.defs import clock
@@ -49,31 +50,30 @@ def long_break(stage: Stage) -> Finding:
     database.prepare()
     undisturbed = Database(database.url.set(database="holidays_truth"))
     undisturbed.prepare()
-    engine, truth = database.engine(), undisturbed.engine()
-    try:
-        with running(stocks=60, quota=False, now=_at(FIRST, hour(20))) as sandbox:
-            settings = Settings(
-                _env_file=None,
-                database_url=database.url.render_as_string(hide_password=False),
-                tushare_token=TOKEN,
-                tushare_base_url=sandbox.url,
-                tushare_calls_per_minute=0,
-            )
-            for dataset in DATASETS:
-                land(engine, sandbox, dataset, [FIRST])
-            sandbox.forget()
-            runs, stale = _walk(settings, engine, sandbox)
-            asked = [_span(call["params"]) for call in sandbox.calls(CALLS) if call["api"] in APIS]
-            for dataset in DATASETS:
-                land(truth, sandbox, dataset, OPEN)
-            lost = [
-                f"{dataset.api} {day}"
-                for dataset in DATASETS
-                for day in sorted({*differing(dataset, _every_day(), engine, truth), *_unbooked(engine, dataset)})
-            ]
-    finally:
-        engine.dispose()
-        truth.dispose()
+    with (
+        database.connected() as engine,
+        undisturbed.connected() as truth,
+        running(stocks=60, quota=False, now=_at(FIRST, hour(20))) as sandbox,
+    ):
+        settings = Settings(
+            _env_file=None,
+            database_url=database.url.render_as_string(hide_password=False),
+            tushare_token=TOKEN,
+            tushare_base_url=sandbox.url,
+            tushare_calls_per_minute=0,
+        )
+        for dataset in DATASETS:
+            land(engine, sandbox, dataset, [FIRST])
+        sandbox.forget()
+        runs, stale = _walk(settings, engine, sandbox)
+        asked = [_span(call["params"]) for call in sandbox.calls(CALLS) if call["api"] in APIS]
+        for dataset in DATASETS:
+            land(truth, sandbox, dataset, OPEN)
+        lost = [
+            f"{dataset.api} {day}"
+            for dataset in DATASETS
+            for day in sorted({*differing(dataset, _every_day(), engine, truth), *_unbooked(engine, dataset)})
+        ]
     closed = [day for day in _every_day() if day not in OPEN]
     if wrongly := [(first, last) for first, last in asked if not any(first <= day <= last for day in (FIRST, *OPEN))]:
         raise Stuck(f"Tushare was asked for closed days: {wrongly}")

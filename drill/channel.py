@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from drill.finding import Finding
-from drill.stage import Stuck
+from drill.waiting import Stuck
 from stock_assistant_pipelines.alerts.delivery import deliver
 from stock_assistant_pipelines.calendar import now
 from stock_assistant_pipelines.catalog import CATALOG

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from bench.ground import stop_postgres
 from drill.finding import Finding
-from drill.stage import Stuck, until
+from drill.waiting import Stuck, until
 from stock_assistant_pipelines.calendar import now
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.settings import Settings
@@ -197,7 +197,7 @@ def kill(victims: Sequence[psutil.Process], at_least: int = 1) -> None:
 
 def _dead(process: psutil.Process) -> bool:
     try:
-        return process.status() == psutil.STATUS_ZOMBIE
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
 

@@ -17,7 +17,8 @@ from bench.ground import stop_postgres
 from drill.channel import Robots, listening
 from drill.crashes import BEFORE, SLOW, supervised
 from drill.finding import Finding
-from drill.stage import DATASETS, Stuck, until
+from drill.stage import DATASETS
+from drill.waiting import Stuck, until
 from stock_assistant_pipelines.warehouse import embedded
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from sqlalchemy import text
 
 from drill.crashes import died, kill
 from drill.finding import Finding
-from drill.stage import BY_STOCK, CALLS, Stuck, until
+from drill.stage import BY_STOCK, CALLS
+from drill.waiting import Stuck, until
 from stock_assistant_pipelines.calendar import periods
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.ingest import Ingest

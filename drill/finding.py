@@ -9,9 +9,10 @@ from rich.box import ROUNDED
 from rich.table import Table as RichTable
 
 from bench.report import Report, Table
+from drill.waiting import Stuck
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.console import Console
 
@@ -38,6 +39,19 @@ class Finding:
     def after(self) -> str:
         """How long it took."""
         return "at once" if self.seconds is None else f"{self.seconds:.0f} s after the fault's end"
+
+
+def played(number: str, fault: Callable[[], Finding], console: Console) -> Finding | None:
+    """What a fault did; None, and why, when it did not end well."""
+    try:
+        return fault()
+    except Stuck as error:
+        reason = str(error)
+    except Exception as error:  # noqa: BLE001 - whatever ended it, the others are played, and it is told as one that did not end
+        console.print_exception()
+        reason = f"{type(error).__name__}: {error}"
+    console.print(f"Fault {number} did not end well: {reason}", style="bold red", markup=False)
+    return None
 
 
 def show(finding: Finding, console: Console) -> None:

@@ -24,7 +24,8 @@ from bench.ground import stop_postgres
 from drill.crashes import BEFORE
 from drill.finding import Finding
 from drill.network import NoNetwork, Relay, network
-from drill.stage import CALLS, Stuck, until
+from drill.stage import CALLS
+from drill.waiting import Stuck, until
 from stock_assistant_pipelines.backup.programs import Programs
 from stock_assistant_pipelines.cli import services
 from stock_assistant_pipelines.defs.launcher import HOST

@@ -14,10 +14,10 @@ from sqlalchemy import text
 from drill.crashes import BEFORE, landed
 from drill.expansion import LATER, later
 from drill.finding import Finding
-from drill.load import Load
-from drill.stage import Stuck, until
+from drill.load import Load, anew
+from drill.waiting import Stuck, until
 from stock_assistant_pipelines.calendar import now
-from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
+from stock_assistant_pipelines.catalog.grain import MARKET_OPENED
 from stock_assistant_pipelines.warehouse import migrator
 from stock_assistant_pipelines.warehouse.database import Database
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from drill.stage import Stage
 
-DAYS = 60
+DAYS, READERS = 60, 4
 HOLD = 10.0
 """Seconds for which somebody reads `daily` in one transaction, as a large query does: a migration cannot have its lock."""
 
@@ -53,8 +53,7 @@ def beside(stage: Stage) -> Finding:
     until(lambda: landed(stage, days, now()) > 3, "some days have landed")
     before = landed(stage, days, now())
     config, took = later(Database(stage.engine.url)), {}
-    load = Load(_questions(stage, BEFORE))
-    with load.running():
+    with Load(_questions(stage, BEFORE), [anew] * READERS) as load:
         with _read_at_length(stage):
             for revision in LATER:
                 began = time.monotonic()

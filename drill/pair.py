@@ -14,7 +14,7 @@ import psutil
 import psycopg
 from sqlalchemy.engine import URL
 
-from drill.stage import until
+from drill.waiting import until
 from stock_assistant_pipelines.backup.programs import Programs
 from stock_assistant_pipelines.cli.services import LOOPBACK, free_port
 from stock_assistant_pipelines.warehouse import embedded
@@ -46,8 +46,9 @@ class Server:
     def execute(self, statement: str) -> Any:
         """The first value of what a statement answers."""
         with psycopg.connect(conninfo(self.url), autocommit=True) as connection:
-            cursor = connection.execute(statement)  # type: ignore[call-overload]
-            return cursor.fetchone()[0] if cursor.description else None
+            cursor = connection.execute(statement)
+            row = cursor.fetchone() if cursor.description else None
+            return row[0] if row else None
 
     def start(self) -> None:
         """Start the server, and wait until it takes connections."""

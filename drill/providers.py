@@ -13,12 +13,13 @@ from sqlalchemy import text
 from bench.newsroom import expect
 from drill.finding import Finding
 from drill.reports import learn
-from drill.stage import Stuck
+from drill.waiting import Stuck
 from stock_assistant_pipelines.research import store
 from stock_assistant_pipelines.research.booking import Usage
 from stock_assistant_pipelines.research.providers.errors import NotAnswered
 from stock_assistant_pipelines.research.providers.prices import INVENTED
 from stock_assistant_pipelines.research.session import Session
+from stock_assistant_pipelines.sandbox.keyed import KEY
 from stock_assistant_pipelines.sandbox.model import server as models
 from stock_assistant_pipelines.sandbox.search import server as searches
 from stock_assistant_pipelines.settings import Settings
@@ -123,7 +124,7 @@ def search(stage: Stage) -> Finding:
     days = learn(stage)[-len(SEARCH_FAULTS) :]
     seen, lost, seconds = [], [], 0.0
     with models.running(process=True) as asked, searches.running(process=True) as web:
-        words = {"bocha_api_key": searches.KEY, "bocha_base_url": web.url, "bocha_calls_per_minute": 0}
+        words = {"bocha_api_key": KEY, "bocha_base_url": web.url, "bocha_calls_per_minute": 0}
         session = Session(stage.truth, _settings(asked, **words))
         for fault, day in zip(SEARCH_FAULTS, days, strict=True):
             expect(stage.truth, day, STOCKS)
@@ -169,7 +170,7 @@ def _settings(asked: RunningModel, **words: Any) -> Settings:
         "llm_provider": "sandbox",
         "llm_model": "sandbox-rules",
         "llm_base_url": asked.url,
-        "llm_api_key": models.KEY,
+        "llm_api_key": KEY,
         "llm_timeout": TIMEOUT,
         "llm_calls_per_minute": 0,
         **words,
@@ -229,6 +230,6 @@ def _headlines(stage: Stage, day: date) -> list[str]:
     return [item.text or "" for sheet in sheets for item in sheet.items if item.label == "Headline"]
 
 
-def _rows(stage: Stage, query: str, **values: Any) -> list[Row[Any]]:
+def _rows(stage: Stage, query: str, **values: Any) -> list[Row[*tuple[Any, ...]]]:
     with stage.truth.connect() as connection:
         return list(connection.execute(text(query), values).all())

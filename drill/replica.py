@@ -14,9 +14,10 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from drill.finding import Finding
-from drill.load import Load
+from drill.load import Load, anew, in_turn
 from drill.pair import pair, rewind
-from drill.stage import DATASETS, Stuck, land, until
+from drill.stage import DATASETS, land
+from drill.waiting import Stuck, until
 from stock_assistant_pipelines.backup.contents import contents, differences
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.cli import services
@@ -37,8 +38,11 @@ DAYS, BEFORE = 20, 5
 HELD_UP = 2.0
 """Seconds for which an asynchronous replica receives nothing before that, or longer, until something is acknowledged."""
 
-PAUSE = 0.02
-"""Seconds between two requests of a reader."""
+READERS, PAUSE = 4, 0.02
+"""Who reads the API, and the seconds between two requests of each."""
+
+SETTLED = 1.0
+"""Seconds without a failure after which the API is taken to answer again."""
 
 
 @dataclass
@@ -61,8 +65,11 @@ class Landing:
                         self.landed[dataset.api, day] = time.monotonic()
 
     def after(self, moment: float) -> float:
-        """Seconds from a moment to the first day that landed after it."""
-        return min(at for at in self.landed.values() if at > moment) - moment
+        """Seconds from a moment to the first day that landed after it. Raises `Stuck` when none did."""
+        later = [at for at in self.landed.values() if at > moment]
+        if not later:
+            raise Stuck("the fault did not bite: every day had landed before it")
+        return min(later) - moment
 
     @contextmanager
     def running(self, stage: Stage, days: Sequence[date]) -> Iterator[Callable[[], None]]:
@@ -133,26 +140,26 @@ def _round(stage: Stage, days: Sequence[date], *, synchronous: bool) -> Outcome:
     with pair(stage.server.with_name(f"pair-{synchronous}")) as both:
         database = Database(both.url("drill"))
         database.prepare()
-        engine = database.engine()
-        here = replace(stage, engine=engine)
-        here.know(date(2022, 5, 31))
-        if synchronous:
-            both.wait_for_the_second()
-        try:
+        with database.connected() as engine:
+            here = replace(stage, engine=engine)
+            here.know(date(2022, 5, 31))
+            if synchronous:
+                both.wait_for_the_second()
             landing = Landing()
-            with _api(stage, both) as url, landing.running(here, days) as check:
-                load = Load(lambda _: url, PAUSE)
-                with load.running():
-                    until(lambda: len(landing.landed) > BEFORE * len(DATASETS), "days have landed", meanwhile=check)
-                    if not synchronous:
-                        _hold_up(both, landing, check)
-                    moment = time.monotonic()
-                    both.first.kill()
-                    both.second.execute("SELECT pg_promote()")
-                    until(lambda: len(landing.landed) == len(days) * len(DATASETS), "the landing ends", meanwhile=check)
+            with (
+                _api(stage, both) as url,
+                landing.running(here, days) as check,
+                Load(in_turn([url]), [anew] * READERS, PAUSE) as load,
+            ):
+                until(lambda: len(landing.landed) > BEFORE * len(DATASETS), "days have landed", meanwhile=check)
+                if not synchronous:
+                    _hold_up(both, landing, check)
+                moment = time.monotonic()
+                both.first.kill()
+                both.second.execute("SELECT pg_promote()")
+                until(lambda: len(landing.landed) == len(days) * len(DATASETS), "the landing ends", meanwhile=check)
+                until(lambda: _answers(load, moment), "the API answers again")
             return _outcome(here, both, landing, load, moment, days)
-        finally:
-            engine.dispose()
 
 
 def _hold_up(both: Pair, landing: Landing, check: Callable[[], None]) -> None:
@@ -161,6 +168,20 @@ def _hold_up(both: Pair, landing: Landing, check: Callable[[], None]) -> None:
     before = len(landing.landed)
     time.sleep(HELD_UP)
     until(lambda: len(landing.landed) > before + 1, "days land that the replica lacks", meanwhile=check)
+
+
+def _answers(load: Load, moment: float) -> bool:
+    """Whether no request has failed for a while: who has asked before may still be told of the primary that died."""
+    seconds = load.back(moment)
+    return seconds is not None and time.monotonic() - moment - seconds > SETTLED
+
+
+def read_again(load: Load, moment: float) -> float:
+    """Seconds from a moment until every request was answered again. Raises `Stuck` when the last ones were not."""
+    seconds = load.back(moment)
+    if seconds is None:
+        raise Stuck(f"the API did not answer again: {load.failures[-1] if load.failures else 'nobody asked any more'}")
+    return seconds
 
 
 def _outcome(here: Stage, both: Pair, landing: Landing, load: Load, moment: float, days: Sequence[date]) -> Outcome:
@@ -172,7 +193,7 @@ def _outcome(here: Stage, both: Pair, landing: Landing, load: Load, moment: floa
     gone = [before[key] for key in missing & set(before)]
     for api, day in missing:
         land(here.engine, here.sandbox, CATALOG[api], [day])
-    writes, reads = landing.after(moment), load.back(moment)
+    writes, reads = landing.after(moment), read_again(load, moment)
     wrong = here.lost(days)
     rewind(both.first, both.second)
     here.engine.dispose()

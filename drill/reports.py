@@ -16,10 +16,10 @@ from bench.ground import Market
 from bench.newsroom import expect, land
 from bench.writing import Plan, begun, written
 from drill.finding import Finding
-from drill.stage import Stuck, until
+from drill.waiting import Stuck, until
 from stock_assistant_pipelines.calendar import now
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
+from stock_assistant_pipelines.catalog.grain import MARKET_OPENED
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.research.ledger import GRACE
 from stock_assistant_pipelines.research.replay import replay

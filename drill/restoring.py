@@ -13,7 +13,8 @@ import psycopg
 from sqlalchemy import text
 
 from drill.finding import Finding
-from drill.stage import DATASETS, Stuck, differing, land, until
+from drill.stage import DATASETS, differing, land
+from drill.waiting import Stuck, until
 from stock_assistant_pipelines.backup.contents import contents, differences
 from stock_assistant_pipelines.backup.keeper import Keeper
 from stock_assistant_pipelines.backup.receiver import BEHIND, SLOT
@@ -131,9 +132,6 @@ def _room(stage: Stage) -> Path:
 
 def _wrong(stage: Stage, url: URL, days: Sequence[date], wanted: Contents) -> list[str]:
     """What of the restored database is not as it was, and what is not as in an undisturbed landing."""
-    engine = Database(url).engine()
-    try:
+    with Database(url).connected() as engine:
         lost = [f"{dataset.api} {day}" for dataset in DATASETS for day in differing(dataset, days, engine, stage.truth)]
-        return differences(wanted, _held(url)) + lost
-    finally:
-        engine.dispose()
+    return differences(wanted, _held(url)) + lost

@@ -10,12 +10,13 @@ import time
 from collections import Counter
 from typing import Any
 
-from deploy.native.client import Client, Load
+from deploy.native.client import Client
 from deploy.native.installation import READING, installed
 from deploy.native.machine import missing
 from deploy.native.sample import STOCK
 from drill.finding import Finding
-from drill.stage import Stuck
+from drill.load import Load, in_turn, kept
+from drill.waiting import Stuck
 
 CLIENTS, PAUSE = 8, 0.05
 """Who asks, and the seconds between two requests of each."""
@@ -32,9 +33,9 @@ def restarted() -> Finding:
         raise Stuck(f"what is started in Docker's place cannot be started here: {reason}")
     with installed(READING, {"REQUESTS_PER_SECOND": "1000"}) as client:
         asked = _questions(client)
-        clients = [Client(client.machine, client.headers) for _ in range(CLIENTS)]
+        ways = [kept(Client(client.machine, client.headers), asked) for _ in range(CLIENTS)]
         away = []
-        with Load(clients, asked, PAUSE) as load:
+        with Load(in_turn(list(asked)), ways, PAUSE) as load:
             time.sleep(SETTLED)
             for name in REPLICAS * 3:
                 began = time.monotonic()
@@ -45,21 +46,21 @@ def restarted() -> Finding:
     if not passed_on:
         raise Stuck("the fault did not bite: no request met a replica that was away")
     seen = [
-        f"{sum(load.outcomes.values()):,} requests, of which {load.failed} failed: JSON, CSV, a page, Tushare's protocol",
+        f"{len(load.outcomes):,} requests, of which {len(load.failures)} failed: JSON, CSV, a page, Tushare's protocol",
         f"nginx passed {passed_on} of them on to the other replica; by replica: {dict(sorted(by.items()))}",
         f"a replica was away for {min(away):.0f} to {max(away):.0f} s each time",
     ]
-    lost = [f"{count} requests: {outcome}" for outcome, count in load.outcomes.items() if outcome != "answered"]
+    lost = [f"{count} requests: {failure}" for failure, count in Counter(load.failures).items()]
     healed = "nothing had to be mended: nginx asks the replica that is there"
     injected = "SIGTERM to one of two replicas of the API after the other, three times, under load"
     return Finding("19", injected, seen, healed, lost)
 
 
-def _questions(client: Client) -> list[tuple[str, Any]]:
-    """What is asked for."""
+def _questions(client: Client) -> dict[str, Any]:
+    """What is asked for, and the body with which."""
     bars = f"/api/v1/stocks/{STOCK}/daily"
     tushare = {"api_name": "daily", "token": client.headers["X-API-Key"], "params": {"ts_code": STOCK}, "fields": ""}
-    return [(bars, None), (f"{bars}?format=csv&adjust=hfq", None), (f"/stocks/{STOCK}", None), ("/tushare", tushare)]
+    return {bars: None, f"{bars}?format=csv&adjust=hfq": None, f"/stocks/{STOCK}": None, "/tushare": tushare}
 
 
 def _shares(client: Client) -> tuple[int, Counter[str]]:

@@ -8,7 +8,8 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from drill.finding import Finding
-from drill.stage import CALLS, DATASETS, Stuck, until
+from drill.stage import CALLS, DATASETS
+from drill.waiting import Stuck, until
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.settings import Settings
 

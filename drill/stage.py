@@ -7,11 +7,9 @@ that nothing else asks for them: what the sensor catches up by itself is the las
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -27,6 +25,8 @@ import psutil
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from bench.dagster import surroundings
+from drill.waiting import Stuck
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.cli import services
 from stock_assistant_pipelines.defs.backfills import Backfill, instance
@@ -39,7 +39,7 @@ from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.tables import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import Connection, Engine
 
@@ -56,17 +56,10 @@ WHOLE, BY_STOCK = 5000, 2000
 CALLS = 20_000
 """How many calls the sandbox remembers."""
 
-PATIENCE = 600.0
-"""Seconds after which something that should happen is taken not to."""
-
 BY_DAY = """
 select {grain}::text as day, md5(string_agg(t::text, '|' order by t::text)) as rows from {api} as t
 where {grain} between :first and :last group by 1
 """
-
-
-class Stuck(RuntimeError):
-    """Something that should have happened did not."""
 
 
 @dataclass
@@ -233,20 +226,6 @@ class Stage:
             )
 
 
-def until(
-    condition: Callable[[], Any], what: str, seconds: float = PATIENCE, meanwhile: Callable[[], Any] | None = None
-) -> Any:
-    """Wait for a condition, and look at something `meanwhile`. Raises `Stuck` when it does not come true."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise Stuck(f"{what}: not within {seconds:.0f} s")
-        if meanwhile:
-            meanwhile()
-        time.sleep(0.2)
-    return value
-
-
 def staged(fault: Callable[[Stage], Finding], *, points: int = WHOLE, served: bool = True) -> Callable[[], Finding]:
     """Give a fault a stage of its own whenever it is played."""
 
@@ -276,14 +255,14 @@ def stage(stocks: int = 60, points: int = WHOLE, *, served: bool = True) -> Iter
             undisturbed.prepare()
             with (
                 _services(directory, database, sandbox, points, served=served) as (machine, api),
-                _surroundings(machine.environment),
+                surroundings(machine.environment),
                 instance() as dagster,
                 ExitStack() as held,
             ):
-                engines = [each.engine() for each in (database, undisturbed)]
-                for engine in engines:
-                    held.callback(engine.dispose)
-                yield Stage(directory / "pg", machine, sandbox, *engines, dagster, api, held)
+                engine, truth = (each.engine() for each in (database, undisturbed))
+                for each in (engine, truth):
+                    held.callback(each.dispose)
+                yield Stage(directory / "pg", machine, sandbox, engine, truth, dagster, api, held)
 
 
 @contextmanager
@@ -302,18 +281,6 @@ def _services(
     )
     with machine.running() if served else nullcontext():
         yield machine, f"http://{services.LOOPBACK}:{port}{settings.api_v1_str}"
-
-
-@contextmanager
-def _surroundings(values: Mapping[str, str]) -> Iterator[None]:
-    """Let this process ask the same Dagster and database as the services do."""
-    before = dict(os.environ)
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _words(process: psutil.Process) -> str:

@@ -12,8 +12,8 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from stock_assistant_pipelines.calendar import Calendar, over, periods, weekdays
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import Listed, NeverFewer
-from stock_assistant_pipelines.inquiry import inquire
+from stock_assistant_pipelines.catalog.expected import Listed, NeverFewer
+from stock_assistant_pipelines.ingest.inquiry import inquire
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.plan import Estimate, estimate, plan
 from stock_assistant_pipelines.warehouse import coverage

@@ -12,7 +12,8 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import Disclosed, PerPeriod
+from stock_assistant_pipelines.catalog.calls import PerPeriod
+from stock_assistant_pipelines.catalog.expected import Disclosed
 from stock_assistant_pipelines.clock import FILINGS, is_disclosed, last_filings, may_be_open
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse import disclosure, freshness, reporting

@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
+
+    Kept = Callable[[Mapping[str, Any], str], bool]
+    """Whether a field, by its name in its object, is kept as it is."""
 
 HIDDEN = "***"
 
@@ -97,33 +100,35 @@ class Redactor:
                 text = shape.sub(left, text)
         return text
 
-    def line(self, line: str, *, texts_only: bool = False) -> str:
+    def line(self, line: str, *, kept: Kept | None = None) -> str:
         """A line of JSON without secrets, in names, in values and in what stands in them; it stays JSON.
 
-        With `texts_only` a value keeps its type, whatever it is named: for what is read back.
+        With `kept` it is one that is read back: names stay, each value keeps its type, and fields that are `kept` stay whole.
         """
         if not self._may_know(line) and not _may_have_shape(line):
             return line
-        hidden: bytes = orjson.dumps(self._value(orjson.loads(line), texts_only))
+        hidden: bytes = orjson.dumps(self._value(orjson.loads(line), kept))
         return hidden.decode()
 
-    def _value(self, value: Any, texts_only: bool) -> Any:
+    def _value(self, value: Any, kept: Kept | None = None) -> Any:
         match value:
+            case dict() if kept:
+                return {name: each if kept(value, name) else self._value(each, kept) for name, each in value.items()}
             case dict():
-                return {self(name): self._field(name, each, texts_only) for name, each in value.items()}
+                return {self(name): self._field(name, each) for name, each in value.items()}
             case list():
-                return [self._value(each, texts_only) for each in value]
+                return [self._value(each, kept) for each in value]
             case str():
                 return self(value)
             case bool() | None:
                 return value
             case _:  # a number may be somebody's password
-                return value if texts_only or self(written := str(value)) == written else HIDDEN
+                return value if kept or self(written := str(value)) == written else HIDDEN
 
-    def _field(self, name: str, value: Any, texts_only: bool) -> Any:
-        if not texts_only and NAMED.fullmatch(name) and value not in (None, "") and not isinstance(value, bool):
+    def _field(self, name: str, value: Any) -> Any:
+        if NAMED.fullmatch(name) and value not in (None, "") and not isinstance(value, bool):
             return HIDDEN
-        return self._value(value, texts_only)
+        return self._value(value)
 
     def _may_know(self, text: str) -> bool:
         """Whether a known secret may be in a text: a quick look, that errs on one side only."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from databases import copied
+from databases import copied, place
 from hypothesis import settings
 from psycopg import sql
 from pydantic import SecretStr
@@ -121,17 +120,15 @@ def log_as_it_was() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[URL]:
     """A PostgreSQL server for this worker, and in it the database `template` with all migrations run."""
-    with tempfile.TemporaryDirectory(prefix="sa-", dir="/tmp") as directory:
-        os.chmod(directory, 0o755)
-        with embedded.running(Path(directory) / "pg") as server:
-            with psycopg.connect(embedded.conninfo(server), autocommit=True) as connection:
-                for name in UNSAFE:
-                    connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(name)))
-                connection.execute("SELECT pg_reload_conf()")
-            template = Database(server.set(database="template"))
-            template.create()
-            template.upgrade()
-            yield server
+    with place() as directory, embedded.running(directory / "pg") as server:
+        with psycopg.connect(embedded.conninfo(server), autocommit=True) as connection:
+            for name in UNSAFE:
+                connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(name)))
+            connection.execute("SELECT pg_reload_conf()")
+        template = Database(server.set(database="template"))
+        template.create()
+        template.upgrade()
+        yield server
 
 
 @pytest.fixture

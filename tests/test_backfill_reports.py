@@ -12,7 +12,7 @@ from stock_assistant_pipelines.backfill import Target, left, look_ahead, standin
 from stock_assistant_pipelines.calendar import periods
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.defs.backfills import _partitions
-from stock_assistant_pipelines.inquiry import COMPANIES
+from stock_assistant_pipelines.ingest.inquiry import COMPANIES
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.quota import Limits
 from stock_assistant_pipelines.warehouse import asked

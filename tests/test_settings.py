@@ -17,7 +17,10 @@ from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from stock_assistant_pipelines import settings as module
-from stock_assistant_pipelines.settings import SHANGHAI, Fallback, ModelPrice, Settings, SettingsError, on_loopback
+from stock_assistant_pipelines.settings import SHANGHAI, Settings
+from stock_assistant_pipelines.settings.addresses import on_loopback, over_tls
+from stock_assistant_pipelines.settings.errors import SettingsError
+from stock_assistant_pipelines.settings.language_models import Fallback, ModelPrice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -734,6 +737,14 @@ def test_loopback_is_this_machine(host: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.1", "localhost.example", "127.0.0.1.example", "example"])
 def test_other_addresses_are_not(host: str) -> None:
     assert not on_loopback(f"http://{host}:8000/x")
+
+
+@pytest.mark.parametrize(
+    ("url", "whether"),
+    [("https://example", True), ("HTTPS://example", True), ("http://example", False), ("HTTP://example", False)],
+)
+def test_only_a_url_of_plain_http_is_not_asked_over_tls(url: str, whether: bool) -> None:
+    assert over_tls(url) is whether
 
 
 def test_a_text_is_told_without_any_secret() -> None:

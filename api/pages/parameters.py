@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 from api.pages.languages import Language  # noqa: TC001 - Pydantic reads it
 from api.parameters import Adjust, Day, Parameters, Word
 from api.row_parameters import Cursor  # noqa: TC001 - Pydantic reads it
-from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
+from stock_assistant_pipelines.catalog.grain import MARKET_OPENED
 
 Reach = Literal["3m", "1y", "5y", "all"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from api.pages import html
 from api.pages.asking import ask
-from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
+from stock_assistant_pipelines.catalog.grain import MARKET_OPENED
 
 if TYPE_CHECKING:
     from fastapi import Request, Response

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from api.database import Database
     from api.pages.asking import Told
     from api.pages.parameters import Chart, Reach
-    from stock_assistant_pipelines.catalog.dataset import Column, Dataset
+    from stock_assistant_pipelines.catalog.columns import Column
+    from stock_assistant_pipelines.catalog.dataset import Dataset
 
 REACH: Mapping[Reach, timedelta | None] = {
     "3m": timedelta(days=92),

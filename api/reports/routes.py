@@ -17,6 +17,8 @@ from api.reports.models import ClaimsAnswer, EvidenceAnswer, Report, ReportsAnsw
 from api.reports.parameters import Evidence, Reports  # noqa: TC001 - FastAPI reads them
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
     from api.problems import Kind
     from api.reports.models import Row
 
@@ -72,8 +74,7 @@ async def read_markdown(
 ) -> Response:
     """The report as it was written, byte for byte: its SHA-256 is the report's `sha256`."""
     async with database.read() as connection:
-        report = await reading.report(connection, _well_formed(report_id))
-        source = await reading.source(connection, [report["trade_date"]])
+        report, source = await _report(connection, report_id)
     return _markdown(request, report, source)
 
 
@@ -94,8 +95,7 @@ async def read_report(
     if form is None:
         raise Problem(problems.NOT_ACCEPTABLE, f"A report comes as {' or '.join(FORMS)}: accept one of these.")
     async with database.read() as connection:
-        report = await reading.report(connection, _well_formed(report_id))
-        source = await reading.source(connection, [report["trade_date"]])
+        report, source = await _report(connection, report_id)
         if form == MARKDOWN:
             return _markdown(request, report, source)
         _, missing = await reading.sheet(connection, report["evidence_sha256"], _prefix(request))
@@ -123,8 +123,7 @@ async def read_evidence(
     items.
     """
     async with database.read() as connection:
-        report = await reading.report(connection, _well_formed(report_id))
-        source = await reading.source(connection, [report["trade_date"]])
+        report, source = await _report(connection, report_id)
         items, missing = await reading.sheet(connection, report["evidence_sha256"], _prefix(request))
     meta = {
         "report_id": report_id,
@@ -147,8 +146,7 @@ async def read_claims(
 ) -> Response:
     """Every claim of every expert's last answer, those that were dropped too (`held` is false), with the reasons."""
     async with database.read() as connection:
-        report = await reading.report(connection, _well_formed(report_id))
-        source = await reading.source(connection, [report["trade_date"]])
+        _, source = await _report(connection, report_id)
         found = await reading.claims(connection, report_id)
     meta = {"report_id": report_id, "rows": len(found)}
     return tagged.document(request, {"meta": meta, "items": found}, marked(source))
@@ -176,11 +174,12 @@ def _chosen(items: list[Row], ids: tuple[str, ...]) -> list[Row]:
     return [by_id[one] for one in ids]
 
 
-def _well_formed(report_id: str) -> str:
-    """Refuse what cannot be an id before the database is asked."""
+async def _report(connection: AsyncConnection, report_id: str) -> tuple[Row, str | None]:
+    """A report's own row, and who told its bars. What cannot be an id is refused before it is looked for."""
     if not (report_id.isascii() and report_id.isprintable()):
         raise reading.unknown(report_id)
-    return report_id
+    report = await reading.report(connection, report_id)
+    return report, await reading.source(connection, [report["trade_date"]])
 
 
 def _prefix(request: Request) -> str:

@@ -11,7 +11,8 @@ from api.tushare.days import at_or_after, at_or_before, exactly
 from api.tushare.texts import NOT_LANDED, ONLY_KEPT
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import FIRST_PERIOD, MARKET_OPENED, PerCode, PerPeriod, Whole
+from stock_assistant_pipelines.catalog.calls import PerCode, PerPeriod, Whole
+from stock_assistant_pipelines.catalog.grain import FIRST_PERIOD, MARKET_OPENED
 from stock_assistant_pipelines.protocol.interfaces import INTERFACES, home
 from stock_assistant_pipelines.protocol.query import CODE, day_columns
 from stock_assistant_pipelines.protocol.refusals import Refusal

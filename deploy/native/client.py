@@ -5,14 +5,11 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-import threading
-import time
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from socket import socket
 
     from deploy.native.machine import Machine
@@ -69,54 +66,3 @@ class Client:
         if answer.will_close or port != HTTPS:
             self._connection = None
         return found
-
-
-ANSWERED = "answered"
-
-
-def _outcome(answer: Answer) -> str:
-    """What an answer comes to. Tushare's protocol tells of a failure with the status 200."""
-    if answer.status != 200:
-        return f"status {answer.status}"
-    if b'"msg":' in answer.body[:200] and answer.json()["code"] != 0:
-        return answer.body[:200].decode(errors="replace")
-    return ANSWERED
-
-
-class Load:
-    """Clients that ask without a break, and what became of each request: whatever goes wrong is counted too."""
-
-    def __init__(self, clients: Sequence[Client], paths: Sequence[tuple[str, Any]], pause: float) -> None:
-        self.outcomes: Counter[str] = Counter()
-        self._over = threading.Event()
-        self._pause = pause
-        self._threads = [threading.Thread(target=self._work, args=(client, paths)) for client in clients]
-
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        dead = sum(not thread.is_alive() for thread in self._threads)
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-        if dead and kind is None:
-            raise RuntimeError(
-                f"{dead} of {len(self._threads)} clients no longer asked: what was counted says too little"
-            )
-
-    def _work(self, client: Client, paths: Sequence[tuple[str, Any]]) -> None:
-        while not self._over.is_set():
-            for path, body in paths:
-                try:
-                    self.outcomes[_outcome(client.ask(path, body))] += 1
-                except Exception as error:  # noqa: BLE001 - whatever it is, this request was not answered
-                    self.outcomes[f"{type(error).__name__}: {error}"] += 1
-                time.sleep(self._pause)
-
-    @property
-    def failed(self) -> int:
-        """How many requests were not answered as they should be."""
-        return sum(self.outcomes.values()) - self.outcomes[ANSWERED]

@@ -42,7 +42,7 @@ class Networks:
         self.namespaces = {name: f"{self.id}-{name}" for name in services}
         subnets = FREE.subnets(new_prefix=24)
         self.internal = {name: internal for name, (internal, _) in networks.items()}
-        self.subnets = {name: ip_network(given or next(subnets)) for name, (_, given) in networks.items()}
+        self.subnets = {name: ip_network(given or str(next(subnets))) for name, (_, given) in networks.items()}
         self.addresses = {
             name: {network: given or str(self.subnets[network][100 + number]) for network, given in on.items()}
             for number, (name, on) in enumerate(services.items())

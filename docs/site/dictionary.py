@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import Dataset, PerPeriod
+from stock_assistant_pipelines.catalog.calls import PerPeriod
+from stock_assistant_pipelines.catalog.dataset import Dataset
 from stock_assistant_pipelines.catalog.derived import DERIVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from stock_assistant_pipelines.catalog.dataset import Column
+    from stock_assistant_pipelines.catalog.columns import Column
     from stock_assistant_pipelines.catalog.derived import Derived
 
 DOCS = Path(__file__).parents[1]

@@ -16,7 +16,7 @@ from apprise.exception import AppriseException
 from stock_assistant_pipelines.alerts.robots import ROBOTS, Robot
 from stock_assistant_pipelines.alerts.wording import clip
 from stock_assistant_pipelines.redaction import LEAST, parts_of
-from stock_assistant_pipelines.settings import SettingsError
+from stock_assistant_pipelines.settings.errors import SettingsError
 
 if TYPE_CHECKING:
     from apprise.logger import NotifyLogEntry

@@ -26,7 +26,7 @@ from apprise.plugins.feishu import NotifyFeishu
 from apprise.plugins.lark import NotifyLark
 from apprise.plugins.wecombot import NotifyWeComBot
 
-from stock_assistant_pipelines.settings import on_loopback
+from stock_assistant_pipelines.settings.addresses import on_loopback
 
 if TYPE_CHECKING:
     from apprise import NotifyFormat

@@ -8,13 +8,14 @@ import shlex
 import tarfile
 import zlib
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.backup import manifest, receiver, timelines
 from stock_assistant_pipelines.backup.programs import BackupFailed, Programs
+from stock_assistant_pipelines.backup.timelines import Line
 from stock_assistant_pipelines.warehouse.embedded import SOCKET_NAME, conninfo
 
 if TYPE_CHECKING:
@@ -26,29 +27,25 @@ if TYPE_CHECKING:
 
     from stock_assistant_pipelines.backup.sealing import Seal
     from stock_assistant_pipelines.backup.store import Backup, Store
-    from stock_assistant_pipelines.backup.timelines import Line
     from stock_assistant_pipelines.backup.wal import Archive
 
 FILE = "base.tar.gz"
-POSITION = """
-SELECT pg_walfile_name(pg_current_wal_lsn()), pg_current_wal_lsn()::text, system_identifier::text FROM pg_control_system()
-"""
+POSITION = "SELECT pg_walfile_name(pg_current_wal_lsn()), pg_current_wal_lsn()::text"
 
 
 def base(url: URL, store: Store, seal: Seal, programs: Programs) -> Backup:
     """Copy the server, without WAL: that is received beside it, or nothing is copied.
 
-    Raises `BackupFailed` when nobody receives, or the server is not the one whose backups these are.
+    Raises `BackupFailed` when nobody receives, when WAL is received anew meanwhile, or where the server is not the one whose
+    backups these are.
     """
+    gap = store.gap
+    system, line = receiver.identify(url)
+    store.admit(system)
     with psycopg.connect(conninfo(url), autocommit=True) as connection:
-        first, _, system = _position(connection)
-        for known in store.backups("bases")[-1:]:
-            if known.label["system"] != system:
-                raise BackupFailed(
-                    f"{store.directory} holds the backups of another server: give this one a directory of its own"
-                )
+        first, _ = _position(connection)
         receiver.receiving(connection)
-    label = {"first_segment": first, "system": system}
+    label: dict[str, Any] = {"first_segment": first, "system": system, "forks": line.forks}
     # To standard output the manifest is part of the archive.
     words = ("-D", "-", "-F", "tar", "-X", "none", "-c", "fast", "-Z", "client-gzip:1", "--manifest-checksums=SHA256")
     with store.making("bases", calendar.now(), label) as directory:
@@ -58,17 +55,21 @@ def base(url: URL, store: Store, seal: Seal, programs: Programs) -> Backup:
         ):
             seal.write(output, target)
         with psycopg.connect(conninfo(url), autocommit=True) as connection:
-            _, label["end"], _ = _position(connection)
+            _, label["end"] = _position(connection)
             receiver.arrived(connection, label["end"])
+        if store.gap != gap:
+            raise BackupFailed(
+                "WAL was received anew while the server was copied: the copy leads nowhere, another is due"
+            )
         label["ended_at"] = calendar.now().isoformat()
     return store.backup("bases")
 
 
-def _position(connection: Connection) -> tuple[str, str, str]:
-    """The WAL segment that is being written, where in the log, and the number by which this server is told from all others."""
+def _position(connection: Connection) -> tuple[str, str]:
+    """The WAL segment that is being written, and where in the log."""
     row = connection.execute(POSITION).fetchone()
     assert row is not None
-    return row[0], row[1], row[2]
+    return row[0], row[1]
 
 
 def chosen(store: Store, archive: Archive, moment: datetime | None, name: str | None = None) -> tuple[Backup, Line]:
@@ -80,7 +81,7 @@ def chosen(store: Store, archive: Archive, moment: datetime | None, name: str | 
     bases = store.backups("bases")
     lines = archive.lines(backup.label["first_segment"] for backup in bases)
     for backup in reversed(bases):
-        line = next(line for line in reversed(lines) if _on(backup, line))
+        line = next(line for line in reversed(lines) if leads(backup, line))
         early = moment is None or ended(backup) < moment
         if early and (backup.name == name if name else line == lines[-1]):
             return backup, line
@@ -91,7 +92,13 @@ def chosen(store: Store, archive: Archive, moment: datetime | None, name: str | 
     )
 
 
-def _on(backup: Backup, line: Line) -> bool:
+def line_of(backup: Backup) -> Line:
+    """The timeline on which a base backup was begun, and what came before it, as far as its label says."""
+    forks = tuple((older, left) for older, left in backup.label.get("forks", ()))
+    return Line(timelines.timeline_of(backup.label["first_segment"]), forks)
+
+
+def leads(backup: Backup, line: Line) -> bool:
     """Whether a timeline comes from a base backup."""
     first = backup.label["first_segment"]
     end = backup.label.get("end")

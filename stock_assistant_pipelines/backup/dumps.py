@@ -10,7 +10,7 @@ from psycopg import sql
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.backup.contents import Contents, contents, differences
 from stock_assistant_pipelines.backup.programs import BackupFailed, Programs
-from stock_assistant_pipelines.settings import dagsters
+from stock_assistant_pipelines.settings.database import dagsters
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
 if TYPE_CHECKING:

@@ -45,6 +45,7 @@ LOST = (
     "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s AND wal_status = 'lost'"
 )
 MADE = "SELECT pg_create_physical_replication_slot(%s, true)"
+SEGMENT_SIZE = "SELECT setting::bigint FROM pg_settings WHERE name = 'wal_segment_size'"
 
 LOG = logging.getLogger(__name__)
 
@@ -90,54 +91,72 @@ class Receiver:
             self.process.wait()
 
     def _start(self, connection: Connection) -> None:
+        line = self._admitted(connection)
         self.store.incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
-        wal.keep(self.store, self.seal)
-        kept = any(self.store.wal.glob("[!.]*")) if self.store.wal.exists() else False
-        begun, anew = self._begun(), _slot(connection)
-        (place,) = connection.execute(KNOWN, (SLOT,)).fetchone() or ("0/0",)
-        on = begun[-1] if begun and self._goes_on(begun[-1].name, timelines.place_of(place)) else None
-        for path in begun:
-            if path != on:
-                wal.put(path, self.store, self.seal)
-        if on is None and (begun or (anew and kept)):
-            self.store.mark_gap()
+        try:
+            wal.keep(self.store, self.seal)
+        except OSError as error:  # it stays where it is, and the service tells of it: to receive is worth more
+            LOG.error("%s", error)
+        begun, place = self._begun(), _kept_from(connection)
+        on = begun[-1] if begun and self._goes_on(begun[-1].name, line, place or 0) else None
+        if on is None and (begun or (place is None and any(self.store.wal.glob("[!.]*")))):
+            self.store.mark_gap()  # first: what is cut off from here on has left the mark
             LOG.warning(
                 "the server cannot go on from the WAL that was received last: it is received anew, and a base backup is due"
             )
+        for path in begun:
+            if path != on:
+                wal.put(path, self.store, self.seal)
+        if place is None:
+            connection.execute(MADE, (SLOT,))
         self.tried = on.name if on else None
         words = ("-D", str(self.store.incoming), "-S", SLOT, "--synchronous", "--no-loop", "-s", "1")
         self.process = self.programs.start("pg_receivewal", *words, url=self.url)
+
+    def _admitted(self, connection: Connection) -> Line:
+        """The server's timeline. Raises `BackupFailed` where its WAL must not come beside what is kept, or cannot be read."""
+        system, line = identify(self.url)
+        self.store.admit(system)
+        (size,) = connection.execute(SEGMENT_SIZE).fetchone() or (0,)
+        if size != SIZE:
+            raise BackupFailed(
+                f"the server's WAL has segments of {size} bytes: only those of {SIZE}, the default, are kept"
+            )
+        return line
 
     def _begun(self) -> list[Path]:
         """The segments that were begun; that with which `pg_receivewal` would go on is the last."""
         paths = [path for path in self.store.incoming.glob(f"*{wal.PARTIAL}") if SEGMENT.match(path.name)]
         return sorted(paths, key=lambda path: (timelines.number_of(path.name), path.name))
 
-    def _goes_on(self, name: str, kept: int) -> bool:
+    def _goes_on(self, name: str, line: Line, kept: int) -> bool:
         """Whether the server may go on with a segment: it has lived through it, and the slot keeps it, or it is worth a try."""
         number = timelines.number_of(name)
-        held = history(self.url).holds(timelines.timeline_of(name), number * SIZE)
+        held = line.holds(timelines.timeline_of(name), number * SIZE)
         return held and not (kept // SIZE > number and self.tried == name)
 
 
-def _slot(connection: Connection) -> bool:
-    """Make the slot where there is none, or one that was given up; tell whether it was made."""
+def _kept_from(connection: Connection) -> int | None:
+    """The place from which on the slot keeps WAL; None where there is no slot, or it was given up, and is gone now."""
     connection.execute(LOST, (SLOT,))
-    if connection.execute(KNOWN, (SLOT,)).fetchone():
-        return False
-    connection.execute(MADE, (SLOT,))
-    return True
+    row = connection.execute(KNOWN, (SLOT,)).fetchone()
+    return timelines.place_of(row[0]) if row else None
 
 
-def history(url: URL) -> Line:
-    """The server's timeline, and what came before it."""
+def identify(url: URL) -> tuple[str, Line]:
+    """The number by which a server is told from all others; its timeline, and what came before that."""
     with psycopg.connect(conninfo(url.update_query_dict({"replication": "true"})), autocommit=True) as connection:
-        _, number, *_ = connection.execute("IDENTIFY_SYSTEM").fetchone() or ("", 1)
+        system, number, *_ = connection.execute("IDENTIFY_SYSTEM").fetchone() or ("", 1)
         if number == 1:
-            return Line(1)
+            return _plain(system), Line(1)
         # Not a statement of SQL: it takes no parameters.
-        _, content = connection.execute(f"TIMELINE_HISTORY {int(number)}").fetchone() or ("", b"")
-        return timelines.line(number, bytes(content).decode())
+        _, content = connection.execute(f"TIMELINE_HISTORY {int(number)}").fetchone() or ("", "")
+        return _plain(system), timelines.line(number, _plain(content))
+
+
+def _plain(content: str | bytes) -> str:
+    """Text, which comes as bytes where the connection names no encoding."""
+    return content if isinstance(content, str) else bytes(content).decode()
 
 
 def receiving(connection: Connection) -> None:

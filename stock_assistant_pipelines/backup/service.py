@@ -99,14 +99,16 @@ class Service:
             self.receiver.stop()
 
     def receive(self, moment: datetime) -> None:
-        """Keep the receiver running, move what is whole, and write down now and then how far it is."""
+        """Keep the receiver running, and move what is whole; write down how far it is now and then, and what went wrong."""
         known = [each for each in status.results(self.keeper.status) if each.kind == "wal"]
         fresh = any(each.ok and each.moment > moment - TOLD_EVERY for each in known)
-        wal.keep(self.keeper.store, self.keeper.seal)
-        if fresh and self.receiver.runs:
+        if fresh and self.receiver.runs and not wal.whole(self.keeper.store):
             return
         with status.doing(self.keeper.status, "wal") as doing:
-            behind = self.receiver.keep()
+            try:
+                behind = self.receiver.keep()
+            finally:
+                wal.keep(self.keeper.store, self.keeper.seal)
             doing.bytes, doing.detail = behind, f"{behind} bytes of WAL are not here yet"
             if due(self.keeper.store):
                 doing.detail += "; it is received anew, and leads back once a base backup has been made"

@@ -5,25 +5,22 @@ Whoever watches reads it: Prometheus through the exporter, the container's healt
 
 from __future__ import annotations
 
+import fcntl
 import json
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 from stock_assistant_pipelines import calendar, logs
-from stock_assistant_pipelines.backup.store import write
+from stock_assistant_pipelines.backup.store import flush, locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 Kind = Literal["dump", "base", "wal", "restore_test", "off_site"]
-
-IN_TURN = Lock()
-"""WAL is told of while a backup is made: who adds to the file must have read what the other wrote."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +58,19 @@ def results(path: Path) -> list[Result]:
 
 
 def tell(path: Path, result: Result) -> None:
-    """Write a result down. One that ended well does away with the failures before it."""
-    with IN_TURN:
+    """Write a result down. One that ended well does away with the failures before it.
+
+    WAL is told of while a backup is made, which another process may do: one after the other, so that none loses what another
+    has written. Who reads finds the old text or the new one, whole.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with locked(path.parent, fcntl.LOCK_EX):
         others = [each for each in results(path) if each.kind != result.kind or (each.ok and not result.ok)]
-        write(path, json.dumps([asdict(each) for each in [*others, result]], indent=1))
-        path.chmod(0o644)
+        new = path.with_name(f".{path.name}.new")
+        new.write_text(json.dumps([asdict(each) for each in [*others, result]], indent=1), encoding="utf-8")
+        new.chmod(0o644)
+        flush(new)
+        new.replace(path)
 
 
 @contextmanager

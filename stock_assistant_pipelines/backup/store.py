@@ -103,6 +103,14 @@ class Store:
             raise BackupFailed(f"{self.directory / kind} holds no backup" + (f" named {name}" if name else ""))
         return found[-1]
 
+    def admit(self, system: str) -> None:
+        """Raises `BackupFailed` where a server is not the one whose backups are here: its WAL would be written over theirs."""
+        for known in self.backups("bases")[-1:]:
+            if known.label["system"] != system:
+                raise BackupFailed(
+                    f"{self.directory} holds the backups of another server: give this one a directory of its own"
+                )
+
     @contextmanager
     def making(self, kind: str, moment: datetime, label: dict[str, Any]) -> Iterator[Path]:
         """A directory to write a backup into: it gets its name, with the label, when the block ends well, and is gone else.
@@ -169,15 +177,6 @@ def locked(directory: Path, how: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> Iterato
             yield True
     finally:
         os.close(number)
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file so that whoever reads it finds the old text or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(text, encoding="utf-8")
-    flush(new)
-    new.replace(path)
 
 
 def flush(path: Path) -> None:

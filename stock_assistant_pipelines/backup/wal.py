@@ -29,14 +29,19 @@ PACKED = ".gz"
 PARTIAL = ".partial"
 
 
-def keep(store: Store, seal: Seal) -> int:
-    """Move what is whole to where it is kept; tell how many segments."""
-    whole = sorted(
+def whole(store: Store) -> list[Path]:
+    """What was received to its end and has not been moved yet."""
+    return sorted(
         path for path in store.incoming.glob("*") if SEGMENT.fullmatch(path.name) or HISTORY.fullmatch(path.name)
     )
-    for path in whole:
+
+
+def keep(store: Store, seal: Seal) -> int:
+    """Move what is whole to where it is kept; tell how many files."""
+    paths = whole(store)
+    for path in paths:
         put(path, store, seal)
-    return len(whole)
+    return len(paths)
 
 
 def put(path: Path, store: Store, seal: Seal) -> None:

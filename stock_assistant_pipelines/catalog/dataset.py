@@ -1,8 +1,8 @@
-"""The vocabulary in which a dataset is declared.
+"""A dataset as it is declared. Its words: `columns`, `grain`, `calls`, `expected`, `versions`, `rules`, each in a module here.
 
 A declaration is data: frozen, validated when it is made, and free of behaviour. The table, its migration, the calls, the
 Dagster asset, the checks, the API resource and the sandbox's answer are derived from it elsewhere. What differs between
-datasets belongs here as a word; an `if dataset == …` in code is a word that is missing.
+datasets belongs in its declaration as a word; an `if dataset == …` in code is a word that is missing.
 """
 
 from __future__ import annotations
@@ -10,307 +10,36 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
-from enum import StrEnum
 from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from stock_assistant_pipelines.catalog.calls import Calls, PerCode, PerDay, PerPeriod, PerRange, Whole, contradictions
+from stock_assistant_pipelines.catalog.columns import Column, Type
+from stock_assistant_pipelines.catalog.expected import (
+    Answered,
+    Companies,
+    Disclosed,
+    EveryDay,
+    Expected,
+    Followed,
+    Listed,
+    NeverFewer,
+    Unexplained,
+)
+from stock_assistant_pipelines.catalog.grain import Grain
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from stock_assistant_pipelines.catalog.rules import Rule
+    from stock_assistant_pipelines.catalog.versions import Versions
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 """The market's time zone: every day and time of day of a declaration is meant in it."""
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-
-MARKET_OPENED = date(1990, 12, 19)
-"""The first session of the Shanghai Stock Exchange, and so the first day any dataset can hold."""
-
-FIRST_PERIOD = date(1990, 12, 31)
-"""The first report period that is kept: the end of the first quarter in which companies were listed."""
-
-
-class CatalogError(ValueError):
-    """A declaration contradicts itself. The message names the dataset and says what to change."""
-
-
-class Type(StrEnum):
-    """What a column holds. Numbers are exact decimals, dates arrive as `YYYYMMDD`, absent values stay NULL."""
-
-    TEXT = "text"
-    DATE = "date"
-    NUMBER = "number"
-    INTEGER = "integer"
-
-
-class Grain(StrEnum):
-    """How a dataset is cut into partitions."""
-
-    TRADE_DATE = "trade_date"
-    """One partition per trading day; it holds the whole market."""
-    REPORT_PERIOD = "end_date"
-    """One partition per report period, the end of a quarter; it holds all companies."""
-    SNAPSHOT = "snapshot"
-    """No time axis: one partition, `all`, which is what the source says now."""
-
-
-class Severity(StrEnum):
-    """What a broken rule means for those who read the rows."""
-
-    BLOCK = "block"
-    """The rows are wrong: their day is not complete, and nothing downstream is built on it."""
-    WARN = "warn"
-    """The rows are odd: look at them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One of Tushare's columns, under Tushare's own name."""
-
-    name: str
-    type: Type
-    title: str
-    """Meaning, in English."""
-    title_zh: str
-    """Meaning, as Tushare documents it."""
-    unit: str | None = None
-    default: bool = True
-    """Whether Tushare returns it when `fields` is empty."""
-    optional: bool = False
-    """Whether it may be null although it is part of the key."""
-    flow: bool = False
-    """Whether quarters and trailing twelve months are derived from it, since it counts from the start of the year."""
-    ours: bool = False
-    """Whether no answer holds it, so that it is not asked for: it takes the value of the call's parameter (`fills`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class PerDay:
-    """One call holds one day, the whole market; or, where `code` is taken, some codes over a range of days."""
-
-    day: str = "trade_date"
-    code: str | None = None
-    """The parameter that takes codes; None where the interface takes none."""
-    several: int = 1
-    """How many codes it takes at once, separated by commas."""
-    start: str = "start_date"
-    end: str = "end_date"
-
-
-@dataclass(frozen=True, slots=True)
-class PerRange:
-    """One call holds several days. `rows_per_day` bounds how many, so that an answer stays under the row cap."""
-
-    rows_per_day: int
-    start: str = "start_date"
-    end: str = "end_date"
-
-
-@dataclass(frozen=True, slots=True)
-class PerCode:
-    """One call holds one code over a range of days."""
-
-    codes: tuple[str, ...]
-    code: str = "ts_code"
-    start: str = "start_date"
-    end: str = "end_date"
-
-
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """A snapshot: the union of these calls is the dataset. `may_be_empty` are positions of calls that can lack rows."""
-
-    variants: tuple[Mapping[str, str], ...] = ({},)
-    may_be_empty: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class PerPeriod:
-    """One call holds one report period of the whole market, given the points; otherwise one stock over all its periods."""
-
-    period: str | None = "period"
-    """The parameter that takes the period of the whole market; None where the interface answers by stock only."""
-    whole: str | None = None
-    """The interface that answers for the whole market; None where it is the dataset's own. `row_cap` is not about it."""
-    whole_points: int = 5000
-    """Tushare points from which on the whole market is answered."""
-    code: str = "ts_code"
-    variants: tuple[Mapping[str, str], ...] = ({},)
-    """The dataset is the union of these: each is a call of its own."""
-    rows: tuple[float, ...] = (1.0,)
-    """About how many rows a company has in a period, variant by variant; the last holds for those that follow.
-
-    By them it is told beforehand how many answers the whole market takes.
-    """
-    periods_per_call: int | None = None
-    """How many periods of one stock fit in an answer, where they are asked for by range; None where all of them fit."""
-    start: str = "start_date"
-    end: str = "end_date"
-    """The range, where there is one. It must mean report periods: with some interfaces it means days of announcement."""
-    announced: tuple[str, ...] = ()
-    """The days of a row by which the interface also answers for the whole market, each a parameter of the same name.
-
-    Such an answer is of whichever companies and periods announce something on a day, and whole for none of them.
-    """
-    restated: frozenset[int] = frozenset()
-    """Positions in `variants` of what a company tells of a period with its report of the year after."""
-
-
-Calls = PerDay | PerRange | PerCode | Whole | PerPeriod
-
-
-@dataclass(frozen=True, slots=True)
-class EveryDay:
-    """Complete = every calendar day since `since`, to the end of this year."""
-
-    column: str
-    since: date = MARKET_OPENED
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The datasets that this is computed from."""
-        return ()
-
-
-@dataclass(frozen=True, slots=True)
-class NeverFewer:
-    """Complete = every key that is already held; the first time, an answer that a second one confirms.
-
-    A source may withdraw keys: when a second answer confirms it, up to the share `withdrawn` of what is held. `named_by`
-    are datasets whose codes are known here: a day of theirs with more than the share `strangers` of codes that are not
-    shows that the snapshot was cut short.
-    """
-
-    column: str
-    named_by: tuple[str, ...] = ()
-    withdrawn: float = 0.05
-    strangers: float = 0.01
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The datasets that this is computed from."""
-        return ()
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """Complete = every stock listed on that day, minus those suspended for the whole of it."""
-
-    stocks: str
-    suspensions: str | None = None
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The datasets that this is computed from."""
-        return (self.stocks, self.suspensions) if self.suspensions else (self.stocks,)
-
-
-@dataclass(frozen=True, slots=True)
-class Unexplained:
-    """Complete = every listed stock that has no bar that day. Nothing is proven before the bars are there."""
-
-    stocks: str
-    bars: str
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The datasets that this is computed from."""
-        return (self.stocks, self.bars)
-
-
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """Complete = every code that is called for and was published (`listed`) by that day according to `indices`."""
-
-    indices: str
-    since: str = "list_date"
-    until: str = "exp_date"
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The datasets that this is computed from."""
-        return (self.indices,)
-
-
-@dataclass(frozen=True, slots=True)
-class Disclosed:
-    """Complete = every company that has disclosed the period by now, according to `plan`.
-
-    Of a period that the plan says nothing of, complete = every stock was asked.
-    """
-
-    plan: str = "disclosure_date"
-    stocks: str = "stock_basic"
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The datasets that this is computed from."""
-        return (self.plan, self.stocks)
-
-
-@dataclass(frozen=True, slots=True)
-class Companies:
-    """Complete = every stock that was listed on the last day of the period."""
-
-    stocks: str = "stock_basic"
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The datasets that this is computed from."""
-        return (self.stocks,)
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """Complete = every stock was asked: nothing says which companies have rows."""
-
-    stocks: str = "stock_basic"
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The datasets that this is computed from."""
-        return (self.stocks,)
-
-
-Expected = EveryDay | NeverFewer | Listed | Unexplained | Followed | Disclosed | Companies | Answered
-
-
-@dataclass(frozen=True, slots=True)
-class Stages:
-    """Rows are stages of one thing, and the day that they share is that of the first: when was each known?"""
-
-    column: str
-    """What stage a row is of."""
-    days: Mapping[str, tuple[str, ...]]
-    """By stage: of these days the first that is not null is the one by which it was known, if it was not read earlier.
-
-    Stages that are not here, and those without such a day, are known since they were read.
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class Versions:
-    """Rows are never overwritten: an answer that differs is a new version of its key, and each is known from a moment on."""
-
-    known: tuple[str, ...]
-    """Of these days the first that is not null is the one on which a version became known, at its end in Asia/Shanghai.
-
-    Empty: a version is known since it was read.
-    """
-    prefer: tuple[str, ...] = ("update_flag",)
-    """Of versions that became known at the same time, the highest in these columns stands."""
-    after_period: bool = True
-    """Whether nothing can be known before the period is over."""
-    stages: Stages | None = None
-    """Where the days in `known` do not tell when a row was known: never before them, and not before its stage was."""
-
-    @property
-    def days(self) -> tuple[str, ...]:
-        """All columns that say when a version became known."""
-        staged = chain.from_iterable(self.stages.days.values()) if self.stages else ()
-        return tuple(dict.fromkeys((*self.known, *staged)))
-
 
 GRAINS: Mapping[type[Calls] | type[Expected], Grain] = MappingProxyType(
     {
@@ -332,16 +61,8 @@ GRAINS: Mapping[type[Calls] | type[Expected], Grain] = MappingProxyType(
 """The grain that each way of calling, and of telling what is complete, goes with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A condition each row meets, as an SQL predicate over the dataset's columns; NULL counts as met."""
-
-    name: str
-    predicate: str
-    title: str
-    severity: Severity = Severity.BLOCK
-    id: str | None = None
-    """Its number in the catalogue of checks (`docs/checks.md`), where it has one."""
+class CatalogError(ValueError):
+    """A declaration contradicts itself. The message names the dataset and says what to change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -455,8 +176,7 @@ class Dataset:
             *self._columns(),
             *self._grain(),
             *self._answers(),
-            *self._calls(),
-            *self._tidings(),
+            *contradictions(self.calls, self.row_cap, self.versions.days if self.versions else ()),
         ]
         if problems:
             raise CatalogError(f"{self.api}: " + "; ".join(problems))
@@ -519,39 +239,6 @@ class Dataset:
             yield "`window` holds at least today"
         if self.due and (self.published is None or self.due < self.published):
             yield "`due` is after `published`"
-
-    def _calls(self) -> Iterator[str]:
-        """What is impossible in the words that its calls are declared in."""
-        match self.calls:
-            case PerDay(code=code, several=several) if several < 1 or (several > 1 and code is None):
-                yield "`several` is above zero, and goes with `code`"
-            case PerRange(rows_per_day=rows) if not 1 <= rows <= (self.row_cap or rows):
-                yield "`rows_per_day` is above zero, and a day fits under the row cap"
-            case PerCode(codes=codes) if not codes or len(set(codes)) != len(codes):
-                yield "`codes` names at least one code, and none twice"
-            case Whole(variants=variants, may_be_empty=empty) if not empty <= set(range(len(variants))):
-                yield "`may_be_empty` holds positions in `variants`"
-            case PerPeriod(period=None, whole=str()):
-                yield "`whole` goes with `period`: the whole market is asked for by period"
-            case PerPeriod(variants=variants) if not variants or any(variants.count(each) > 1 for each in variants):
-                yield "`variants` holds at least one call, and none twice"
-            case PerPeriod(rows=rows) if not rows or min(rows) <= 0:
-                yield "`rows` is above zero"
-            case PerPeriod(periods_per_call=int(periods)) if not 1 <= periods <= (self.row_cap or periods):
-                yield "`periods_per_call` is above zero, and so many fit under the row cap"
-
-    def _tidings(self) -> Iterator[str]:
-        """What is impossible in the words by which report periods are also asked for out of season."""
-        if not isinstance(self.calls, PerPeriod):
-            return
-        days = self.versions.days if self.versions else ()
-        yield from (
-            f"`{name}` in `announced` is no day of `versions`" for name in self.calls.announced if name not in days
-        )
-        if self.calls.announced and len(self.calls.variants) > 1:
-            yield "`announced` goes with one variant"
-        if not self.calls.restated <= {*range(len(self.calls.variants))}:
-            yield "`restated` holds positions in `variants`"
 
 
 def catalog(*datasets: Dataset) -> Mapping[str, Dataset]:

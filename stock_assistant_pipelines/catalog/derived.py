@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from stock_assistant_pipelines.catalog.dataset import Column, Type
+from stock_assistant_pipelines.catalog.columns import Column, Type
 from stock_assistant_pipelines.catalog.market import TRADE_DATE
 
 if TYPE_CHECKING:

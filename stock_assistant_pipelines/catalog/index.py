@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from datetime import time
 
-from stock_assistant_pipelines.catalog.dataset import Column, Dataset, Followed, Grain, NeverFewer, PerCode, Type, Whole
+from stock_assistant_pipelines.catalog.calls import PerCode, Whole
+from stock_assistant_pipelines.catalog.columns import Column, Type
+from stock_assistant_pipelines.catalog.dataset import Dataset
+from stock_assistant_pipelines.catalog.expected import Followed, NeverFewer
+from stock_assistant_pipelines.catalog.grain import Grain
 from stock_assistant_pipelines.catalog.market import OHLC, PCT_CHG, TRADE_DATE
 
 FOLLOWED = (

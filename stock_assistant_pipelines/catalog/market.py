@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from datetime import time
 
-from stock_assistant_pipelines.catalog.dataset import (
-    Column,
-    Dataset,
-    Grain,
-    Listed,
-    PerDay,
-    PerRange,
-    Rule,
-    Severity,
-    Type,
-    Unexplained,
-)
+from stock_assistant_pipelines.catalog.calls import PerDay, PerRange
+from stock_assistant_pipelines.catalog.columns import Column, Type
+from stock_assistant_pipelines.catalog.dataset import Dataset
+from stock_assistant_pipelines.catalog.expected import Listed, Unexplained
+from stock_assistant_pipelines.catalog.grain import Grain
+from stock_assistant_pipelines.catalog.rules import Rule, Severity
 
 TS_CODE = Column("ts_code", Type.TEXT, "Tushare code", "股票代码")
 TRADE_DATE = Column("trade_date", Type.DATE, "Trading day", "交易日期")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from stock_assistant_pipelines.catalog.dataset import Column, Dataset, EveryDay, Grain, NeverFewer, Type, Whole
+from stock_assistant_pipelines.catalog.calls import Whole
+from stock_assistant_pipelines.catalog.columns import Column, Type
+from stock_assistant_pipelines.catalog.dataset import Dataset
+from stock_assistant_pipelines.catalog.expected import EveryDay, NeverFewer
+from stock_assistant_pipelines.catalog.grain import Grain
 
 TRADE_CAL = Dataset(
     api="trade_cal",

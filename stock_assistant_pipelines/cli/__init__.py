@@ -17,7 +17,7 @@ from stock_assistant_pipelines.cli.backups import backup
 from stock_assistant_pipelines.cli.configured import configured
 from stock_assistant_pipelines.cli.monitoring import alerts, exporter
 from stock_assistant_pipelines.cli.reports import costs, replay, research
-from stock_assistant_pipelines.settings import SettingsError
+from stock_assistant_pipelines.settings.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -267,8 +267,9 @@ def upgrade() -> None:
     configuration = configured()
     with available(configuration) as database:
         database.install()
-        script = str(Path(sys.executable).with_name("dagster"))
-        subprocess.run([script, "instance", "migrate"], env=environment(configuration, database), check=True)
+        migrate = [str(Path(sys.executable).with_name("dagster")), "instance", "migrate"]
+        # Its output is its whole configuration; what goes wrong it says on standard error.
+        subprocess.run(migrate, env=environment(configuration, database), stdout=subprocess.DEVNULL, check=True)
         database.grant()  # also in the tables that Dagster has just made
     click.echo(f"{database.url.database} is up to date")
 

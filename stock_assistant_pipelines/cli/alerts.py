@@ -37,15 +37,12 @@ def run(settings: Settings, *, test: bool) -> int:
     from stock_assistant_pipelines.alerts.channels import channels
 
     names = [channel.name for channel in channels(settings)]
-    with available(settings) as database:
-        engine = database.engine(pool_size=1)
+    with available(settings) as database, database.connected(pool_size=1) as engine:
         try:
             with engine.connect() as connection:
                 found = outbox.alerts(connection, CLEARED_SHOWN)
         except ProgrammingError:
             raise ServiceError(f"the tables are not there yet: {UPGRADE}") from None
-        finally:
-            engine.dispose()
     out.print(_table(found, names) if found else "Nothing is wrong, and nothing was.")
     if not names:
         out.print("ALERT_URLS is not set, so nobody is told: see docs/alerts.md")

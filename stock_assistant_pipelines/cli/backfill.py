@@ -19,12 +19,12 @@ from rich.table import Table
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.backfill import Target, look_ahead, with_prerequisites
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
+from stock_assistant_pipelines.catalog.grain import MARKET_OPENED
 from stock_assistant_pipelines.cli import services
 from stock_assistant_pipelines.cli.progress import follow, verdict
 from stock_assistant_pipelines.cli.services import ServiceError
 from stock_assistant_pipelines.cli.up import announce_sandbox, stopped_by_signal
-from stock_assistant_pipelines.settings import SANDBOX_POINTS
+from stock_assistant_pipelines.settings.tushare import SANDBOX_POINTS
 from stock_assistant_pipelines.tushare.quota import Limits
 from stock_assistant_pipelines.warehouse.database import available
 from stock_assistant_pipelines.warehouse.embedded import conninfo
@@ -178,11 +178,8 @@ def _resumed(out: Console, dagster: Dagster, asked: Asked) -> Series | None:
 def _installation(settings: Settings) -> Iterator[tuple[Database, Engine]]:
     with available(settings) as database:
         database.prepare()
-        engine = database.engine()
-        try:
+        with database.connected() as engine:
             yield database, engine
-        finally:
-            engine.dispose()
 
 
 @contextmanager

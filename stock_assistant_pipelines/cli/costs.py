@@ -10,12 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from stock_assistant_pipelines import calendar
-from stock_assistant_pipelines.cli.services import ServiceError
 from stock_assistant_pipelines.research.booking import Budgets
 from stock_assistant_pipelines.research.costs import costs, left
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.database import available, migrated
-from stock_assistant_pipelines.warehouse.migrator import NotMigrated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,16 +30,14 @@ FIGURES = ("calls", "answered", "tokens in", "cached", "tokens out", "CNY", "boo
 def run(settings: Settings, by: Sequence[By], since: date | None, until: date | None, report: str | None) -> None:
     """Show what was spent, by group, and what is left. Asks nobody."""
     budgets = Budgets(settings.llm_budget_report, settings.llm_budget_day, settings.llm_budget_month)
-    with available(settings) as database:
-        engine = database.engine(pool_size=1)
-        try:
-            with migrated(), engine.connect() as connection:
-                found = costs(connection, by, since=since, until=until, report=report)
-                rest = left(connection, budgets, calendar.now(), report)
-        except NotMigrated as error:
-            raise ServiceError(str(error)) from error
-        finally:
-            engine.dispose()
+    with (
+        available(settings) as database,
+        database.connected(pool_size=1) as engine,
+        migrated(),
+        engine.connect() as connection,
+    ):
+        found = costs(connection, by, since=since, until=until, report=report)
+        rest = left(connection, budgets, calendar.now(), report)
     out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
     out.print(_table(found) if any(each.calls for each in found) else "No model was asked.")
     for each in rest:

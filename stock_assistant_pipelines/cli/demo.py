@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sqlalchemy import and_, func, not_, or_, select
 
 from stock_assistant_pipelines.calendar import now, over, periods
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.cli import services, showcase, standin
+from stock_assistant_pipelines.cli.progress import bar
 from stock_assistant_pipelines.cli.up import announce_sandbox, stopped_by_signal
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.settings import Settings
@@ -59,11 +59,8 @@ def run(settings: Settings, count: int, stocks: int) -> int:
         out.print("Starting Dagster and the API …")
         with services.running(machine.first, machine.environment):
             os.environ.update(machine.environment)  # this process asks the same Dagster, database and Tushare
-            engine = database.engine()
-            try:
+            with database.connected() as engine:
                 complete = _show(out, Settings.load(), engine, machine, f"http://{services.LOOPBACK}:{port}", count)
-            finally:
-                engine.dispose()
     return 0 if complete else 1
 
 
@@ -144,14 +141,7 @@ def _progress(
     """Show how many partitions are booked since the backfills began, until their runs are over."""
     total = sum(span.partitions(dataset) for dataset in CATALOG.values())
     booked = select(func.count()).where(_of(span), COVERAGE.c.landed_at >= backfills[0].began)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("partitions"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=out) as progress:
+    with bar(out) as progress:
         task = progress.add_task(f"Backfill {span.first} … {span.last}", total=total)
         while not all(backfill.over for backfill in backfills):
             machine.check()

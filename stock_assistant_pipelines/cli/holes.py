@@ -17,7 +17,7 @@ from rich.table import Table
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.cli.services import ServiceError, environment
-from stock_assistant_pipelines.inquiry import inquire
+from stock_assistant_pipelines.ingest.inquiry import inquire
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.periods import GRID
 from stock_assistant_pipelines.tushare.plan import estimate, plan
@@ -64,9 +64,8 @@ def run(
         raise ServiceError(f"--from {first} is after --to {last}: exchange them")
     with available(settings) as database:
         database.prepare()
-        engine = database.engine()
         out = Console(highlight=False, stderr=as_json)
-        try:
+        with database.connected() as engine:
             if calendars := _doubtful(engine, datasets):
                 out.print(f"{', '.join(calendars)} is not complete: days that it does not know may be missing too.")
                 if fix and (sure or click.confirm("Fetch it again first?", default=True, err=as_json)):
@@ -90,8 +89,6 @@ def run(
             elif not as_json:
                 _show(engine, left)
             return 1 if left or calendars else 0
-        finally:
-            engine.dispose()
 
 
 def _known(name: str) -> Dataset:

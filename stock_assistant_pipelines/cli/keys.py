@@ -67,13 +67,11 @@ def _tables(settings: Settings) -> Iterator[Engine]:
     """Connect to the tables, all migrations run. What is refused is told as one line."""
     with available(settings) as database:
         database.prepare()
-        engine = database.engine()
         try:
-            yield engine
+            with database.connected() as engine:
+                yield engine
         except keys.KeyRefused as error:
             raise ServiceError(str(error)) from error
-        finally:
-            engine.dispose()
 
 
 def _table(known: list[Known], now: datetime) -> Table:

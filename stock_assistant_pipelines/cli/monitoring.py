@@ -7,7 +7,7 @@ import sys
 import click
 
 from stock_assistant_pipelines.cli.configured import configured, serving
-from stock_assistant_pipelines.settings import listening
+from stock_assistant_pipelines.settings.addresses import listening
 
 RECEIVER = "127.0.0.1:9102"
 """Where Alertmanager finds the receiver on one machine."""

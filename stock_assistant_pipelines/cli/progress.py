@@ -37,6 +37,18 @@ MEANING = {
 """What a status means for whoever waits."""
 
 
+def bar(out: Console) -> Progress:
+    """How many partitions of how many, and for how long."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("partitions"),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=out)
+
+
 def follow(
     out: Console,
     engine: Engine,
@@ -47,14 +59,7 @@ def follow(
     machine: Machine | None,
 ) -> None:
     """Show how far a backfill is until nothing of it is under way. Raises `ServiceError` when a service of ours ends."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("partitions"),
-        TimeElapsedColumn(),
-    )
-    progress = Progress(*columns, console=out)
+    progress = bar(out)
     task = progress.add_task(f"{target.first} … {target.last}", total=None)
     pace = _Pace(outlook)
     began = series.began

@@ -12,7 +12,7 @@ from stock_assistant_pipelines.alerts.forwarding import Forwarder
 from stock_assistant_pipelines.alerts.receiver import PATH, Receiver
 from stock_assistant_pipelines.cli.services import ServiceError
 from stock_assistant_pipelines.cli.up import stopped_by_signal
-from stock_assistant_pipelines.settings import host_and_port
+from stock_assistant_pipelines.settings.addresses import host_and_port
 
 if TYPE_CHECKING:
     from stock_assistant_pipelines.settings import Settings

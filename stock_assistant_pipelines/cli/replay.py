@@ -12,7 +12,6 @@ from sqlalchemy import select
 from stock_assistant_pipelines.cli.services import ServiceError
 from stock_assistant_pipelines.research.replay import NotReplayable, replay
 from stock_assistant_pipelines.warehouse.database import available, migrated
-from stock_assistant_pipelines.warehouse.migrator import NotMigrated
 from stock_assistant_pipelines.warehouse.tables import RESEARCH_REPORT
 
 if TYPE_CHECKING:
@@ -28,15 +27,13 @@ def run(settings: Settings, ids: Sequence[str], day: date | None, *, every: bool
     """Make reports again, and show where they differ. Returns 1 when one does, or cannot be made again, else 0."""
     if bool(ids) + bool(day) + every != 1:
         raise ServiceError("name reports by their ids, or a --day, or --all of them")
-    with available(settings) as database:
-        engine = database.engine(pool_size=1)
-        try:
-            with migrated(), engine.connect() as connection:
-                return anyio.run(_replay, connection, ids or _standing(connection, day), bool(ids))
-        except NotMigrated as error:
-            raise ServiceError(str(error)) from error
-        finally:
-            engine.dispose()
+    with (
+        available(settings) as database,
+        database.connected(pool_size=1) as engine,
+        migrated(),
+        engine.connect() as connection,
+    ):
+        return anyio.run(_replay, connection, ids or _standing(connection, day), bool(ids))
 
 
 async def _replay(connection: Connection, ids: Sequence[str], named: bool) -> int:

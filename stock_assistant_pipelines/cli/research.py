@@ -68,23 +68,21 @@ def run(settings: Settings, asked: Asked, *, rules: bool) -> int:
     talk = Console(highlight=False, soft_wrap=True, stderr=asked.markdown)
     with _by_rules() if rules else nullcontext(settings) as chosen, available(chosen) as database:
         database.prepare()
-        engine = database.engine(CONNECTIONS)
         try:
-            steps = _Steps(talk, len(codes))
-            session = Session(engine, chosen, asked.language, progress=steps.told)
-            day = asked.day or session.last_day()
-            if session.is_closed(day):
-                raise ServiceError(f"{day} is no trading day of the calendar: name one that is")
-            with _trial(session, day, codes) if rules else nullcontext():
-                with steps:
-                    stopped = make(session, day, codes)
-                return _result(talk, session, asked, day, codes, stopped)
+            with database.connected(CONNECTIONS) as engine:
+                steps = _Steps(talk, len(codes))
+                session = Session(engine, chosen, asked.language, progress=steps.told)
+                day = asked.day or session.last_day()
+                if session.is_closed(day):
+                    raise ServiceError(f"{day} is no trading day of the calendar: name one that is")
+                with _trial(session, day, codes) if rules else nullcontext():
+                    with steps:
+                        stopped = make(session, day, codes)
+                    return _result(talk, session, asked, day, codes, stopped)
         except NotLanded as error:
             raise ServiceError(f"{error}: `stock-assistant backfill --all --from {day} --to {day}` lands it") from error
         except (NotReady, NotWatchable, NoTradingDay, NotAnswered) as error:
             raise ServiceError(str(error)) from error
-        finally:
-            engine.dispose()
 
 
 def make(session: Session, day: date, codes: Sequence[str]) -> BudgetExhausted | None:

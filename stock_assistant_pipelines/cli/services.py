@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING
 
 import fasteners
 
-from stock_assistant_pipelines.settings import SANDBOX_POINTS, SANDBOX_TOKEN
+from stock_assistant_pipelines.settings.tushare import SANDBOX_POINTS, SANDBOX_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.cli import services
 from stock_assistant_pipelines.research.editions import RULES
-from stock_assistant_pipelines.sandbox.model.server import KEY, PATH
-from stock_assistant_pipelines.sandbox.search import server as search
+from stock_assistant_pipelines.sandbox.keyed import KEY
+from stock_assistant_pipelines.sandbox.model.server import PATH
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ def join(machine: services.Machine, logs: Path, *, news: bool) -> str:
     url = _serve(machine, logs, "model") + PATH
     machine.environment.update(environment(url))
     if news:
-        searched = {"BOCHA_API_KEY": search.KEY, "BOCHA_BASE_URL": _serve(machine, logs, "search")}
+        searched = {"BOCHA_API_KEY": KEY, "BOCHA_BASE_URL": _serve(machine, logs, "search")}
         machine.environment.update({**searched, "BOCHA_CALLS_PER_MINUTE": "0"})
     return url
 

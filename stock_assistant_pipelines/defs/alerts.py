@@ -18,7 +18,8 @@ from stock_assistant_pipelines.alerts.delivery import deliver
 from stock_assistant_pipelines.defs.fill import asked
 from stock_assistant_pipelines.defs.research import waits
 from stock_assistant_pipelines.defs.resources import Platform
-from stock_assistant_pipelines.settings import Settings, SettingsError
+from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.settings.errors import SettingsError
 from stock_assistant_pipelines.warehouse import space
 from stock_assistant_pipelines.warehouse.database import available
 from stock_assistant_pipelines.warehouse.space import DiskFull
@@ -65,8 +66,7 @@ def build_sensor(platform: Platform, now: Callable[[], datetime] = calendar.now)
     def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         moment = now()
         runs = Runs.read(context.cursor, moment).follow(context.instance, moment, platform.settings)
-        with available(platform.settings) as database:
-            engine = database.engine()
+        with available(platform.settings) as database, database.connected() as engine:
             try:
                 space.require(engine)
                 told = str(deliver(engine, platform.settings, moment, runs.final(context.instance)))
@@ -76,8 +76,6 @@ def build_sensor(platform: Platform, now: Callable[[], datetime] = calendar.now)
                 told = str(wrong)  # a tick that fails keeps no cursor: the next one fails
             except DiskFull as full:
                 told = f"channels told past the table: {emergency.tell(platform.settings, moment, full)}. {full}"
-            finally:
-                engine.dispose()
         context.update_cursor(runs.written())
         return dg.SkipReason(told)
 

@@ -9,7 +9,8 @@ import dagster as dg
 from pydantic import Field
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import Column, Dataset
+from stock_assistant_pipelines.catalog.columns import Column
+from stock_assistant_pipelines.catalog.dataset import Dataset
 from stock_assistant_pipelines.defs import checks, freshness, partitions
 from stock_assistant_pipelines.defs.partitions import days
 from stock_assistant_pipelines.defs.resources import BACKFILL, Platform, urgent

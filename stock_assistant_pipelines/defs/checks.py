@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from stock_assistant_pipelines.catalog.dataset import Dataset, Severity
+from stock_assistant_pipelines.catalog.dataset import Dataset
+from stock_assistant_pipelines.catalog.rules import Severity
 from stock_assistant_pipelines.warehouse import laws, rules
 from stock_assistant_pipelines.warehouse.verdicts import EXAMPLES, Verdict, judge
 

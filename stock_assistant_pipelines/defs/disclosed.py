@@ -1,8 +1,8 @@
 """The job `disclosed`: the evening's increment of reports. The plan of the open periods first, then who has disclosed since,
 and what was announced on the last days, whichever period is open.
 
-Which companies are asked, and in which order, is told by `stock_assistant_pipelines.increment`. Each week the last periods are
-fetched again as a whole, since the source corrects old filings without a word.
+Which companies are asked, and in which order, is told by `stock_assistant_pipelines.ingest.increment`. Each week the last
+periods are fetched again as a whole, since the source corrects old filings without a word.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -16,9 +16,9 @@ from stock_assistant_pipelines.catalog.dataset import Dataset
 from stock_assistant_pipelines.defs.assets import NAMED, began, take
 from stock_assistant_pipelines.defs.fill import announce, evaluations, failed, fill, fill_config, told
 from stock_assistant_pipelines.defs.resources import AHEAD, Platform, urgent
-from stock_assistant_pipelines.evening import Evening, Heard
-from stock_assistant_pipelines.increment import Limits
 from stock_assistant_pipelines.ingest import Ingest
+from stock_assistant_pipelines.ingest.evening import Evening, Heard
+from stock_assistant_pipelines.ingest.increment import Limits
 from stock_assistant_pipelines.lateness import kept
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.coverage import UNANSWERED, Coverage

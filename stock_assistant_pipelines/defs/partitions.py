@@ -13,7 +13,8 @@ from datetime import date, datetime, time
 
 import dagster as dg
 
-from stock_assistant_pipelines.catalog.dataset import FIRST_PERIOD, MARKET_OPENED, SHANGHAI, Dataset
+from stock_assistant_pipelines.catalog.dataset import SHANGHAI, Dataset
+from stock_assistant_pipelines.catalog.grain import FIRST_PERIOD, MARKET_OPENED
 
 APPEARS = time(8, 30)
 """When a trading day's partition is there."""

@@ -74,8 +74,8 @@ class Platform:
             available(self.settings) as database,
             SharedQuota.from_settings(self.settings, conninfo(database.url), urgent=urgent) or nullcontext() as quota,
             Transport.from_settings(self.settings, quota) as transport,
+            database.connected(pool_size=workers + 2) as engine,
         ):
-            engine = database.engine(pool_size=workers + 2)
             try:
                 with migrated():
                     _require(engine)
@@ -91,8 +91,6 @@ class Platform:
                 self._tell(full)
                 space.wait(engine)  # before Dagster, whose tables are on the same disk, has to write that a step ended
                 raise RetryRequested(max_retries=TRIES) from full
-            finally:
-                engine.dispose()
 
     def _tell(self, full: DiskFull) -> None:
         """Tell the channels at once: where no session can be opened any more, the sensor of the alerts is not asked."""
@@ -122,14 +120,9 @@ class Platform:
 
     @contextmanager
     def _engine(self, pool_size: int = 1) -> Iterator[Engine]:
-        with available(self.settings) as database:
-            engine = database.engine(pool_size)
-            try:
-                with migrated():
-                    _require(engine)
-                    yield engine
-            finally:
-                engine.dispose()
+        with available(self.settings) as database, database.connected(pool_size) as engine, migrated():
+            _require(engine)
+            yield engine
 
 
 def _require(engine: Engine) -> None:

@@ -1,9 +1,11 @@
 """Where Dagster keeps runs, events and ticks: in PostgreSQL as always, and no secret among them.
 
 Whatever the UI shows of a failure, somebody has written down here: a step its traceback, a sensor its error, the daemon that of
-a backfill. So secrets are taken out here, for all of them, whoever raised the error.
+a backfill. So secrets are taken out here, for all of them, whoever raised the error. What Dagster finds things by stays: else
+a password such as `daily` would take the runs from the asset of that name.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Self, TypeVar
@@ -25,6 +27,16 @@ from stock_assistant_pipelines.redaction import Redactor
 from stock_assistant_pipelines.settings import settings
 
 T = TypeVar("T", DagsterRun, EventLogEntry, InstigatorTick, TickData, DaemonHeartbeat, PartitionBackfill)
+
+
+IDENTITIES = re.compile(
+    r"__\w+__|\w+_(names?|keys?|ids?|handle|origin|selection|subset|type|value|to_execute|backfill_data)"
+    r"|partition|reexecution_steps"
+)
+"""Fields of Dagster's objects by which it finds what it loads, runs and shows."""
+
+TAGS = re.compile(r"\.?dagster/.*|stock_assistant/.*")
+"""Those by which it or we decide."""
 
 
 class Events(PostgresEventLogStorage):
@@ -64,7 +76,9 @@ class Runs(PostgresRunStorage):
 
     def add_run_tags(self, run_id: str, new_tags: Mapping[str, str]) -> None:
         """Keep tags of a run."""
-        super().add_run_tags(run_id, {name: _redactor()(value) for name, value in new_tags.items()})
+        redactor = _redactor()
+        tags = {name: value if _identity(new_tags, name) else redactor(value) for name, value in new_tags.items()}
+        super().add_run_tags(run_id, tags)
 
     def add_backfill(self, partition_backfill: PartitionBackfill) -> None:
         """Keep a backfill that begins."""
@@ -94,10 +108,15 @@ class Storage(DagsterPostgresStorage):
 
 
 def hidden(told: T) -> T:
-    """The same without secrets."""
+    """The same without secrets, and what it is found by as it was."""
     text = serialize_value(told)
-    line = _redactor().line(text, texts_only=True)
+    line = _redactor().line(text, kept=_identity)
     return told if line is text else deserialize_value(line, type(told))
+
+
+def _identity(thing: Mapping[str, Any], name: str) -> bool:
+    """Whether it is found by this field: of one of Dagster's objects, else of tags, of a configuration or the like."""
+    return bool((IDENTITIES if "__class__" in thing else TAGS).fullmatch(name))
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,6 @@ own is no reason not to be warned. Of its DER (RFC 5280, 4.1) nothing is looked 
 from __future__ import annotations
 
 import re
-import socket
 import ssl
 import struct
 from contextlib import suppress
@@ -15,16 +14,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stock_assistant_pipelines.exporter.addresses import connected, of_each
 from stock_assistant_pipelines.exporter.page import Values, gauge
-from stock_assistant_pipelines.settings import POSTGRESQL, host_and_port
+from stock_assistant_pipelines.settings.addresses import host_and_port
+from stock_assistant_pipelines.settings.exporter import POSTGRESQL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prometheus_client.metrics_core import Metric
-
-SECONDS = 3.0
-"""How long a server that is asked may take."""
 
 SSL_REQUEST, WILLING = struct.pack("!II", 8, 80877103), b"S"
 """What PostgreSQL is asked before TLS begins, and what it answers when it has a certificate."""
@@ -44,18 +42,20 @@ class UnreadableCertificate(ValueError):
 
 def read(places: Sequence[str]) -> Sequence[Metric]:
     """When the certificates of these servers and files expire; of one that cannot be read, nothing but that."""
-    at: Values = {}
-    readable: Values = {}
-    for place in places:
-        try:
-            at[place,] = (in_file(Path(place)) if place.startswith("/") else shown(place)).timestamp()
-            readable[place,] = 1
-        except (OSError, UnreadableCertificate):
-            readable[place,] = 0
+    ends = of_each(_end, places)
+    at: Values = {(place,): end.timestamp() for place, end in ends.items() if end}
+    readable: Values = {(place,): float(end is not None) for place, end in ends.items()}
     return [
         gauge("certificate_expiry_timestamp_seconds", "When the certificate of a server or file expires.", at, "place"),
         gauge("certificate_readable", "1: the server showed it, or the file holds it.", readable, "place"),
     ]
+
+
+def _end(place: str) -> datetime | None:
+    try:
+        return in_file(Path(place)) if place.startswith("/") else shown(place)
+    except (OSError, UnreadableCertificate):
+        return None
 
 
 def in_file(path: Path) -> datetime:
@@ -71,16 +71,16 @@ def in_file(path: Path) -> datetime:
 
 def shown(address: str) -> datetime:
     """When the certificate expires that is shown there. Raises OSError where nobody shows one, or UnreadableCertificate."""
-    host, port = host_and_port(address.removeprefix(POSTGRESQL))
+    server = address.removeprefix(POSTGRESQL)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # nothing is sent, and it is not asked who it is
-    with socket.create_connection((host, port), timeout=SECONDS) as plain:
+    with connected(server) as plain:
         if address.startswith(POSTGRESQL):
             plain.sendall(SSL_REQUEST)
             if plain.recv(1) != WILLING:
                 raise ConnectionRefusedError("the server has no certificate")
-        with context.wrap_socket(plain, server_hostname=host) as secure:
+        with context.wrap_socket(plain, server_hostname=host_and_port(server)[0]) as secure:
             certificate = secure.getpeercert(binary_form=True)
             if address.startswith(POSTGRESQL):
                 with suppress(OSError):  # a farewell, without which PostgreSQL logs that it lost somebody

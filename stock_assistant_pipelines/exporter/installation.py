@@ -21,7 +21,7 @@ from stock_assistant_pipelines.exporter import (
 )
 from stock_assistant_pipelines.exporter.page import Exporter, Part
 from stock_assistant_pipelines.exporter.reading import of_dagster, of_tables
-from stock_assistant_pipelines.settings import host_and_port
+from stock_assistant_pipelines.settings.addresses import host_and_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,8 +44,10 @@ def _parts(settings: Settings, database: Database) -> Iterator[Part]:
     yield Part("research", partial(research.read, tables, settings))
     yield Part("alerts", partial(alerts.read, tables))
     yield Part("postgres", partial(postgres.read, tables))
-    yield Part("backups", partial(backups.read, Keeper(settings).status))
-    if paths := settings.exporter_disks or [path for path in [settings.data_dir] if path.is_dir()]:
+    here = settings.data_dir.is_dir()  # where it is not, neither disks nor backups are known that are not named
+    if here or settings.backup_dir or settings.backup_status_file:
+        yield Part("backups", partial(backups.read, Keeper(settings).status))
+    if paths := settings.exporter_disks or ([settings.data_dir] if here else []):
         yield Part("disks", partial(disks.read, paths))
     if settings.exporter_code_server or settings.run_hosts:
         yield Part("code servers", partial(code_servers.read, settings.exporter_code_server, settings.run_hosts))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
-from stock_assistant_pipelines.settings import MONITOR_ROLE
+from stock_assistant_pipelines.settings.database import MONITOR_ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

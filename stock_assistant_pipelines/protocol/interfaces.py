@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import PerPeriod
+from stock_assistant_pipelines.catalog.calls import PerPeriod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,7 +8,9 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from stock_assistant_pipelines.catalog.dataset import EveryDay, PerPeriod, Type
+from stock_assistant_pipelines.catalog.calls import PerPeriod
+from stock_assistant_pipelines.catalog.columns import Type
+from stock_assistant_pipelines.catalog.expected import EveryDay
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

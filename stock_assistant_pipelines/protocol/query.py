@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from stock_assistant_pipelines.catalog.dataset import EveryDay, PerCode, PerDay, PerPeriod, PerRange, Whole
+from stock_assistant_pipelines.catalog.calls import PerCode, PerDay, PerPeriod, PerRange, Whole
+from stock_assistant_pipelines.catalog.expected import EveryDay
 from stock_assistant_pipelines.protocol.interfaces import for_the_market, home
 from stock_assistant_pipelines.protocol.refusals import MISSING, OFFSET, PARAMETERS, Refusal
 

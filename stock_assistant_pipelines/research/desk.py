@@ -7,10 +7,9 @@ stops all; who then has no report yet waits, and is written by the next run.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import anyio
-import anyio.to_thread
 
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.research import prompts, store
@@ -22,6 +21,7 @@ from stock_assistant_pipelines.research.ledger import BudgetExhausted
 from stock_assistant_pipelines.research.mishaps import is_own
 from stock_assistant_pipelines.research.names import Names
 from stock_assistant_pipelines.research.report import Report, Standing
+from stock_assistant_pipelines.research.transactions import Transactions
 from stock_assistant_pipelines.research.verdicts import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -36,12 +36,8 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.research.experts import Asker
     from stock_assistant_pipelines.research.store import Watched
 
-T = TypeVar("T")
-
 AT_ONCE = 64
 """Stocks under way at once: enough to keep any model busy, and a few MB of evidence."""
-THREADS = 4
-"""Statements at once."""
 
 
 @dataclass
@@ -83,7 +79,7 @@ class Desk:
         self._at_once = at_once
         self._run_id = run_id
         self._progress = progress
-        self._threads = anyio.CapacityLimiter(THREADS)
+        self._transactions = Transactions(engine)
 
     def gather(self, day: date, codes: Iterable[str] | None = None, news: Mapping[str, Found] | None = None) -> Tally:
         """Collect the evidence of all that are expected on a day, or of some of them, with the news that were found.
@@ -108,7 +104,7 @@ class Desk:
 
     async def notes(self, asker: Asker, day: date, codes: Iterable[str] | None = None) -> Tally:
         """Let the analysts write of all that have evidence; notes that stand are not asked for again."""
-        names = await self._read(lambda connection: Names.known(connection, day))
+        names = await self._transactions.run(lambda connection: Names.known(connection, day))
 
         async def write(each: Watched, tally: Tally) -> str | None:
             if each.evidence_sha256 is None:
@@ -119,8 +115,8 @@ class Desk:
 
     async def reports(self, asker: Asker, day: date, codes: Iterable[str] | None = None) -> Tally:
         """Let the synthesis of all whose notes are written be made, and keep the reports; those that stand stay."""
-        names = await self._read(lambda connection: Names.known(connection, day))
-        standing = await self._read(lambda connection: store.standings(connection, day, self.edition))
+        names = await self._transactions.run(lambda connection: Names.known(connection, day))
+        standing = await self._transactions.run(lambda connection: store.standings(connection, day, self.edition))
 
         async def write(each: Watched, tally: Tally) -> str | None:
             known = standing.get(each.ts_code)
@@ -135,7 +131,7 @@ class Desk:
         return await self._all(day, codes, write)
 
     async def _notes(self, asker: Asker, each: Watched, day: date, names: Names, tally: Tally) -> str:
-        sheet, verdicts = await self._read(lambda connection: self._known(connection, each, day))
+        sheet, verdicts = await self._transactions.run(lambda connection: self._known(connection, each, day))
         missing = [
             expert for expert in ANALYSTS if expert not in verdicts or verdicts[expert].outcome is Outcome.FAILED
         ]
@@ -144,7 +140,7 @@ class Desk:
         async def consulted(expert: Expert) -> None:
             try:
                 verdict = await self._consult(asker, expert, sheet, day, names, {})
-                await self._write(lambda connection: self._save(connection, sheet, verdict))
+                await self._transactions.keep(lambda connection: self._save(connection, sheet, verdict))
             except Exception as error:  # noqa: BLE001 - raised when the others are done
                 stops.append(error)
                 return
@@ -163,7 +159,7 @@ class Desk:
     async def _report(self, asker: Asker, each: Watched, day: date, names: Names) -> str | None:
         if each.evidence_sha256 is None:
             return await self._failed(each, day, each.error or "no evidence was collected")
-        sheet, verdicts = await self._read(lambda connection: self._known(connection, each, day))
+        sheet, verdicts = await self._transactions.run(lambda connection: self._known(connection, each, day))
         verdicts = {expert: verdicts[expert] for expert in ANALYSTS if expert in verdicts}
         if len(verdicts) < len(ANALYSTS):
             return None
@@ -172,14 +168,14 @@ class Desk:
             synthesis = await self._consult(asker, Expert.SYNTHESIS, sheet, day, names, held)
             verdicts[Expert.SYNTHESIS] = synthesis
         report = Report(self.edition.report_id(each.ts_code, day, sheet.sha256), sheet, self.edition, verdicts)
-        await self._write(lambda connection: self._publish(connection, report))
+        await self._transactions.keep(lambda connection: self._publish(connection, report))
         self._progress(each.ts_code, "report", report.standing)
         return report.standing
 
     async def _failed(self, each: Watched, day: date, reason: str) -> str:
         """Keep that a report failed."""
         now = calendar.now()
-        await self._write(
+        await self._transactions.keep(
             lambda connection: store.save_failure(connection, each, day, self.edition, now, reason, self._run_id)
         )
         self._progress(each.ts_code, "report", Standing.FAILED)
@@ -212,7 +208,7 @@ class Desk:
         codes: Iterable[str] | None,
         work: Callable[[Watched, Tally], Awaitable[str | None]],
     ) -> Tally:
-        wanted = await self._read(lambda connection: self._wanted_in(connection, day, codes))
+        wanted = await self._transactions.run(lambda connection: self._wanted_in(connection, day, codes))
         tally = Tally(len(wanted))
         places = anyio.Semaphore(self._at_once)
 
@@ -268,21 +264,6 @@ class Desk:
     def _wanted_in(self, connection: Connection, day: date, codes: Iterable[str] | None) -> list[Watched]:
         chosen = None if codes is None else set(codes)
         return [each for each in store.watched(connection, day) if chosen is None or each.ts_code in chosen]
-
-    async def _read(self, work: Callable[[Connection], T]) -> T:
-        def run() -> T:
-            with self._engine.connect() as connection:
-                return work(connection)
-
-        return await anyio.to_thread.run_sync(run, limiter=self._threads)
-
-    async def _write(self, work: Callable[[Connection], None]) -> None:
-        def run() -> None:
-            with self._engine.begin() as connection:
-                work(connection)
-
-        with anyio.CancelScope(shield=True):  # what was paid for is kept
-            await anyio.to_thread.run_sync(run, limiter=self._threads)
 
 
 WORST = (Outcome.FAILED, Outcome.ABSTAINED, Outcome.DEGRADED, Outcome.WRITTEN, Outcome.ABSENT)

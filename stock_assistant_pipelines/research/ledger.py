@@ -11,10 +11,8 @@ import asyncio
 import random
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import anyio
-import anyio.to_thread
 import zstandard
 from sqlalchemy import and_, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql
@@ -30,6 +28,7 @@ from stock_assistant_pipelines.research.booking import (
     end_of,
     spans_of,
 )
+from stock_assistant_pipelines.research.transactions import Transactions
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import LLM_CALL, LLM_SPENDING
 
@@ -38,13 +37,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-T = TypeVar("T")
 CALL, SPENDING = LLM_CALL.c, LLM_SPENDING.c
 ANSWERED, LOST = "answered", "lost"
 GRACE = timedelta(seconds=60)
 """How long after its deadline a call that nobody settled counts as lost."""
-THREADS = 4
-"""Statements of one process at once."""
 
 
 class BudgetExhausted(Exception):
@@ -79,34 +75,25 @@ class Ledger:
     def __init__(
         self, engine: Engine, budgets: Budgets, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
-        self._engine = engine
+        self._transactions = Transactions(engine)
         self._budgets = budgets
         self._sleep = sleep
-        self._threads = anyio.CapacityLimiter(THREADS)
 
     async def reserve(self, planned: Planned) -> Ticket:
         """Book a call as soon as the limits of its provider let it be made. Raises `BudgetExhausted`."""
         while True:
-            found = await self._in_thread(lambda connection: self._reserve(connection, planned))
+            found = await self._transactions.run(lambda connection: self._reserve(connection, planned))
             if isinstance(found, Ticket):
                 return found
             await self._sleep(found * (1 + 0.2 * random.random()))  # noqa: S311 - nothing secret
 
     async def settle(self, ticket: Ticket, settled: Settled) -> None:
         """Book what came of a call in the place of what it could cost at the most. Nothing interrupts it."""
-        with anyio.CancelScope(shield=True):
-            await self._in_thread(lambda connection: _settle(connection, ticket, settled))
+        await self._transactions.keep(lambda connection: _settle(connection, ticket, settled))
 
     async def remembered(self, request_sha256: str) -> Remembered | None:
         """The first answer to a question that kept to its contract; None: there is none."""
-        return await self._in_thread(lambda connection: remembered(connection, request_sha256))
-
-    async def _in_thread(self, work: Callable[[Connection], T]) -> T:
-        def run() -> T:
-            with self._engine.begin() as connection:
-                return work(connection)
-
-        return await anyio.to_thread.run_sync(run, limiter=self._threads)
+        return await self._transactions.run(lambda connection: remembered(connection, request_sha256))
 
     def _reserve(self, connection: Connection, planned: Planned) -> Ticket | float:
         """A ticket, or how many seconds to wait. Whoever comes here at the same time waits for the month's row."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select
 
-from stock_assistant_pipelines.settings import WATCHABLE
+from stock_assistant_pipelines.settings.research import WATCHABLE
 from stock_assistant_pipelines.warehouse.tables import METADATA
 
 if TYPE_CHECKING:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
 from stock_assistant_pipelines.sandbox.clock import ClockError, parse_moment
+from stock_assistant_pipelines.sandbox.command import HOST, LATENCY, PORT, misbehaving, run
 from stock_assistant_pipelines.sandbox.server import Options, serve
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--host", default="127.0.0.1", help="Address to listen on; loopback only.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; 0 takes a free one.")
+@HOST
+@PORT
 @click.option(
     "--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder with CSV files, by dataset."
 )
@@ -26,10 +28,8 @@ from stock_assistant_pipelines.sandbox.server import Options, serve
     "--window", type=click.FloatRange(0, min_open=True), default=60.0, help="Length of the quota's window, seconds."
 )
 @click.option("--no-quota", is_flag=True, help="Any number of calls.")
-@click.option("--latency", type=click.FloatRange(0), default=0.0, help="Seconds that every answer takes.")
-@click.option(
-    "--fault", "faults", multiple=True, help="Misbehave, e.g. half:api=daily:day=20251218:times=1. Repeatable."
-)
+@LATENCY
+@misbehaving("half:api=daily:day=20251218:times=1")
 @click.option("--now", help="Stand still at this moment, e.g. 2025-12-18T18:00, Shanghai time.")
 def sandbox(now: str | None, no_quota: bool, faults: tuple[str, ...], **words: object) -> None:
     """Serve Tushare's protocol on loopback from a SYNTHETIC market or a folder of CSV files. No real quotations."""
@@ -39,9 +39,4 @@ def sandbox(now: str | None, no_quota: bool, faults: tuple[str, ...], **words: o
         raise click.BadParameter(str(error), param_hint="--now") from None
     options = Options(quota=not no_quota, faults=faults, now=moment, **words)  # type: ignore[arg-type]
     kind = "from files" if options.data else "an invented market"
-    try:
-        serve(options, lambda url: click.echo(f"SANDBOX DATA ({kind}, not real quotations) at {url}"))
-    except (ValueError, OSError) as error:
-        raise click.ClickException(str(error)) from None
-    except KeyboardInterrupt:
-        pass
+    run(partial(serve, options), f"SANDBOX DATA ({kind}, not real quotations)")

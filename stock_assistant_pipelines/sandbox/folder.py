@@ -17,7 +17,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from stock_assistant_pipelines.catalog.dataset import Type
+from stock_assistant_pipelines.catalog.columns import Type
 from stock_assistant_pipelines.protocol.interfaces import home
 from stock_assistant_pipelines.protocol.query import CODE, day_columns
 from stock_assistant_pipelines.sandbox.table import Table, texts

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from stock_assistant_pipelines.catalog.dataset import Type
+from stock_assistant_pipelines.catalog.columns import Type
 from stock_assistant_pipelines.tushare.errors import ConflictingRows, SchemaDrift, WrongDay
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def compact(day: date) -> str:
     return day.isoformat().replace("-", "")
 
 
+@lru_cache(maxsize=1 << 15)  # the days of a calendar, which stand in the rows of all datasets
 def parse_day(text: str) -> date:
     """Read a day as Tushare writes it. Raises `ValueError` when there is no such day."""
     if not re.fullmatch(r"[0-9]{8}", text):

@@ -12,13 +12,16 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines import calendar
-from stock_assistant_pipelines.catalog.dataset import FIRST_PERIOD, Dataset, PerPeriod
+from stock_assistant_pipelines.catalog.calls import PerPeriod
+from stock_assistant_pipelines.catalog.grain import FIRST_PERIOD
 from stock_assistant_pipelines.tushare.decode import compact
 from stock_assistant_pipelines.tushare.plan import DEFAULT_CAP, Call, Estimate
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import date
+
+    from stock_assistant_pipelines.catalog.dataset import Dataset
 
 WHOLE_ROWS = 6000
 """Rows to count on in one answer of an interface for the whole market: Tushare does not say, and users report as many."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, assert_never
 
-from stock_assistant_pipelines.catalog.dataset import Dataset, PerCode, PerDay, PerPeriod, PerRange, Whole
+from stock_assistant_pipelines.catalog.calls import PerCode, PerDay, PerPeriod, PerRange, Whole
 from stock_assistant_pipelines.tushare.decode import compact
 from stock_assistant_pipelines.tushare.errors import PermissionDenied
 from stock_assistant_pipelines.tushare.patch import Patching
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from stock_assistant_pipelines.calendar import Calendar
+    from stock_assistant_pipelines.catalog.dataset import Dataset
 
 DEFAULT_CAP = 5000
 """Rows to count on in one answer where Tushare does not say how many it may hold."""

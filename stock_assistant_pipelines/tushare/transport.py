@@ -20,7 +20,8 @@ from tenacity import (
     wait_random,
 )
 
-from stock_assistant_pipelines.settings import SettingsError, on_loopback
+from stock_assistant_pipelines.settings.addresses import on_loopback, over_tls
+from stock_assistant_pipelines.settings.errors import SettingsError
 from stock_assistant_pipelines.tushare.errors import (
     BadParameters,
     HttpStatusError,
@@ -292,6 +293,7 @@ def _client(base_url: str, timeout: float, connections: int) -> httpx2.Client:
             timeout=httpx2.Timeout(timeout, pool=None),
             limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
             trust_env=not on_loopback(base_url),
+            verify=over_tls(base_url),
         )
     except (ImportError, ValueError, httpx2.InvalidURL) as error:
         reason = f"HTTPS_PROXY, ALL_PROXY or NO_PROXY: cannot be used: {error}"

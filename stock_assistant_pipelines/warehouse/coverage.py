@@ -10,7 +10,7 @@ from sqlalchemy import and_, bindparam, case, delete, false, func, or_, select, 
 from sqlalchemy.dialects.postgresql import insert
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import Answered, Disclosed, Followed, NeverFewer, Unexplained
+from stock_assistant_pipelines.catalog.expected import Answered, Disclosed, Followed, NeverFewer, Unexplained
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse import asked, disclosure, expectation
 from stock_assistant_pipelines.warehouse.holes import GONE_UNTOLD

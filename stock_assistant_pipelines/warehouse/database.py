@@ -14,7 +14,7 @@ from psycopg import sql
 from sqlalchemy import create_engine
 from sqlalchemy.exc import ProgrammingError
 
-from stock_assistant_pipelines.settings import API_ROLE, DAGSTER_ROLE, dagsters
+from stock_assistant_pipelines.settings.database import API_ROLE, DAGSTER_ROLE, dagsters
 from stock_assistant_pipelines.warehouse import embedded, grants, migrator
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 from stock_assistant_pipelines.warehouse.link import guarded
@@ -67,6 +67,15 @@ class Database:
         """Connect, with a pool that checks its connections. A statement that finds no space raises `DiskFull`."""
         url = guarded(self.url).set(drivername="postgresql+psycopg")
         return explain(create_engine(url, pool_size=pool_size, max_overflow=2, pool_pre_ping=True))
+
+    @contextmanager
+    def connected(self, pool_size: int = 6) -> Iterator[Engine]:
+        """Connect for as long as the block lasts."""
+        engine = self.engine(pool_size)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
 
     def create(self) -> None:
         """Create both databases where they do not exist. Raises `NotOwner`."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Date, and_, bindparam, case, exists, func, or_, select
 
-from stock_assistant_pipelines.catalog.dataset import Companies, Disclosed, PerPeriod
+from stock_assistant_pipelines.catalog.calls import PerPeriod
+from stock_assistant_pipelines.catalog.expected import Companies, Disclosed
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.asked import EVERYBODY, tells
 from stock_assistant_pipelines.warehouse.tables import ASKED, CODE, COVERAGE, METADATA, Status

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from sqlalchemy import Date, and_, bindparam, cast, exists, func, literal, not_, or_, select, true
 
-from stock_assistant_pipelines.catalog.dataset import (
+from stock_assistant_pipelines.catalog.calls import PerCode
+from stock_assistant_pipelines.catalog.expected import (
     Answered,
     Companies,
     Disclosed,
@@ -16,7 +17,6 @@ from stock_assistant_pipelines.catalog.dataset import (
     Followed,
     Listed,
     NeverFewer,
-    PerCode,
     Unexplained,
 )
 from stock_assistant_pipelines.warehouse import disclosure

@@ -107,24 +107,29 @@ def land_announced(
 
     Nobody's coverage is judged: such an answer is whole for no period.
     """
-    with engine.begin() as connection:
-        appended = Appended()
-        if rows:
-            guard(connection, work.source or "")
-            stage(connection, dataset, rows)
-            appended = versions.append(connection, dataset, at=work.at, run_id=work.run_id, by=column)
-        asked.book(connection, [booked])
-        return appended
+    return _land(engine, dataset, rows, [booked], work, by=column)
 
 
 def land_stock(engine: Engine, dataset: Dataset, rows: Sequence[Row], booked: Sequence[Asked], work: Work) -> Appended:
     """Land what one stock told, and book which of its parts were answered and which were not."""
+    return _land(engine, dataset, rows, booked, work)
+
+
+def _land(
+    engine: Engine,
+    dataset: Dataset,
+    rows: Sequence[Row],
+    booked: Sequence[Asked],
+    work: Work,
+    by: str | None = None,
+) -> Appended:
+    """Add rows to the versions, and book the calls that brought them, in one transaction."""
     with engine.begin() as connection:
         appended = Appended()
         if rows:
             guard(connection, work.source or "")
             stage(connection, dataset, rows)
-            appended = versions.append(connection, dataset, at=work.at, run_id=work.run_id)
+            appended = versions.append(connection, dataset, at=work.at, run_id=work.run_id, by=by)
         asked.book(connection, booked)
         return appended
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import sql
 
-from stock_assistant_pipelines.settings import dagsters
+from stock_assistant_pipelines.settings.database import dagsters
 from stock_assistant_pipelines.warehouse.roles import DAGSTER, ROLES
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from sqlalchemy import Date, bindparam, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from stock_assistant_pipelines import calendar
-from stock_assistant_pipelines.catalog.dataset import Unexplained
+from stock_assistant_pipelines.catalog.expected import Unexplained
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse import expectation
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, SETTLED, Status

@@ -15,7 +15,9 @@ from sqlalchemy import Date, Integer, String, bindparam, func, literal, select, 
 from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED, Listed, Severity
+from stock_assistant_pipelines.catalog.expected import Listed
+from stock_assistant_pipelines.catalog.grain import MARKET_OPENED
+from stock_assistant_pipelines.catalog.rules import Severity
 from stock_assistant_pipelines.warehouse.statement import sql
 from stock_assistant_pipelines.warehouse.tables import METADATA
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from stock_assistant_pipelines.catalog.dataset import NeverFewer
+from stock_assistant_pipelines.catalog.expected import NeverFewer
 from stock_assistant_pipelines.tushare.decode import compact, unique
 from stock_assistant_pipelines.tushare.errors import PermissionDenied, Throttled
 from stock_assistant_pipelines.warehouse import coverage, expectation

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.derived import DERIVED
-from stock_assistant_pipelines.settings import API_ROLE, BACKUP_ROLE, DAGSTER_ROLE, MONITOR_ROLE, WRITER_ROLE
+from stock_assistant_pipelines.settings.database import API_ROLE, BACKUP_ROLE, DAGSTER_ROLE, MONITOR_ROLE, WRITER_ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -28,7 +28,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, array, distinct_on
 
-from stock_assistant_pipelines.catalog.dataset import Disclosed, Severity, Type
+from stock_assistant_pipelines.catalog.columns import Type
+from stock_assistant_pipelines.catalog.expected import Disclosed
+from stock_assistant_pipelines.catalog.rules import Severity
 from stock_assistant_pipelines.warehouse.holes import LOSSES
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA
 

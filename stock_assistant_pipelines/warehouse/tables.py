@@ -34,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import Type
+from stock_assistant_pipelines.catalog.columns import Type
 from stock_assistant_pipelines.catalog.derived import DERIVED
 from stock_assistant_pipelines.warehouse import desk, searches
 

@@ -13,7 +13,7 @@ from sqlalchemy import Date, Text, and_, bindparam, func, literal, not_, or_, se
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import Severity
+from stock_assistant_pipelines.catalog.rules import Severity
 from stock_assistant_pipelines.warehouse import coverage, laws, rules
 from stock_assistant_pipelines.warehouse.statement import sql
 

@@ -16,7 +16,8 @@ from stock_assistant_pipelines.alerts.causes import Crash
 from stock_assistant_pipelines.alerts.delivery import Delivery, deliver
 from stock_assistant_pipelines.alerts.wording import Message
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.settings import Settings, SettingsError
+from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.settings.errors import SettingsError
 from stock_assistant_pipelines.warehouse.landing import hold
 from stock_assistant_pipelines.warehouse.tables import METADATA, Status
 

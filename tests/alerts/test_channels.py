@@ -17,7 +17,8 @@ from robot_server import SECRET, Robots
 from stock_assistant_pipelines.alerts import channels as module
 from stock_assistant_pipelines.alerts.channels import Channel, channels
 from stock_assistant_pipelines.alerts.wording import Message
-from stock_assistant_pipelines.settings import Settings, SettingsError
+from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.settings.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

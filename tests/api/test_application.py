@@ -16,7 +16,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from api.app import create_app
-from stock_assistant_pipelines.settings import Settings, SettingsError
+from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.settings.errors import SettingsError
 
 if TYPE_CHECKING:
     import httpx2

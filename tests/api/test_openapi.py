@@ -110,7 +110,7 @@ ASKED = ASKING + LIKE_THEM if fuzz.CASES else ASKING
 def test_every_answer_is_documented(openapi: Any, mode: GenerationMode, path: str) -> None:
     operation = openapi[f"/api/v1{path}"]["GET"]
 
-    @fuzz.trials(25)
+    @fuzz.trials(10)
     @given(case=operation.as_strategy(generation_mode=mode), data=st.data())
     def answered(case: schemathesis.Case, data: st.DataObject) -> None:
         for given_values in (case.path_parameters, case.query):

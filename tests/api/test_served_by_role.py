@@ -12,7 +12,7 @@ from small_market import application, connected, fill, served
 from sqlalchemy import text
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.settings import API_ROLE
+from stock_assistant_pipelines.settings.database import API_ROLE
 from stock_assistant_pipelines.warehouse import keys
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.embedded import conninfo

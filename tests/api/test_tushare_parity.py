@@ -14,7 +14,7 @@ from small_market import make_database
 from tushare.pro.data_pro import pro_bar_vip
 from tushare_twins import CODES, DAYS, PERIODS, land, twins
 
-from stock_assistant_pipelines.catalog.dataset import Dataset, PerCode, PerPeriod
+from stock_assistant_pipelines.catalog.calls import PerCode, PerPeriod
 from stock_assistant_pipelines.protocol.interfaces import INTERFACES, for_the_market
 from stock_assistant_pipelines.protocol.query import required
 from stock_assistant_pipelines.sandbox.server import TOKEN
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
     from tushare_twins import Twins
 
+    from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.sandbox.server import Running
 
 DRAWN = settings(
@@ -97,11 +98,15 @@ def of_periods(dataset: Dataset) -> st.SearchStrategy[Params]:
 
 
 SNAPSHOTS: dict[str, dict[str, st.SearchStrategy[str]]] = {
-    "trade_cal": {"is_open": st.sampled_from("01"), "start_date": st.just("20250101"), "end_date": st.just("20260230")},
+    "trade_cal": {"is_open": st.sampled_from("01"), "end_date": st.just("20260230")},
     "stock_basic": {"list_status": some("LDP"), "exchange": some(["SSE", "SZSE"]), "ts_code": some(CODES)},
     "namechange": {"ts_code": some(CODES), "start_date": st.just("20150101"), "end_date": st.just("20240615")},
     "index_basic": {"market": some(["SSE", "SZSE", "CSI"]), "category": some(["规模指数", "综合指数"])},
 }
+
+
+ALWAYS = {"trade_cal": {"start_date": st.just("20250101")}}
+"""What each question holds: all days since 1990 are asked for once, with every column."""
 
 
 def asked(api: str) -> st.SearchStrategy[Params]:
@@ -111,7 +116,7 @@ def asked(api: str) -> st.SearchStrategy[Params]:
         return of_days(dataset)
     if dataset.by_period:
         return of_periods(dataset)
-    return st.fixed_dictionaries({}, optional=SNAPSHOTS.get(api, {}))
+    return st.fixed_dictionaries(ALWAYS.get(api, {}), optional=SNAPSHOTS.get(api, {}))
 
 
 PAGES = st.fixed_dictionaries({}, optional={"limit": st.integers(0, 40), "offset": st.integers(0, 60)})

@@ -15,7 +15,7 @@ from small_market import application, connected, served
 
 from stock_assistant_pipelines.calendar import over, periods
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import FIRST_PERIOD
+from stock_assistant_pipelines.catalog.grain import FIRST_PERIOD
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.sandbox.server import TOKEN
 from stock_assistant_pipelines.settings import SHANGHAI

@@ -89,12 +89,15 @@ def test_what_we_cannot_open_we_do_not_test(tmp_path: Path, monkeypatch: pytest.
     assert look(keeper, NIGHT, monkeypatch) == ["dump", "base"]
 
 
-def test_that_no_wal_is_received_is_told(counting: Counting) -> None:
+def test_that_no_wal_is_received_is_told_and_what_is_here_is_kept(counting: Counting) -> None:
+    counting.store.incoming.mkdir(parents=True)
+    (counting.store.incoming / "00000002.history").touch()
     with pytest.raises(psycopg.OperationalError):
         Service(counting, NOWHERE).receive(NIGHT)
     (wal,) = (each for each in status.results(counting.status) if each.kind == "wal")
     assert not wal.ok
     assert wal.detail.startswith("connection failed: ")
+    assert [path.name for path in counting.store.wal.iterdir()] == ["00000002.history.gz"]
 
 
 def test_wal_does_not_wait_for_a_backup_that_is_being_made(counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:

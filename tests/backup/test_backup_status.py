@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from stock_assistant_pipelines.backup import status as module
 from stock_assistant_pipelines.backup.status import Kind, doing, results
+from stock_assistant_pipelines.backup.store import locked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +40,27 @@ def test_the_last_good_one_stays_known_beside_a_failure_which_the_next_good_one_
     assert known(path) == [("dump", True, "first"), ("base", True, "base"), ("dump", False, "twice at length")]
     act(path, "dump", "second")
     assert known(path) == [("base", True, "base"), ("dump", True, "second")]
+
+
+def test_who_writes_is_alone_from_reading_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, looked = tmp_path / "status.json", []
+
+    def watched(name: str) -> None:
+        act = getattr(module, name)
+
+        def look(*words: Path) -> object:
+            with locked(tmp_path) as alone:  # as another process would
+                looked.append((name, alone))
+            return act(*words)
+
+        monkeypatch.setattr(module, name, look)
+
+    watched("results")
+    watched("flush")
+    act(path, "dump", "first")
+    assert looked == [("results", False), ("flush", False)]
+    with locked(tmp_path) as alone:
+        assert alone
 
 
 def test_the_file_is_a_list_of_what_the_exporter_reads(tmp_path: Path) -> None:

@@ -1,36 +1,32 @@
-"""A dump holds what it says; a base backup and WAL lead back to any moment: both with a role that only reads and replicates."""
+"""A dump holds what it says, made by a role that only reads and replicates; what is no base backup does not become one."""
 
 from __future__ import annotations
 
 import io
 import random
-import shutil
 import tarfile
-import time
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-import pyrage
 import pytest
 from databases import copied, working_as
 
 from stock_assistant_pipelines import calendar
-from stock_assistant_pipelines.backup import bases, dumps, wal
+from stock_assistant_pipelines.backup import bases, dumps
 from stock_assistant_pipelines.backup.contents import contents, differences
-from stock_assistant_pipelines.backup.keeper import Keeper
 from stock_assistant_pipelines.backup.programs import BackupFailed, Programs
-from stock_assistant_pipelines.backup.receiver import SLOT, Receiver
 from stock_assistant_pipelines.backup.status import results
-from stock_assistant_pipelines.settings import BACKUP_ROLE, Settings
-from stock_assistant_pipelines.warehouse import embedded
+from stock_assistant_pipelines.settings.database import BACKUP_ROLE
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from sqlalchemy.engine import URL
 
+    from stock_assistant_pipelines.backup.keeper import Keeper
     from stock_assistant_pipelines.warehouse.database import Database
 
 
@@ -55,28 +51,6 @@ def url(database: Database) -> URL:
 def mine(database: Database) -> URL:
     """The same, as the role of the backups sees it."""
     return working_as(database, BACKUP_ROLE).url
-
-
-@pytest.fixture(scope="module")
-def sealed(tmp_path_factory: pytest.TempPathFactory) -> Keeper:
-    """A keeper that encrypts."""
-    identity = pyrage.x25519.Identity.generate()
-    keys = {"backup_recipient": str(identity.to_public()), "backup_identity": str(identity)}
-    return Keeper(Settings(_env_file=None, data_dir=tmp_path_factory.mktemp("sealed"), **keys))
-
-
-@pytest.fixture
-def away(postgres: URL) -> Iterator[Path]:
-    """An empty directory where a server can start, given to the user as whom servers run here."""
-    with psycopg.connect(conninfo(postgres)) as connection:
-        (row,) = connection.execute("SHOW data_directory").fetchall()
-    own = Path(row[0])
-    directory = own.parent / "restored"
-    directory.mkdir()
-    shutil.chown(directory, own.owner(), own.group())
-    yield directory
-    shutil.rmtree(directory)
-    shutil.rmtree(directory.with_name("restored.wal"), ignore_errors=True)
 
 
 def held(url: URL) -> dict[str, dict[str, object]]:
@@ -150,38 +124,24 @@ def test_a_database_that_is_not_there_is_no_backup(keeper: Keeper, mine: URL) ->
     assert keeper.store.backups("dumps") == []
 
 
-def test_from_a_base_backup_and_wal_to_the_moment_between_two_writes(
-    sealed: Keeper, url: URL, mine: URL, away: Path
+def test_a_copy_during_which_wal_was_received_anew_is_no_base_backup(
+    keeper: Keeper, mine: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    receiver = Receiver(mine, sealed.store, sealed.seal, sealed.programs)
-    try:
-        assert receiver.keep() >= 0
-        base = sealed.base(mine)
-        execute(url, "INSERT INTO kept VALUES (102, 'good', now())")
-        moment, wanted = calendar.now(), held(url)
-        time.sleep(0.01)
-        execute(url, "DELETE FROM kept WHERE i > 50", "SELECT pg_switch_wal()", "DROP TABLE kept")
-        deadline = time.monotonic() + 60
-        while receiver.keep() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert wal.keep(sealed.store, sealed.seal) >= 1
-    finally:
-        receiver.stop()
-        execute(url, f"SELECT pg_drop_replication_slot('{SLOT}')")
-    assert sealed.go_back(away, moment).name == base.name
-    with embedded.running(away) as server:
-        assert held(server.set(database=url.database)) == wanted
-    with pytest.raises(BackupFailed, match="is not empty"):
-        sealed.go_back(away, moment)
-    with pytest.raises(BackupFailed, match="no base backup that was whole before"):
-        sealed.go_back(away.with_name("elsewhere"), bases.ended(base))
+    @contextmanager
+    def reading(*_: Any, **__: Any) -> Iterator[Any]:
+        yield io.BytesIO(b"the server")
+        if lost:
+            keeper.store.mark_gap()
 
-
-def test_the_backups_of_two_servers_are_never_in_one_directory(keeper: Keeper, mine: URL) -> None:
-    with keeper.store.making("bases", calendar.now(), {"system": "another", "first_segment": "0" * 24}) as path:
-        (path / bases.FILE).touch()
-    with pytest.raises(BackupFailed, match="holds the backups of another server"):
+    monkeypatch.setattr(Programs, "reading", reading)
+    for name in ("receiving", "arrived"):
+        monkeypatch.setattr(bases.receiver, name, lambda *_: None)
+    lost = False
+    whole = keeper.base(mine)
+    lost = True
+    with pytest.raises(BackupFailed, match="WAL was received anew while the server was copied"):
         keeper.base(mine)
+    assert keeper.store.backups("bases") == [whole]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, text
 
 from api import driver
 from drill.pair import Pair, pair, rewind
-from drill.stage import until
+from drill.waiting import until
 from stock_assistant_pipelines.settings import Settings
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.embedded import conninfo

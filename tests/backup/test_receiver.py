@@ -14,11 +14,12 @@ import psycopg
 import pytest
 
 from stock_assistant_pipelines import calendar
+from stock_assistant_pipelines.backup import bases, status, wal
 from stock_assistant_pipelines.backup import receiver as module
-from stock_assistant_pipelines.backup import status, wal
 from stock_assistant_pipelines.backup.programs import BackupFailed, Programs
-from stock_assistant_pipelines.backup.receiver import SLOT, Receiver, due
+from stock_assistant_pipelines.backup.receiver import SLOT, Receiver, due, identify
 from stock_assistant_pipelines.backup.service import Service
+from stock_assistant_pipelines.settings.database import BACKUP_ROLE
 from stock_assistant_pipelines.warehouse import embedded
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
@@ -56,6 +57,7 @@ def server() -> Iterator[URL]:
         Path(name).chmod(0o755)
         with embedded.running(Path(name) / "server") as url:
             execute(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+            execute(url, f"CREATE ROLE {BACKUP_ROLE} LOGIN REPLICATION", f"GRANT pg_read_all_data TO {BACKUP_ROLE}")
             yield url
 
 
@@ -148,7 +150,7 @@ def test_a_slot_that_was_lost_is_made_anew_and_moments_before_the_gap_can_still_
 
 @pytest.mark.slow
 def test_after_going_back_to_a_moment_wal_is_received_on_the_new_timeline_and_leads_back_again(
-    keeper: Keeper, url: URL, room: Path
+    keeper: Keeper, url: URL, room: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receiver = started(keeper, url)
     keeper.base(url)
@@ -165,11 +167,14 @@ def test_after_going_back_to_a_moment_wal_is_received_on_the_new_timeline_and_le
         try:
             assert due(keeper.store)
             base = keeper.base(again)
+            monkeypatch.setenv("PGCLIENTENCODING", "UTF8")
+            _, line = identify(again)
             execute(again, *add(100), "INSERT INTO kept VALUES (101)")
             received(receiver)
         finally:
             receiver.stop()
     assert base.label["first_segment"].startswith("00000002")
+    assert bases.line_of(base) == line
     assert any(path.name.endswith(".partial.gz") for path in keeper.store.wal.iterdir())  # of the old timeline
     assert keeper.go_back(given(room / "twice", url), None).name == base.name
     with restored(room / "twice") as twice:
@@ -181,32 +186,44 @@ def test_after_going_back_to_a_moment_wal_is_received_on_the_new_timeline_and_le
         keeper.go_back(room / "refused", None)
 
 
-def test_a_base_backup_outlasts_checkpoints(
-    keeper: Keeper, url: URL, room: Path, monkeypatch: pytest.MonkeyPatch
+def test_from_a_base_backup_that_outlasts_checkpoints_and_wal_to_the_moment_between_two_writes(
+    sealed: Keeper, url: URL, room: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reading = Programs.reading
+    reading, mine = Programs.reading, url.set(username=BACKUP_ROLE)
+    receiver = started(sealed, mine)
 
     @contextmanager
     def late(*words: Any, **options: Any) -> Iterator[Any]:
         with reading(*words, **options) as output:
             assert output.peek(1)  # it has begun, and waits for us to read on
-            for number in range(3):
-                execute(url, *add(number), "CHECKPOINT")
-                received(receiver)
+            began = execute(url, "SELECT pg_walfile_name(pg_current_wal_lsn())")
+            execute(url, *add(1))
+            received(receiver)
+            execute(url, "CHECKPOINT")
+            assert execute(url, f"SELECT count(*) FROM pg_ls_waldir() WHERE name = '{began}'") == 0  # it is forgotten
             yield output
 
-    receiver = started(keeper, url)
     with monkeypatch.context() as patched:
         patched.setattr(Programs, "reading", late)
-        keeper.base(url)
+        base = sealed.base(mine)
+    execute(url, "INSERT INTO kept VALUES (2)")
+    moment = calendar.now()
+    time.sleep(0.01)
+    execute(url, "DELETE FROM kept WHERE i > 1", SWITCH, "DROP TABLE kept")
+    received(receiver)
     receiver.stop()
-    keeper.go_back(given(room / "restored", url), None)
-    with restored(room / "restored") as again:
-        assert rows(again) == [0, 1, 2]
+    target = given(room / "restored", url)
+    assert sealed.go_back(target, moment).name == base.name
+    with restored(target) as again:
+        assert rows(again) == [1, 2]
+    with pytest.raises(BackupFailed, match="is not empty"):
+        sealed.go_back(target, moment)
+    with pytest.raises(BackupFailed, match="no base backup that was whole before"):
+        sealed.go_back(room / "elsewhere", bases.ended(base))
     shutil.rmtree(room / "restored.wal")
     (command,) = (
         line.partition("= ")[2].strip("'").replace("''", "'")
-        for line in (room / "restored" / "postgresql.auto.conf").read_text().splitlines()
+        for line in (target / "postgresql.auto.conf").read_text().splitlines()
         if line.startswith("restore_command")
     )
     assert subprocess.run(command, shell=True, check=False).returncode > 125  # by which PostgreSQL stops

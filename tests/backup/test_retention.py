@@ -12,6 +12,7 @@ import pytest
 from stock_assistant_pipelines.backup.programs import BackupFailed
 from stock_assistant_pipelines.backup.retention import tidy
 from stock_assistant_pipelines.backup.store import NAME, Store
+from stock_assistant_pipelines.backup.timelines import SIZE, segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,16 +27,32 @@ def store(tmp_path: Path) -> Store:
     store = Store(tmp_path)
     store.wal.mkdir()
     for night in range(20):
-        began = NOW - timedelta(days=19 - night)
-        segment = f"0000000100000000000000{night:02X}"
-        (store.wal / f"{segment}.gz.age").touch()
-        label = {"first_segment": segment, "ended_at": (began + timedelta(hours=1)).isoformat()}
-        for kind in ("dumps", "bases"):
-            path = tmp_path / kind / began.strftime(NAME)
-            path.mkdir(parents=True)
-            (path / "label.json").write_text(json.dumps(label))
+        made(store, night, segment(1, night))
     (store.wal / "00000002.history.gz.age").touch()
     return store
+
+
+@pytest.fixture
+def forked(tmp_path: Path) -> Store:
+    """The same of 20 nights; in the day after the tenth the server has gone back to the moment in the middle of segment 5."""
+    store = Store(tmp_path)
+    store.wal.mkdir()
+    for night in range(10):
+        made(store, night, segment(1, night))
+    for night in range(10, 20):
+        made(store, night, segment(2, night - 5), forks=[[1, 5 * SIZE + SIZE // 2]])
+    return store
+
+
+def made(store: Store, night: int, first: str, **more: object) -> None:
+    """A dump, a base backup and the segment with which it begins."""
+    began = NOW - timedelta(days=19 - night)
+    (store.wal / f"{first}.gz.age").touch()
+    label = {"first_segment": first, "ended_at": (began + timedelta(hours=1)).isoformat(), **more}
+    for kind in ("dumps", "bases"):
+        path = store.directory / kind / began.strftime(NAME)
+        path.mkdir(parents=True)
+        (path / "label.json").write_text(json.dumps(label))
 
 
 def nights(store: Store, kind: str) -> list[int]:
@@ -46,6 +63,10 @@ def segments(store: Store) -> list[int]:
     return sorted(int(path.name[22:24], 16) for path in store.wal.glob("*0000*.gz.age") if "history" not in path.name)
 
 
+def names(store: Store) -> list[str]:
+    return sorted(path.name.partition(".")[0] for path in store.wal.iterdir())
+
+
 def test_any_moment_of_the_days_can_be_gone_back_to(store: Store) -> None:
     since = NOW - timedelta(days=5)
     gone = tidy(store, since, at_least=1)
@@ -54,6 +75,18 @@ def test_any_moment_of_the_days_can_be_gone_back_to(store: Store) -> None:
     assert segments(store) == list(range(13, 20))
     assert (store.wal / "00000002.history.gz.age").exists()
     assert len(gone) == 14 + 13 + 1
+
+
+def test_after_a_way_back_any_moment_of_the_days_on_either_branch_can_be_gone_back_to(forked: Store) -> None:
+    tidy(forked, NOW - timedelta(days=9, hours=12), at_least=1)  # the day in which the branch was left
+    assert nights(forked, "bases") == [5, *range(9, 20)]  # of the fifth's end nothing is known but where it began
+    assert names(forked) == [*(segment(1, number) for number in range(5, 10)), *(segment(2, n) for n in range(5, 15))]
+
+
+def test_once_the_branch_was_left_before_those_days_nothing_of_it_stays(forked: Store) -> None:
+    tidy(forked, NOW - timedelta(days=8, hours=12), at_least=1)
+    assert nights(forked, "bases") == list(range(10, 20))
+    assert names(forked) == [segment(2, number) for number in range(5, 15)]
 
 
 def test_the_last_ones_stay_whatever_their_age(store: Store) -> None:

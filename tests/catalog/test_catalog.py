@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import Dataset, PerCode, PerDay, PerPeriod, PerRange, Type, Whole
+from stock_assistant_pipelines.catalog.calls import PerCode, PerDay, PerPeriod, PerRange, Whole
+from stock_assistant_pipelines.catalog.columns import Type
 from stock_assistant_pipelines.catalog.finance import FINANCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from stock_assistant_pipelines.catalog.dataset import Dataset
 
 ENDPOINTS = Path(__file__).parents[3] / "shared" / "reference" / "tushare_endpoints.json"
 TYPES = {"str": {Type.TEXT, Type.DATE}, "float": {Type.NUMBER}, "int": {Type.INTEGER}}

@@ -8,28 +8,13 @@ from typing import Any
 
 import pytest
 
-from stock_assistant_pipelines.catalog.dataset import (
-    Answered,
-    CatalogError,
-    Column,
-    Companies,
-    Dataset,
-    Disclosed,
-    EveryDay,
-    Grain,
-    Listed,
-    NeverFewer,
-    PerCode,
-    PerDay,
-    PerPeriod,
-    PerRange,
-    Rule,
-    Stages,
-    Type,
-    Versions,
-    Whole,
-    catalog,
-)
+from stock_assistant_pipelines.catalog.calls import PerCode, PerDay, PerPeriod, PerRange, Whole
+from stock_assistant_pipelines.catalog.columns import Column, Type
+from stock_assistant_pipelines.catalog.dataset import CatalogError, Dataset, catalog
+from stock_assistant_pipelines.catalog.expected import Answered, Companies, Disclosed, EveryDay, Listed, NeverFewer
+from stock_assistant_pipelines.catalog.grain import Grain
+from stock_assistant_pipelines.catalog.rules import Rule
+from stock_assistant_pipelines.catalog.versions import Stages, Versions
 
 CODE = Column("ts_code", Type.TEXT, "Code", "代码")
 DAY = Column("trade_date", Type.DATE, "Day", "日期")

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import Answered, Column, Companies, Disclosed, PerPeriod, Type
+from stock_assistant_pipelines.catalog.calls import PerPeriod
+from stock_assistant_pipelines.catalog.columns import Column, Type
+from stock_assistant_pipelines.catalog.expected import Answered, Companies, Disclosed
 from stock_assistant_pipelines.catalog.finance import FINANCE
 from stock_assistant_pipelines.catalog.finance.items import items
 

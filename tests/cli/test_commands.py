@@ -17,7 +17,8 @@ from sqlalchemy import create_engine, text
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.cli import main
-from stock_assistant_pipelines.settings import DAGSTER_ROLE, MONITOR_ROLE, WRITER_ROLE, dagsters, settings
+from stock_assistant_pipelines.settings import settings
+from stock_assistant_pipelines.settings.database import DAGSTER_ROLE, MONITOR_ROLE, WRITER_ROLE, dagsters
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
@@ -108,9 +109,10 @@ def test_exec_passes_the_commands_exit_code_on(database: Database, tmp_path: Pat
 def test_an_upgrade_gives_the_roles_their_rights_in_what_dagster_has_just_made_too(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def migrate(_: list[str], *, env: dict[str, str], check: bool) -> None:
+    def migrate(_: list[str], *, env: dict[str, str], stdout: int, check: bool) -> None:
         """As Dagster does, with the role that the environment names."""
         assert check
+        assert stdout == subprocess.DEVNULL, "its whole configuration is not what was asked for"
         with create_engine(env["DAGSTER_PG_URL"]).begin() as connection:
             connection.execute(text("create table runs (id bigserial primary key, status text, run_body text)"))
 

@@ -15,7 +15,8 @@ from stock_assistant_pipelines.alerts import outbox
 from stock_assistant_pipelines.defs import alerts
 from stock_assistant_pipelines.defs.fill import fill_config
 from stock_assistant_pipelines.defs.resources import Platform
-from stock_assistant_pipelines.settings import SHANGHAI, Settings, SettingsError
+from stock_assistant_pipelines.settings import SHANGHAI, Settings
+from stock_assistant_pipelines.settings.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from dagster_shared.serdes import serialize_value
 from stock_assistant_pipelines import clock, definitions
 from stock_assistant_pipelines.calendar import periods, weekdays
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import FIRST_PERIOD, MARKET_OPENED
+from stock_assistant_pipelines.catalog.grain import FIRST_PERIOD, MARKET_OPENED
 from stock_assistant_pipelines.defs import partitions
 from stock_assistant_pipelines.defs.partitions import APPEARS, REPORT_PERIODS, TRADING_DAYS, days
 from stock_assistant_pipelines.defs.resources import AHEAD, urgent

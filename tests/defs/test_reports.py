@@ -16,8 +16,8 @@ from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.defs import alerts, clock, disclosed
 from stock_assistant_pipelines.defs.fill import fill_config
 from stock_assistant_pipelines.defs.resources import AHEAD, Platform
-from stock_assistant_pipelines.evening import Evening
 from stock_assistant_pipelines.ingest import Ingest
+from stock_assistant_pipelines.ingest.evening import Evening
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, Status
 

@@ -12,7 +12,8 @@ from databases import working_as
 from pydantic import SecretStr
 
 from stock_assistant_pipelines.sandbox.server import TOKEN, Running
-from stock_assistant_pipelines.settings import DAGSTER_ROLE, MONITOR_ROLE, WRITER_ROLE, Settings, dagsters
+from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.settings.database import DAGSTER_ROLE, MONITOR_ROLE, WRITER_ROLE, dagsters
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 from stock_assistant_pipelines.warehouse.roles import MONITOR

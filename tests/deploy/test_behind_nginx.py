@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deploy.native.client import ANSWERED, HTTP, Answer, Client, Load
+from deploy.native.client import HTTP, Answer, Client
 from deploy.native.installation import READING, installed
 from deploy.native.machine import missing
 from deploy.native.sample import STOCK
+from drill.load import Load, in_turn, kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -190,16 +191,15 @@ def test_services_have_no_right_and_no_file_to_write_to(machine: Machine) -> Non
 
 
 def test_replicas_are_started_again_one_after_the_other_and_no_request_fails(client: Client, machine: Machine) -> None:
-    clients = [Client(machine, client.headers) for _ in range(2)]
-    with Load(
-        clients, [(BARS, None), (f"{BARS}?format=csv", None), ("/tushare", question(client))], pause=0.05
-    ) as load:
+    paths = [BARS, f"{BARS}?format=csv", "/tushare"]
+    ways = [kept(Client(machine, client.headers), {"/tushare": question(client)}) for _ in range(2)]
+    with Load(in_turn(paths), ways, pause=0.05) as load:
         for name in ("api-1", "api-2"):
-            before = load.outcomes[ANSWERED]
+            before = load.answered
             assert machine.restart(name) == 0
-            assert load.outcomes[ANSWERED] > before
+            assert load.answered > before
             time.sleep(LEFT_ALONE)
-    assert load.failed == 0, load.outcomes
+    assert load.failures == []
 
 
 def test_where_nobody_answers_it_is_said_as_a_problem(client: Client, machine: Machine) -> None:

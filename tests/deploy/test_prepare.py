@@ -71,14 +71,34 @@ def _verified(prepared: Path, server: str, *names: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("gone", "follows"), [("ui_password", ["ui_users"]), ("ca_certificate", ["nginx_certificate", "postgres_key"])]
+    ("gone", "follows"),
+    [("ui_password", ["ui_users"]), ("ca_certificate", ["ca_key", "nginx_certificate", "postgres_key"])],
 )
 def test_what_comes_from_a_file_that_was_deleted_is_made_anew(prepared: Path, gone: str, follows: list[str]) -> None:
     before = {name: (prepared / name).read_bytes() for name in follows}
     (prepared / gone).unlink()
     prepare.prepare(prepared.parent, [])
     assert [name for name in follows if (prepared / name).read_bytes() == before[name]] == []
-    assert _verified(prepared, "nginx") == 0
+    assert _verified(prepared, "nginx", "-verify_hostname", "stock.example") == 0, "for the names that it had"
+
+
+def test_a_new_authority_leaves_what_somebody_else_signed(prepared: Path, tmp_path: Path) -> None:
+    theirs = [prepared / "nginx_key", prepared / "nginx_certificate"]
+    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=stock.example", "-keyout", theirs[0]]
+    subprocess.run(["openssl", *words, "-out", theirs[1]], check=True, capture_output=True)
+    before = [path.read_bytes() for path in theirs]
+    (prepared / "ca_certificate").unlink()
+    made, _ = prepare.prepare(tmp_path, ["other.example"])
+    assert made == ["ca_key", "ca_certificate", "postgres_key", "postgres_certificate"]
+    assert [path.read_bytes() for path in theirs] == before
+
+
+def test_a_name_that_is_given_later_is_added(prepared: Path) -> None:
+    made, _ = prepare.prepare(prepared.parent, ["Stock.example", "fd00:0:0::7"])
+    assert made == ["nginx_key", "nginx_certificate"]
+    for check, name in (("-verify_ip", "fd00::7"), ("-verify_hostname", "stock.example"), ("-verify_ip", "10.1.2.3")):
+        assert _verified(prepared, "nginx", check, name) == 0
+    assert prepare.prepare(prepared.parent, ["fd00::7", "stock.example"])[0] == []
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A second host, as `docs/machines.md` sets it up with Compose: its code server finds the right PostgreSQL."""
+"""A second host, as `docs/machines.md` sets it up with Compose: each finds the other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from deploy.native.machine import Machine
 
-SERVICES = ("postgres", "migrate", "code")
+SERVICES = ("postgres", "migrate", "code", "exporter")
 FIRST = "10.214.1.100"
 """The first host: where its PostgreSQL is reached from others."""
 
@@ -30,13 +30,15 @@ with psycopg.connect(conninfo(settings().server_url)) as connection:
     print(*connection.execute(asked).fetchone())
 """
 
+PAGE = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9101/metrics').read().decode())"
+
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(reason := missing(SERVICES)), reason=str(reason))]
 
 
 @pytest.fixture(scope="module")
 def machine() -> Iterator[Machine]:
     over = compose.overrides(compose.ROOT / "docs/machines.md", **{"10.0.0.1": FIRST})
-    composition = compose.read({}, over)
+    composition = compose.read({"RUN_HOSTS": "code:4000"}, over)
     alone = replace(composition.services["code"], networks={"outside": None})  # it shares no other with the first host
     composition = replace(composition, services=composition.services | {"code": alone})
     with (
@@ -56,3 +58,8 @@ def test_by_its_bare_address_postgresql_is_not_known_to_be_the_right_one(machine
     found = machine.run("code", "python", "-c", CONNECTS, POSTGRES_SERVER=FIRST)
     assert found.returncode != 0
     assert "does not match host name" in found.stderr
+
+
+def test_the_exporter_of_the_first_host_sees_that_it_listens(machine: Machine) -> None:
+    told = machine.run("exporter", "python", "-c", PAGE)
+    assert 'stock_assistant_dagster_run_host_up{host="code:4000"} 1.0' in told.stdout, told.stderr

@@ -1,7 +1,8 @@
-"""Every request of the drill's readers has an outcome, and a reader that ends early is told."""
+"""Every request of a load has an outcome, however it failed, and a client that ends early is told."""
 
 from __future__ import annotations
 
+import socket
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,70 +10,109 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drill.load import Load
-from drill.stage import Stuck, until
+from deploy.native.client import Client
+from drill.load import Load, Outcome, anew, in_turn, kept
+from drill.waiting import Stuck, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+BODIES = {
+    "/whole": b'{"msg":"","code":0}',
+    "/cut-off": b'{"msg":',
+    "/another": b'[{"msg":""}]',
+    "/no": b'{"msg":"","code":1}',
+}
+
 
 @contextmanager
-def answering(status: int, promised: int) -> Iterator[str]:
-    """A server that answers with two bytes, of so many that it promises; its URL."""
+def answering(status: int = 200, short: int = 0) -> Iterator[tuple[str, int]]:
+    """A server that promises so many bytes more than it sends; its address."""
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_GET(self) -> None:
+            body = BODIES[self.path]
             self.send_response(status)
-            self.send_header("Content-Length", str(promised))
+            self.send_header("Content-Length", str(len(body) + short))
             self.end_headers()
-            self.wfile.write(b"{}")
+            self.wfile.write(body)
+            self.close_connection |= bool(short)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield "127.0.0.1", server.server_port
         server.shutdown()
 
 
+class Near(Client):
+    """A client of a server on this machine."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self.headers, self._address, self._connection = {}, address, None
+        self.connected = 0
+
+    def connect(self, port: int = 0, name: str = "") -> socket.socket:
+        self.connected += 1
+        return socket.create_connection(self._address)
+
+
 @pytest.mark.parametrize(
-    ("status", "promised", "why"), [(200, 3, "IncompleteRead"), (503, 2, "HTTP Error 503"), (204, 2, "status 204")]
+    ("status", "short", "why"), [(200, 1, "IncompleteRead"), (503, 0, "HTTP Error 503"), (203, 0, "status 203")]
 )
-def test_what_is_not_answered_whole_is_counted(status: int, promised: int, why: str) -> None:
-    with answering(status, promised) as url:
-        load = Load(lambda _: url, pause=0.01)
-        with load.running(2):
-            until(lambda: len(load.outcomes) > 4, "readers go on after a failure", seconds=30)
+def test_what_is_not_answered_whole_is_counted(status: int, short: int, why: str) -> None:
+    with answering(status, short) as (host, port):
+        url = f"http://{host}:{port}/whole"
+        with Load(in_turn([url]), [anew] * 2, pause=0.01) as load:
+            until(lambda: len(load.outcomes) > 4, "clients go on after a failure", seconds=30)
     assert len(load.failures) == len(load.outcomes)
-    assert all(why in failure for failure in load.failures)
-    assert load.back(0) == float("inf")
+    assert all(failure.startswith(f"{url}: ") and why in failure for failure in load.failures)
+    assert load.back(0) is None
 
 
-def test_what_is_answered_is_no_failure() -> None:
-    with answering(200, 2) as url:
-        load = Load(lambda _: url, pause=0.01)
-        with load.running(1):
-            until(lambda: load.outcomes, "a reader asks", seconds=30)
+@pytest.mark.parametrize("path", ["/cut-off", "/another", "/no"])
+def test_a_body_that_tells_of_a_failure_or_cannot_be_read_is_one_and_the_client_goes_on(path: str) -> None:
+    with answering() as address, Load(in_turn([path, "/whole"]), [kept(Near(address), {})]) as load:
+        until(lambda: load.answered >= 2, "the client goes on", seconds=30)
+    assert len(load.failures) >= 2
+    assert all(failure.startswith(f"{path}: ") for failure in load.failures)
+
+
+def test_a_connection_is_kept_where_it_is_meant_to_be() -> None:
+    with answering() as address:
+        client = Near(address)
+        with Load(in_turn(["/whole"]), [kept(client, {})]) as load:
+            until(lambda: load.answered >= 3, "the client asks again", seconds=30)
     assert load.failures == []
-    assert load.back(0) == load.outcomes[0].at
+    assert client.connected == 1
+
+
+def test_answers_are_back_with_the_first_after_the_last_failure() -> None:
+    load = Load(in_turn(["/"]), [])
+    told = [(1.0, "no"), (2.0, None), (3.0, "no"), (4.5, None), (5.0, None)]
+    load.outcomes = [Outcome(at, 0.1, failure) for at, failure in told]
+    assert load.back(2.5) == 2.0
+    assert load.back(4.0) == 0.5
+    assert load.back(5.0) is None
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_reader_that_ends_early_is_told() -> None:
-    over = threading.Event()
+def test_a_client_that_ends_early_is_told() -> None:
+    asking: list[threading.Thread] = []
 
-    reading: list[threading.Thread] = []
-
-    def question(turn: int) -> str:
-        reading.append(threading.current_thread())
-        over.set()
-        raise LookupError(turn)
+    def ending(_: str) -> None:
+        asking.append(threading.current_thread())
+        raise SystemExit
 
     def asked() -> None:
-        with Load(question).running(1):
-            over.wait()
-            reading[0].join()
+        with Load(in_turn(["/"]), [ending]):
+            until(lambda: asking, "the client asks", seconds=30)
+            asking[0].join()
 
-    with pytest.raises(Stuck, match="1 of 1 readers"):
+    with pytest.raises(Stuck, match="1 of 1 clients"):
         asked()

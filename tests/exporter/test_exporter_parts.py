@@ -21,15 +21,17 @@ from rows import ALERT, BOOKED, CALL, CLAIM, REPORT, WATCHED
 
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.backup import status
-from stock_assistant_pipelines.exporter import certificates
-from stock_assistant_pipelines.settings import MONITOR_ROLE, SHANGHAI
+from stock_assistant_pipelines.exporter import certificates, code_servers
+from stock_assistant_pipelines.settings import SHANGHAI
+from stock_assistant_pipelines.settings.database import MONITOR_ROLE
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from conftest import Installation
+    from prometheus_client.metrics_core import Metric
 
 DAY = datetime(2026, 3, 4, tzinfo=SHANGHAI)
 
@@ -174,6 +176,15 @@ def test_that_no_backups_were_ever_made_is_told_until_there_is_one(home: Install
     assert [each["stock_assistant_backup_ok"] for each in known] == [0, 1]
 
 
+def test_where_no_directory_is_known_neither_disks_nor_backups_are_told(home: Installation, tmp_path: Path) -> None:
+    def parts(**settings: Path) -> set[str]:
+        return {part.name for part in home.exporter(data_dir=tmp_path / "absent", **settings).parts}
+
+    assert {"disks", "backups"}.isdisjoint(parts())
+    assert "backups" in parts(backup_dir=tmp_path)
+    assert "backups" in parts(backup_status_file=tmp_path / "status.json")
+
+
 def test_a_part_that_fails_takes_no_other_with_it(home: Installation, tmp_path: Path) -> None:
     file = tmp_path / "status.json"
     file.write_text("[")
@@ -201,6 +212,29 @@ def test_a_code_server_that_does_not_listen_is_told(home: Installation) -> None:
     told = home.tell(exporter_code_server=address)
     assert told("dagster_code_location_up") == 0
     assert told("dagster_run_host_up", host=address) is None
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda addresses: code_servers.read(addresses[0], addresses[1:])[1:],
+        lambda addresses: certificates.read(addresses)[1:],
+    ],
+    ids=["code servers", "certificates"],
+)
+def test_servers_that_say_nothing_are_waited_for_all_at_once(
+    read: Callable[[list[str]], list[Metric]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = ["first:1", "second:1", "third:1"]
+    all_asked = threading.Barrier(len(addresses), timeout=10)
+
+    def silent(*_: object, **__: object) -> None:
+        all_asked.wait()
+        raise TimeoutError
+
+    monkeypatch.setattr(socket, "create_connection", silent)
+    (told,) = read(addresses)
+    assert {each.value for each in told.samples} == {0}
 
 
 # --- certificates

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from stock_assistant_pipelines.calendar import periods
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.inquiry import inquire
+from stock_assistant_pipelines.ingest.inquiry import inquire
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse import asked
 from stock_assistant_pipelines.warehouse.tables import METADATA

@@ -13,8 +13,8 @@ from sqlalchemy import select, text
 from walk import Walk
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.increment import LOOK_BACK, REACH
 from stock_assistant_pipelines.ingest import Ingest
+from stock_assistant_pipelines.ingest.increment import LOOK_BACK, REACH
 from stock_assistant_pipelines.sandbox.server import TOKEN, Running, running
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.errors import HttpStatusError, MalformedAnswer
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from stock_assistant_pipelines.evening import Heard
+    from stock_assistant_pipelines.ingest.evening import Heard
 
 DAY = date(2012, 6, 14)
 """002009.SZ tells how its dividend is carried out, 002015.SZ what it plans to pay, and what it will earn until the end of

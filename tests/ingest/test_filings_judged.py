@@ -9,8 +9,8 @@ import pytest
 from reports import SINGLE, WHOLE, YEAR, asked_of, land, made, refetch
 from sqlalchemy import select, text
 
-from stock_assistant_pipelines.asking import OUTAGE
 from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.ingest.asking import OUTAGE
 from stock_assistant_pipelines.tushare.errors import BadParameters
 from stock_assistant_pipelines.warehouse import filing
 from stock_assistant_pipelines.warehouse.tables import METADATA, Status

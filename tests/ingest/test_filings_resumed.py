@@ -12,9 +12,9 @@ import pytest
 from reports import SINGLE, WHOLE, YEAR, Killed, asked_of, foreseen, kill_after, land, made, refetch, versions
 from sqlalchemy import func, select
 
-from stock_assistant_pipelines.asking import OUTAGE
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.increment import Limits
+from stock_assistant_pipelines.ingest.asking import OUTAGE
+from stock_assistant_pipelines.ingest.increment import Limits
 from stock_assistant_pipelines.tushare.errors import SchemaDrift
 from stock_assistant_pipelines.warehouse import disclosure
 from stock_assistant_pipelines.warehouse.tables import METADATA, Status
@@ -127,26 +127,24 @@ def test_an_outage_ends_the_asking_and_what_was_answered_stays(single: Walk, und
     compare(single, undisturbed)
 
 
-@pytest.mark.parametrize(
-    ("fault", "status", "cause"),
-    [
-        ("throttle_day", Status.DEFERRED, "Throttled day"),
-        ("permission", Status.DISABLED, "PermissionDenied"),
-        ("bad_token", Status.FAILED, "BadToken"),
-    ],
-)
-def test_a_refusal_that_stays_ends_the_asking_at_once(
-    single: Walk, undisturbed: dict[str, Any], fault: str, status: Status, cause: str
-) -> None:
+REFUSALS = [
+    ("throttle_day", Status.DEFERRED, "Throttled day"),
+    ("permission", Status.DISABLED, "PermissionDenied"),
+    ("bad_token", Status.FAILED, "BadToken"),
+]
+
+
+def test_a_refusal_that_stays_ends_the_asking_at_once(single: Walk, undisturbed: dict[str, Any]) -> None:
     calls = foreseen(single, "income")
-    single.sandbox.inject(f"{fault}:api=income")
-    landed = land(single, "income")
-    assert {(entry.status, entry.cause) for entry in landed.values()} == {(status, cause)}
-    assert made(single, "income") == 1
-    (refused,) = asked_of(single, "income").values()
-    assert (refused.status, refused.cause, refused.attempts) == (status, cause, 1)
-    single.sandbox.heal()
-    single.sandbox.forget()
+    for attempt, (fault, status, cause) in enumerate(REFUSALS, start=1):
+        single.sandbox.inject(f"{fault}:api=income")
+        landed = land(single, "income")
+        assert {(entry.status, entry.cause) for entry in landed.values()} == {(status, cause)}
+        assert made(single, "income") == 1
+        (refused,) = asked_of(single, "income").values()
+        assert (refused.status, refused.cause, refused.attempts) == (status, cause, attempt)
+        single.sandbox.heal()
+        single.sandbox.forget()
     assert {entry.status for entry in land(single, "income").values()} == {Status.COMPLETE}
     assert made(single, "income") == calls
     compare(single, undisturbed)

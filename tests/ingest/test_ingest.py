@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import func, select
@@ -14,13 +15,17 @@ from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.tushare.decode import compact
 from stock_assistant_pipelines.warehouse.tables import SUPERSEDED, Status
 
+if TYPE_CHECKING:
+    from stock_assistant_pipelines.warehouse.database import Database
+
+
+@pytest.fixture
+def database(dated: Database) -> Database:
+    """Days land where the calendar is known."""
+    return dated
+
+
 # What is asked
-
-
-def test_what_a_day_rests_on_is_landed_first(walk: Walk) -> None:
-    walk.land("daily", DAY)
-    asked = [call["api"] for call in walk.sandbox.calls()]
-    assert list(dict.fromkeys(asked)) == ["trade_cal", "stock_basic", "suspend_d", "daily"]
 
 
 def test_what_a_day_rests_on_is_not_asked_for_again(walk: Walk) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text
 from walk import DAY, NOW, Walk
 
 from stock_assistant_pipelines.ingest import Ingest
-from stock_assistant_pipelines.settings import WRITER_ROLE
+from stock_assistant_pipelines.settings.database import WRITER_ROLE
 from stock_assistant_pipelines.warehouse.tables import METADATA, SUPERSEDED
 
 if TYPE_CHECKING:

@@ -5,21 +5,28 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pytest
 from sqlalchemy import text
 from walk import CATALOG, DAY, INDICES, WEEK, Walk
 
+from stock_assistant_pipelines.ingest.source import Source
 from stock_assistant_pipelines.tushare.decode import compact
 from stock_assistant_pipelines.warehouse.tables import Status
 
 if TYPE_CHECKING:
-    import pytest
-
     from stock_assistant_pipelines.catalog.dataset import Dataset
-    from stock_assistant_pipelines.ingest import Told
+    from stock_assistant_pipelines.ingest.source import Told
     from stock_assistant_pipelines.tushare.plan import Call
     from stock_assistant_pipelines.warehouse.coverage import Coverage
+    from stock_assistant_pipelines.warehouse.database import Database
 
 EVER = datetime.min.replace(tzinfo=UTC)
+
+
+@pytest.fixture
+def database(dated: Database) -> Database:
+    """Days land where the calendar is known."""
+    return dated
 
 
 def lose(walk: Walk, api: str, *days: object, codes: int) -> set[str]:
@@ -135,14 +142,14 @@ def test_missing_rows_do_not_clear_what_the_day_was_doubted_for_meanwhile(
     walk: Walk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lose(walk, "daily", DAY, codes=5)
-    ask = walk.ingest._ask
+    ask = Source.ask
 
-    def doubted_meanwhile(dataset: Dataset, call: Call) -> Told:
+    def doubted_meanwhile(source: Source, dataset: Dataset, call: Call) -> Told:
         with walk.engine.begin() as connection:
             connection.execute(text("update coverage set cause = 'broken', reason = 'a law' where dataset = 'daily'"))
-        return ask(dataset, call)
+        return ask(source, dataset, call)
 
-    monkeypatch.setattr(walk.ingest, "_ask", doubted_meanwhile)
+    monkeypatch.setattr(Source, "ask", doubted_meanwhile)
     entry = complete(walk, "daily", DAY)[DAY.isoformat()]
     assert (entry.status, entry.cause, entry.reason, entry.missing) == (Status.PARTIAL, "broken", "a law", 0)
     monkeypatch.undo()

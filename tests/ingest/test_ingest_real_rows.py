@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import Type
+from stock_assistant_pipelines.catalog.columns import Type
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.sandbox.server import TOKEN, running
 from stock_assistant_pipelines.settings import SHANGHAI

@@ -9,9 +9,9 @@ import pytest
 from reports import EVER, SINGLE, WHOLE, YEAR, asked_of, foreseen, land, made, refetch, versions
 from sqlalchemy import text
 
-from stock_assistant_pipelines import filings
 from stock_assistant_pipelines.calendar import periods
 from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.ingest import filings
 from stock_assistant_pipelines.tushare.periods import answers_whole, calls_of
 from stock_assistant_pipelines.warehouse import coverage
 from stock_assistant_pipelines.warehouse.filing import Work
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 REPORTS = [api for api, dataset in CATALOG.items() if dataset.by_period]
 TIERS = pytest.mark.parametrize("points", [WHOLE, SINGLE])
+LIKE_INCOME = {"balancesheet", "cashflow"}
+"""Statements that are asked for as that one is."""
+SLOW = pytest.mark.slow
 
 
 def prepared(walk: Walk, points: int, api: str) -> None:
@@ -36,8 +39,13 @@ def prepared(walk: Walk, points: int, api: str) -> None:
     walk.sandbox.forget()
 
 
-@TIERS
-@pytest.mark.parametrize("api", REPORTS)
+@pytest.mark.parametrize(
+    ("api", "points"),
+    [
+        *((api, WHOLE) for api in REPORTS),
+        *(pytest.param(api, SINGLE, marks=[SLOW] if api in LIKE_INCOME else []) for api in REPORTS),
+    ],
+)
 def test_every_dataset_is_complete_with_the_calls_that_were_foreseen(walk: Walk, api: str, points: int) -> None:
     prepared(walk, points, api)
     calls = foreseen(walk, api)
@@ -61,7 +69,7 @@ def test_both_ways_of_asking_lead_to_the_same_rows(walk: Walk, api: str) -> None
     assert {(entry.inserted, entry.updated) for entry in landed.values()} == {(0, 0)}
 
 
-@pytest.mark.parametrize("api", ["income", "fina_indicator"])
+@pytest.mark.parametrize("api", ["income", pytest.param("fina_indicator", marks=SLOW)])
 def test_both_ways_of_asking_tell_of_those_who_were_listed_later(walk: Walk, api: str) -> None:
     wanted = [date(2015, 12, 31), date(2014, 12, 31)]
     walk.ingest.points = SINGLE
@@ -79,23 +87,17 @@ def test_both_ways_of_asking_tell_of_those_who_were_listed_later(walk: Walk, api
 
 
 @TIERS
-def test_landing_again_writes_nothing(walk: Walk, points: int) -> None:
-    prepared(walk, points, "income")
-    land(walk, "income")
-    before = versions(walk, "income")
-    again = refetch(walk, "income")
-    assert {(entry.status, entry.inserted, entry.updated) for entry in again.values()} == {(Status.COMPLETE, 0, 0)}
-    assert versions(walk, "income") == before
-
-
-@TIERS
-def test_what_is_complete_is_not_asked_for_again(walk: Walk, points: int) -> None:
+def test_what_is_complete_is_not_asked_for_again_and_landing_it_again_writes_nothing(walk: Walk, points: int) -> None:
     prepared(walk, points, "income")
     land(walk, "income")
     walk.sandbox.forget()
     assert foreseen(walk, "income", []) == 0
     assert {entry.status for entry in land(walk, "income").values()} == {Status.COMPLETE}
     assert walk.sandbox.stats()["calls"] == {}
+    before = versions(walk, "income")
+    again = refetch(walk, "income")
+    assert {(entry.status, entry.inserted, entry.updated) for entry in again.values()} == {(Status.COMPLETE, 0, 0)}
+    assert versions(walk, "income") == before
 
 
 def test_by_stock_one_call_tells_of_all_periods_however_many_are_wanted(walk: Walk) -> None:
@@ -235,7 +237,7 @@ def test_a_balance_that_does_not_tie_is_named(walk: Walk) -> None:
 def test_by_stock_a_period_that_is_judged_again_and_again_is_told_once(
     walk: Walk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(filings, "JUDGED_EVERY", 1)
+    monkeypatch.setattr(filings, "JUDGED_EVERY", 10)
     wanted = [date(2025, 9, 30), date(2005, 12, 31)]
     walk.ingest.points = SINGLE
     walk.ingest.prepare_periods(CATALOG["income"], wanted)

@@ -13,6 +13,13 @@ from stock_assistant_pipelines.warehouse.tables import COVERAGE, METADATA, Statu
 EVER = datetime.min.replace(tzinfo=UTC)
 OF_DAY = METADATA.tables["trade_cal"].c.cal_date == DAY
 
+
+def test_what_a_day_rests_on_is_landed_first(walk: Walk) -> None:
+    walk.land("daily", DAY)
+    asked = [call["api"] for call in walk.sandbox.calls()]
+    assert list(dict.fromkeys(asked)) == ["trade_cal", "stock_basic", "suspend_d", "daily"]
+
+
 # Stocks that were cut short
 
 
@@ -126,6 +133,13 @@ def test_a_day_that_the_calendar_does_not_know_fails_and_is_not_asked_for(walk: 
         assert reason is not None
         assert reason.startswith(f"trade_cal does not know {day}: ")
         assert {"trade_date": compact(day)} not in walk.asked("daily")
+
+
+def test_a_bad_token_is_the_reason_even_where_the_calendar_was_asked_for_first(walk: Walk) -> None:
+    walk.sandbox.inject("bad_token")
+    reason = walk.land_one("daily", DAY).reason
+    assert reason is not None
+    assert reason.startswith("trade_cal does not know 2026-03-04: trade_cal: 您的token不对")
 
 
 def test_the_days_that_the_calendar_knows_land_in_spite_of_its_holes(walk: Walk) -> None:

@@ -13,8 +13,8 @@ from sqlalchemy import select, text
 from walk import Walk
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.increment import Limits
 from stock_assistant_pipelines.ingest import Ingest
+from stock_assistant_pipelines.ingest.increment import Limits
 from stock_assistant_pipelines.lateness import due_at, look
 from stock_assistant_pipelines.sandbox.server import TOKEN, Running, running
 from stock_assistant_pipelines.settings import SHANGHAI
@@ -97,8 +97,14 @@ def season(engine: Engine, year: Running) -> Iterator[Season]:
         yield Season(Walk(Ingest(engine, transport, concurrency=2, now=lambda: clock[0]), year, clock))
 
 
-@pytest.mark.parametrize("points", [WHOLE, SINGLE])
-@pytest.mark.parametrize(("period", "day"), WINDOWS)
+@pytest.mark.parametrize(
+    ("period", "day", "points"),
+    [
+        *((*window, WHOLE) for window in WINDOWS),
+        (*WINDOWS[0], SINGLE),
+        *(pytest.param(*window, SINGLE, marks=pytest.mark.slow) for window in WINDOWS[1:]),
+    ],
+)
 def test_a_report_is_there_in_the_evening_of_the_day_on_which_it_is_disclosed(
     season: Season, period: date, day: date, points: int
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import PerCode
+from stock_assistant_pipelines.catalog.calls import PerCode
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse import coverage
 from stock_assistant_pipelines.warehouse.tables import METADATA

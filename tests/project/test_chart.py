@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,15 @@ pytestmark = pytest.mark.skipif(HELM is None, reason="Helm is not here: `make pr
 
 SECRETS = "/run/secrets/stock-assistant/"
 DIGEST = f"sha256:{'0' * 64}"
+PAGE = (CHART.parents[2] / "docs/kubernetes.md").read_text(encoding="utf-8")
+(WATCHING,) = (yaml.safe_load(each) for each in re.findall(r"^ *```yaml\n(.*?)^ *```$", PAGE, re.MULTILINE | re.DOTALL))
+"""The values of the page with which the exporter looks after certificates."""
+
 INGRESS = {"enabled": True, "host": "api.example.com", "tlsSecret": "api-tls"}
 
 CASES: dict[str, dict[str, Any]] = {
     "as it comes": {},
-    "with an ingress": {"ingress": INGRESS},
+    "with an ingress": {"ingress": INGRESS, **WATCHING},
     "green": {"nameOverride": "green", "migrate": {"enabled": False}, "exporter": {"enabled": False}},
     "blue that leads to green": {"ingress": {**INGRESS, "service": "green", "annotations": {"a": "b"}}},
     "one replica": {"autoscaling": {"enabled": False}, "replicas": 1},
@@ -203,6 +208,16 @@ def test_only_prometheus_asks_the_exporter_and_it_asks_the_database_and_the_code
     (rule,) = policy["ingress"]
     assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
     assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [53, 53, 5432, 4000]
+    policy = rendered["with an ingress"]["NetworkPolicy", "shop-stock-assistant-exporter"]["spec"]
+    assert policy["egress"][-1] == {"ports": [{"port": 443, "protocol": "TCP"}]}, "and whoever is named beside them"
+
+
+def test_the_exporter_tells_nothing_of_disks_and_backups_that_are_not_its_own(rendered: Any) -> None:
+    (pod,) = [pod for pod in pods(rendered["as it comes"]) if pod["containers"][0]["name"] == "exporter"]
+    variables = {each["name"]: each["value"] for each in pod["containers"][0]["env"]}
+    assert {"EXPORTER_DISKS", "BACKUP_DIR", "BACKUP_STATUS_FILE"}.isdisjoint(variables)
+    assert variables["DATA_DIR"] == "/nonexistent", "else the default is told of"
+    assert variables["DATA_DIR"] not in {mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
 
 
 def test_no_service_leads_to_pods_of_another_kind(rendered: Any) -> None:

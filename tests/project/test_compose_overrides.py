@@ -52,9 +52,21 @@ def test_the_other_host_asks_for_postgresql_by_the_name_that_its_certificate_bea
     assert code["environment"]["POSTGRES_SERVER"] in dict(entry.split("=") for entry in code["extra_hosts"])
 
 
-def test_the_daemon_of_the_first_host_has_a_way_to_the_others() -> None:
-    over = dict(OVERRIDES)["machines-0"]
-    assert "outside" in merged(FILE, over)["services"]["daemon"]["networks"]
+def test_whoever_is_told_of_the_other_hosts_has_a_way_to_them() -> None:
+    services = merged(FILE, dict(OVERRIDES)["machines-0"])["services"]
+    told = {name for name, service in services.items() if "RUN_HOSTS" in service.get("environment", {})}
+    assert {"daemon", "webserver", "exporter"} <= told
+    assert {name for name in told if "outside" not in services[name]["networks"]} == set()
+
+
+@pytest.mark.parametrize(("name", "over"), OVERRIDES)
+def test_nobody_loses_a_network_or_an_address_by_an_override(name: str, over: dict[str, Any]) -> None:
+    services = merged(FILE, over)["services"]
+    for service, given in FILE["services"].items():
+        before, after = given["networks"], services[service]["networks"]
+        assert set(before) <= set(after)
+        if isinstance(before, dict):
+            assert {network: after[network] for network in before} == before
 
 
 def test_where_the_backups_lie_on_the_host_they_lie_there_for_all_who_see_them() -> None:

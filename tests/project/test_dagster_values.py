@@ -5,6 +5,7 @@ The chart itself is not here: its keys were listed from its schema, and what it 
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,16 @@ def test_webserver_and_daemon_read_our_instance_and_not_the_charts(part: str) ->
     assert volume["configMap"]["name"] == INSTANCE["run_launcher"]["config"]["instance_config_map"]
     given = set(environment(part)) | {"DAGSTER_PG_PASSWORD"}  # by the chart
     assert {name for name in references(INSTANCE) if name not in given} == set()
+
+
+def test_a_command_in_the_code_servers_pod_finds_our_instance_as_the_page_says() -> None:
+    page = (ROOT / "docs/kubernetes.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    asked = [line for line in page.splitlines() if re.search(r" -- .*stock-assistant (backfill|holes)", line)]
+    assert asked
+    home = environment("daemon")["DAGSTER_HOME"]
+    assert [line for line in asked if f"env DAGSTER_HOME={home} stock-assistant" not in line] == []
+    assert home in {mount["mountPath"] for mount in CODE["volumeMounts"]}
+    assert set(references(INSTANCE)) <= {*environment("code"), "DAGSTER_PG_PASSWORD"}
 
 
 def references(told: Any) -> list[str]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy import image_check
+
 ROOT = Path(__file__).parents[2]
 TEXT = re.sub(r"\\\n\s*", "", (ROOT / "Dockerfile").read_text(encoding="utf-8"))
 STAGES = {
@@ -34,6 +36,12 @@ def test_hadolint_finds_nothing() -> None:
 @pytest.mark.parametrize("image", IMAGES)
 def test_the_image_runs_as_a_numbered_user_that_is_not_root(image: str) -> None:
     assert instructions(image, "USER")[-1] == IMAGES[image]
+
+
+def test_the_check_without_docker_knows_every_image() -> None:
+    page = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
+    (words,) = re.findall(r'`make image-check ARGS="([^"]+)"`', page)
+    assert set(words.split()) == set(image_check.EXPECTED) == set(IMAGES)
 
 
 @pytest.mark.parametrize("image", IMAGES)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import psycopg
 import pytest
+import yaml
 from monitoring import ROOT, alerts
 
 from stock_assistant_pipelines.cli import main
@@ -51,6 +52,13 @@ def test_a_section_begins_with_the_command_to_type(name: str) -> None:
     assert (fence, end) == ("```sh", "```")
     assert command.startswith("docker compose ")
     assert all(part in SECTIONS[name] for part in PARTS)
+
+
+@pytest.mark.parametrize("name", ["CertExpiry14d", "CertUnreadable"])
+def test_each_place_of_a_certificate_has_its_way_out(name: str) -> None:
+    exporter = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]["exporter"]
+    places = exporter["environment"]["EXPORTER_CERTIFICATES"].split(",")
+    assert [place for place in places if f"`{place}`" not in SECTIONS[name]] == []
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -27,7 +27,7 @@ from stock_assistant_pipelines.research.search.bocha import Bocha
 from stock_assistant_pipelines.research.search.news import news_for
 from stock_assistant_pipelines.research.search.searcher import Searcher
 from stock_assistant_pipelines.sandbox.search.server import running
-from stock_assistant_pipelines.settings import WRITER_ROLE
+from stock_assistant_pipelines.settings.database import WRITER_ROLE
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.tables import LLM_CALL, RESEARCH_CLAIM, RESEARCH_NOTE
 

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from stock_assistant_pipelines.sandbox.model.server import RunningModel
 
-DAYS, STOCKS = PAST[-3:], PEERS[:3]
+DAYS, STOCKS = PAST[-2:], PEERS[:3]
 CALLS = len(DAYS) * (3 * len(STOCKS) + 1)
 """Two notes and a synthesis of each; one company has filed something."""
-BEFORE = 13
+BEFORE = 8
 """Calls that are answered before the process is killed; all others hang."""
 
 

@@ -11,7 +11,7 @@ from evidence_market import MAIN, PEERS, sheet
 
 from stock_assistant_pipelines.calendar import periods
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import Type
+from stock_assistant_pipelines.catalog.columns import Type
 from stock_assistant_pipelines.ingest import Ingest
 from stock_assistant_pipelines.research.collect import build_many
 from stock_assistant_pipelines.research.evidence import Kind, Topic, Unit

@@ -16,7 +16,8 @@ from sqlalchemy import select, text
 from stock_assistant_pipelines.research import store
 from stock_assistant_pipelines.research.evidence import Topic
 from stock_assistant_pipelines.research.session import NotReady, Session
-from stock_assistant_pipelines.sandbox.search.server import KEY, running
+from stock_assistant_pipelines.sandbox.keyed import KEY
+from stock_assistant_pipelines.sandbox.search.server import running
 from stock_assistant_pipelines.settings import Settings
 from stock_assistant_pipelines.warehouse.tables import RESEARCH_WATCH
 

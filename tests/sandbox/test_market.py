@@ -11,7 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import Column, Dataset, Grain, Listed, NeverFewer, PerDay, Type, Whole
+from stock_assistant_pipelines.catalog.calls import PerDay, Whole
+from stock_assistant_pipelines.catalog.columns import Column, Type
+from stock_assistant_pipelines.catalog.dataset import Dataset
+from stock_assistant_pipelines.catalog.expected import Listed, NeverFewer
+from stock_assistant_pipelines.catalog.grain import Grain
 from stock_assistant_pipelines.protocol.query import parse
 from stock_assistant_pipelines.sandbox.clock import SHANGHAI
 from stock_assistant_pipelines.sandbox.market.companies import companies

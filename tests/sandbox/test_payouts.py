@@ -17,7 +17,7 @@ few = settings(max_examples=12, deadline=None)
 
 def test_dividends_are_those_that_prices_and_factors_follow(shared_client: Client, codes: list[str]) -> None:
     checked, doubles = 0, 0
-    for code in codes[::10]:
+    for code in codes[::20]:
         paid: defaultdict[str, list[Row]] = defaultdict(list)
         for row in by_stock(shared_client, "dividend", code):
             if row["div_proc"] == "实施":

@@ -9,7 +9,7 @@ import pytest
 import tushare
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import Grain
+from stock_assistant_pipelines.catalog.grain import Grain
 from stock_assistant_pipelines.catalog.index import FOLLOWED
 from stock_assistant_pipelines.protocol.interfaces import INTERFACES
 from stock_assistant_pipelines.sandbox.server import TOKEN

@@ -9,9 +9,10 @@ import httpx2
 import pytest
 
 from stock_assistant_pipelines.sandbox.faults import FaultError
+from stock_assistant_pipelines.sandbox.keyed import Options
 from stock_assistant_pipelines.sandbox.model.dialects import DIALECTS
 from stock_assistant_pipelines.sandbox.model.faults import KINDS, ModelFault
-from stock_assistant_pipelines.sandbox.model.server import Options, RunningModel, create_app, running
+from stock_assistant_pipelines.sandbox.model.server import RunningModel, create_app, running
 from stock_assistant_pipelines.sandbox.server import HostError
 
 if TYPE_CHECKING:

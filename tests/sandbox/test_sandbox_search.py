@@ -9,8 +9,9 @@ import httpx2
 import pytest
 
 from stock_assistant_pipelines.sandbox.faults import FaultError
+from stock_assistant_pipelines.sandbox.keyed import Options
 from stock_assistant_pipelines.sandbox.search.faults import KINDS, SearchFault
-from stock_assistant_pipelines.sandbox.search.server import Options, create_app, running
+from stock_assistant_pipelines.sandbox.search.server import create_app, running
 from stock_assistant_pipelines.sandbox.server import Door, HostError
 from stock_assistant_pipelines.settings import SHANGHAI
 

@@ -20,7 +20,8 @@ from tushare.pro.client import DataApi
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.sandbox.server import TOKEN
-from stock_assistant_pipelines.settings import Settings, SettingsError
+from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.settings.errors import SettingsError
 from stock_assistant_pipelines.tushare.client import TushareApi
 from stock_assistant_pipelines.tushare.errors import (
     BadParameters,

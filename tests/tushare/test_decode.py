@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import Column, Type
+from stock_assistant_pipelines.catalog.columns import Column, Type
 from stock_assistant_pipelines.tushare.decode import (
     by_day,
     compact,

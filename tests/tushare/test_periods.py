@@ -7,8 +7,8 @@ from datetime import date
 import pytest
 
 from stock_assistant_pipelines.calendar import periods
-from stock_assistant_pipelines.catalog.dataset import FIRST_PERIOD
 from stock_assistant_pipelines.catalog.finance import FINANCE
+from stock_assistant_pipelines.catalog.grain import FIRST_PERIOD
 from stock_assistant_pipelines.tushare.periods import (
     Part,
     answers_whole,

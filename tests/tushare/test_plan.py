@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stock_assistant_pipelines.calendar import Calendar
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import PerCode, PerRange
+from stock_assistant_pipelines.catalog.calls import PerCode, PerRange
 from stock_assistant_pipelines.tushare.decode import compact, parse_day
 from stock_assistant_pipelines.tushare.plan import DEFAULT_CAP, Call, plan
 

@@ -19,7 +19,8 @@ from scripted import SECRET, Reply, envelope, page
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.sandbox.server import TOKEN
-from stock_assistant_pipelines.settings import Settings, SettingsError
+from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.settings.errors import SettingsError
 from stock_assistant_pipelines.tushare.decode import wire_types
 from stock_assistant_pipelines.tushare.errors import (
     BadParameters,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from stock_assistant_pipelines.catalog.dataset import Column, Dataset, Grain, Listed, PerDay, Type
+from stock_assistant_pipelines.catalog.calls import PerDay
+from stock_assistant_pipelines.catalog.columns import Column, Type
+from stock_assistant_pipelines.catalog.dataset import Dataset
+from stock_assistant_pipelines.catalog.expected import Listed
+from stock_assistant_pipelines.catalog.grain import Grain
 
 MONEYFLOW = Dataset(
     api="moneyflow_x",

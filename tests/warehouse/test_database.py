@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from stock_assistant_pipelines.settings import Settings, dagsters
+from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.settings.database import dagsters
 from stock_assistant_pipelines.warehouse.database import Database, available
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 

@@ -24,7 +24,8 @@ from api.database import FAILURES
 from deploy.programs import MissingProgramError, program
 from stock_assistant_pipelines.cli import main
 from stock_assistant_pipelines.cli.services import free_port
-from stock_assistant_pipelines.settings import WRITER_ROLE, Settings, settings
+from stock_assistant_pipelines.settings import Settings, settings
+from stock_assistant_pipelines.settings.database import WRITER_ROLE
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.encryption import advice
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from filings import AT, BY_API, as_of, held, query, statement, tell
 
-from stock_assistant_pipelines.catalog.dataset import Type
+from stock_assistant_pipelines.catalog.columns import Type
 from stock_assistant_pipelines.tushare.decode import parse_day
 from stock_assistant_pipelines.warehouse.versions import BEFORE_PERIOD, Appended
 

@@ -11,7 +11,14 @@ import pytest
 from psycopg import sql
 from pydantic import SecretStr
 
-from stock_assistant_pipelines.settings import API_ROLE, BACKUP_ROLE, DAGSTER_ROLE, MONITOR_ROLE, WRITER_ROLE, dagsters
+from stock_assistant_pipelines.settings.database import (
+    API_ROLE,
+    BACKUP_ROLE,
+    DAGSTER_ROLE,
+    MONITOR_ROLE,
+    WRITER_ROLE,
+    dagsters,
+)
 from stock_assistant_pipelines.warehouse import keys
 from stock_assistant_pipelines.warehouse.database import Database, NotOwner
 from stock_assistant_pipelines.warehouse.embedded import conninfo

@@ -12,7 +12,7 @@ from made_market import AT, CODES, DAY, bar, held, suspension, told
 from sqlalchemy import select, text
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import Type
+from stock_assistant_pipelines.catalog.columns import Type
 from stock_assistant_pipelines.tushare.errors import SchemaDrift
 from stock_assistant_pipelines.warehouse import landing
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import Severity
+from stock_assistant_pipelines.catalog.rules import Severity
 from stock_assistant_pipelines.warehouse import laws
 from stock_assistant_pipelines.warehouse.statement import sql
 

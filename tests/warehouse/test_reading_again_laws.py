@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, text
 
-from stock_assistant_pipelines.catalog.dataset import Type
+from stock_assistant_pipelines.catalog.columns import Type
 from stock_assistant_pipelines.tushare.decode import compact
 from stock_assistant_pipelines.tushare.periods import calls_of
 from stock_assistant_pipelines.warehouse.tables import METADATA
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-    from stock_assistant_pipelines.catalog.dataset import Column, Dataset
+    from stock_assistant_pipelines.catalog.columns import Column
+    from stock_assistant_pipelines.catalog.dataset import Dataset
 
 laws = settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True

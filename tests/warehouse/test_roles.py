@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.derived import DERIVED
-from stock_assistant_pipelines.settings import API_ROLE, dagsters
+from stock_assistant_pipelines.settings.database import API_ROLE, dagsters
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 from stock_assistant_pipelines.warehouse.grants import RoleRefused

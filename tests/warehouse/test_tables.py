@@ -12,7 +12,7 @@ from moneyflow import MONEYFLOW
 from sqlalchemy import BigInteger, Date, Numeric, PrimaryKeyConstraint, Text, UniqueConstraint
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.catalog.dataset import Type
+from stock_assistant_pipelines.catalog.columns import Type
 from stock_assistant_pipelines.catalog.finance import FINANCE
 from stock_assistant_pipelines.warehouse.tables import METADATA, SETTLED, Status, build
 

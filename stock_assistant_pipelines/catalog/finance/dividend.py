@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from stock_assistant_pipelines.catalog.dataset import (
-    Answered,
-    Column,
-    Dataset,
-    Grain,
-    PerPeriod,
-    Rule,
-    Severity,
-    Stages,
-    Type,
-    Versions,
-)
+from stock_assistant_pipelines.catalog.calls import PerPeriod
+from stock_assistant_pipelines.catalog.columns import Column, Type
+from stock_assistant_pipelines.catalog.dataset import Dataset
+from stock_assistant_pipelines.catalog.expected import Answered
 from stock_assistant_pipelines.catalog.finance.items import items
+from stock_assistant_pipelines.catalog.grain import Grain
+from stock_assistant_pipelines.catalog.rules import Rule, Severity
+from stock_assistant_pipelines.catalog.versions import Stages, Versions
 
 DIVIDEND = Dataset(
     api="dividend",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stock_assistant_pipelines.catalog.dataset import Column, Dataset, Disclosed, Grain, PerPeriod, Type, Versions
+from stock_assistant_pipelines.catalog.calls import PerPeriod
+from stock_assistant_pipelines.catalog.columns import Column, Type
+from stock_assistant_pipelines.catalog.dataset import Dataset
+from stock_assistant_pipelines.catalog.expected import Disclosed
 from stock_assistant_pipelines.catalog.finance.items import (
     ANN_AFTER_PERIOD,
     ANN_DATE,
@@ -13,6 +16,8 @@ from stock_assistant_pipelines.catalog.finance.items import (
     VERSIONS,
     items,
 )
+from stock_assistant_pipelines.catalog.grain import Grain
+from stock_assistant_pipelines.catalog.versions import Versions
 
 FINA_INDICATOR = Dataset(
     api="fina_indicator",

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from stock_assistant_pipelines.catalog.dataset import (
-    Column,
-    Dataset,
-    Disclosed,
-    Grain,
-    PerPeriod,
-    Rule,
-    Severity,
-    Type,
-    Versions,
-)
+from stock_assistant_pipelines.catalog.calls import PerPeriod
+from stock_assistant_pipelines.catalog.columns import Column, Type
+from stock_assistant_pipelines.catalog.dataset import Dataset
+from stock_assistant_pipelines.catalog.expected import Disclosed
 from stock_assistant_pipelines.catalog.finance.items import (
     ANN_DATE,
     COMP_TYPE,
@@ -27,6 +20,9 @@ from stock_assistant_pipelines.catalog.finance.items import (
     VERSIONS,
     items,
 )
+from stock_assistant_pipelines.catalog.grain import Grain
+from stock_assistant_pipelines.catalog.rules import Rule, Severity
+from stock_assistant_pipelines.catalog.versions import Versions
 
 INCOME = Dataset(
     api="income",

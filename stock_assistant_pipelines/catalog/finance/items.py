@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stock_assistant_pipelines.catalog.dataset import Column, Rule, Severity, Type
+from stock_assistant_pipelines.catalog.columns import Column, Type
+from stock_assistant_pipelines.catalog.rules import Rule, Severity
 
 END_DATE = Column("end_date", Type.DATE, "Report period, the last day of a quarter", "报告期")
 ANN_DATE = Column("ann_date", Type.DATE, "Announced on", "公告日期")

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stock_assistant_pipelines.catalog.dataset import (
-    Answered,
-    Column,
-    Companies,
-    Dataset,
-    Grain,
-    PerPeriod,
-    Rule,
-    Severity,
-    Type,
-    Versions,
-)
+from stock_assistant_pipelines.catalog.calls import PerPeriod
+from stock_assistant_pipelines.catalog.columns import Column, Type
+from stock_assistant_pipelines.catalog.dataset import Dataset
+from stock_assistant_pipelines.catalog.expected import Answered, Companies
 from stock_assistant_pipelines.catalog.finance.items import (
     ANN_AFTER_PERIOD,
     ANN_DATE,
@@ -23,6 +15,9 @@ from stock_assistant_pipelines.catalog.finance.items import (
     UPDATE_FLAG,
     items,
 )
+from stock_assistant_pipelines.catalog.grain import Grain
+from stock_assistant_pipelines.catalog.rules import Rule, Severity
+from stock_assistant_pipelines.catalog.versions import Versions
 
 TS_CODE = Column("ts_code", Type.TEXT, "Tushare code", "TS股票代码")
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from stock_assistant_pipelines.catalog.dataset import Answered, Column, Dataset, Grain, PerPeriod, Type, Versions
+from stock_assistant_pipelines.catalog.calls import PerPeriod
+from stock_assistant_pipelines.catalog.columns import Column, Type
+from stock_assistant_pipelines.catalog.dataset import Dataset
+from stock_assistant_pipelines.catalog.expected import Answered
 from stock_assistant_pipelines.catalog.finance.items import (
     ANN_AFTER_PERIOD,
     ANN_DATE,
     END_DATE,
     items,
 )
+from stock_assistant_pipelines.catalog.grain import Grain
+from stock_assistant_pipelines.catalog.versions import Versions
 
 FINA_AUDIT = Dataset(
     api="fina_audit",

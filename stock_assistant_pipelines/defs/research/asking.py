@@ -10,7 +10,7 @@ import dagster as dg
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.defs.research import shown
 from stock_assistant_pipelines.defs.research.waits import Wait
-from stock_assistant_pipelines.settings import SettingsError
+from stock_assistant_pipelines.settings.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

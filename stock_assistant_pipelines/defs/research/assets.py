@@ -20,7 +20,8 @@ from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.research import prompts, store
 from stock_assistant_pipelines.research.evidence import DATASETS
 from stock_assistant_pipelines.research.render import Language
-from stock_assistant_pipelines.settings import Settings, SettingsError
+from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.settings.errors import SettingsError
 
 if TYPE_CHECKING:
     from stock_assistant_pipelines.research.session import Session

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.research.providers.prices import Price, price
 from stock_assistant_pipelines.research.providers.quirks import PROVIDERS, Quirks, quirks
-from stock_assistant_pipelines.settings import SettingsError, on_loopback
+from stock_assistant_pipelines.settings.addresses import on_loopback
+from stock_assistant_pipelines.settings.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

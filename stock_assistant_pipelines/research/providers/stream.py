@@ -15,7 +15,7 @@ from stock_assistant_pipelines.research.booking import Usage
 from stock_assistant_pipelines.research.providers.errors import Blocked, Broken, Hung, ModelError, Silent, from_sdk
 from stock_assistant_pipelines.research.providers.exchange import SHAPE, schema, strict
 from stock_assistant_pipelines.research.providers.quirks import Rung
-from stock_assistant_pipelines.settings import on_loopback
+from stock_assistant_pipelines.settings.addresses import on_loopback, over_tls
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -68,6 +68,7 @@ def client(endpoint: Endpoint, timeout: float) -> AsyncOpenAI:
     http = openai.DefaultAsyncHttpxClient(
         follow_redirects=False,
         trust_env=not on_loopback(endpoint.base_url),
+        verify=over_tls(endpoint.base_url),
         timeout=httpx2.Timeout(timeout, connect=min(CONNECT, timeout), pool=None),
         limits=httpx2.Limits(max_connections=None, max_keepalive_connections=20),
     )

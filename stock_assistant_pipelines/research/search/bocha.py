@@ -25,7 +25,9 @@ from stock_assistant_pipelines.research.search.errors import (
     Unreachable,
 )
 from stock_assistant_pipelines.research.search.plain import plain
-from stock_assistant_pipelines.settings import SANDBOX_TOKEN, SettingsError, on_loopback
+from stock_assistant_pipelines.settings.addresses import on_loopback, over_tls
+from stock_assistant_pipelines.settings.errors import SettingsError
+from stock_assistant_pipelines.settings.tushare import SANDBOX_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -203,6 +205,7 @@ def _client(base_url: str, timeout: float) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(
             follow_redirects=False,
             trust_env=not on_loopback(base_url),
+            verify=over_tls(base_url),
             timeout=httpx2.Timeout(None, connect=min(CONNECT, timeout)),  # the rest is under the deadline
         )
     except (ImportError, ValueError, httpx2.InvalidURL) as error:

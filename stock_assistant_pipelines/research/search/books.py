@@ -9,32 +9,28 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import anyio
-import anyio.to_thread
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.dialects import postgresql
 
 from stock_assistant_pipelines.research.search.dates import known_since
+from stock_assistant_pipelines.research.transactions import Transactions
 from stock_assistant_pipelines.warehouse.tables import RESEARCH_PAGE, RESEARCH_SEARCH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection, Mapping
     from datetime import date, datetime
 
     from sqlalchemy import Connection, Engine
 
     from stock_assistant_pipelines.research.search.bocha import Answer
 
-T = TypeVar("T")
 SEARCH = RESEARCH_SEARCH.c
 ANSWERED, REPEATED = "answered", "repeated"
 LOCK = 0x53_41_4E_45_57_53
 """The advisory lock that lets one worker at a time count the calls of a minute, and settle one."""
 MINUTE = timedelta(minutes=1)
-THREADS = 4
-"""Statements of one process at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,34 +71,25 @@ class Books:
     """The books in one database, for any number of tasks."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._threads = anyio.CapacityLimiter(THREADS)
+        self._transactions = Transactions(engine)
 
     async def found(self, codes: Collection[str], day: date) -> Mapping[str, Shelf]:
         """What was found for stocks and a day; a stock for which nobody has searched yet has no shelf."""
-        return await self._in_thread(lambda connection: _found(connection, codes, (day, day)))
+        return await self._transactions.run(lambda connection: _found(connection, codes, (day, day)))
 
     async def found_by(
         self, codes: Collection[str], days: tuple[date, date], known_by: datetime
     ) -> Mapping[str, Shelf]:
         """What had been found by a moment, by searches for some days."""
-        return await self._in_thread(lambda connection: _found(connection, codes, days, known_by))
+        return await self._transactions.run(lambda connection: _found(connection, codes, days, known_by))
 
     async def reserve(self, planned: Planned, per_minute: int) -> int | float:
         """Book a call that is made at once: its number; or how many seconds to wait until one may be made."""
-        return await self._in_thread(lambda connection: _reserve(connection, planned, per_minute))
+        return await self._transactions.run(lambda connection: _reserve(connection, planned, per_minute))
 
     async def settle(self, number: int, came: Answer | BaseException) -> None:
         """Book what came of a call. Nothing interrupts it."""
-        with anyio.CancelScope(shield=True):
-            await self._in_thread(lambda connection: _settle(connection, number, came))
-
-    async def _in_thread(self, work: Callable[[Connection], T]) -> T:
-        def run() -> T:
-            with self._engine.begin() as connection:
-                return work(connection)
-
-        return await anyio.to_thread.run_sync(run, limiter=self._threads)
+        await self._transactions.keep(lambda connection: _settle(connection, number, came))
 
 
 def _found(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stock_assistant_pipelines.catalog.dataset import PerCode
+from stock_assistant_pipelines.catalog.calls import PerCode
 from stock_assistant_pipelines.sandbox.market.filings.ledger import Ledger
 from stock_assistant_pipelines.sandbox.market.indices import IndexBars
 from stock_assistant_pipelines.sandbox.market.invention import invent

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stock_assistant_pipelines.catalog.dataset import Type
+from stock_assistant_pipelines.catalog.columns import Type
 from stock_assistant_pipelines.sandbox.market.noise import Floats, Ints, Stream, uniform
 from stock_assistant_pipelines.sandbox.table import texts
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stock_assistant_pipelines.catalog.dataset import Column, Dataset
+    from stock_assistant_pipelines.catalog.columns import Column
+    from stock_assistant_pipelines.catalog.dataset import Dataset
 
 
 def invent(

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
+from stock_assistant_pipelines.catalog.grain import MARKET_OPENED
 
 HORIZON = date(2030, 12, 31)
 """The synthetic market is laid out up to here, whatever today is; the clock only decides how much of it is seen."""

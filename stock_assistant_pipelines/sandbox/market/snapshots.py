@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stock_assistant_pipelines.catalog.dataset import MARKET_OPENED
+from stock_assistant_pipelines.catalog.grain import MARKET_OPENED
 from stock_assistant_pipelines.sandbox.market.companies import companies
 from stock_assistant_pipelines.sandbox.market.indices import INDICES
 from stock_assistant_pipelines.sandbox.market.invention import invent

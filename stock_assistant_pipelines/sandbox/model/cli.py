@@ -1,24 +1,8 @@
 """`sandbox-model`: serve the OpenAI protocol on loopback, with answers made by rules."""
 
-from __future__ import annotations
+from stock_assistant_pipelines.sandbox.model.server import MODEL
 
-import click
-
-from stock_assistant_pipelines.sandbox.model.server import Options, serve
-
-
-@click.command(context_settings={"show_default": True})
-@click.option("--host", default="127.0.0.1", help="Address to listen on; loopback only.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; 0 takes a free one.")
-@click.option("--key", default="sandbox", help="The key that is taken.")
-@click.option("--latency", type=click.FloatRange(0), default=0.0, help="Seconds that every answer takes.")
-@click.option("--fault", "faults", multiple=True, help="Misbehave, e.g. throttle:times=3. Repeatable.")
-def sandbox_model(faults: tuple[str, ...], **words: object) -> None:
-    """Serve the OpenAI protocol on loopback. RULES, not a model: the answers are made from the evidence in the prompt."""
-    options = Options(faults=faults, **words)  # type: ignore[arg-type]
-    try:
-        serve(options, lambda url: click.echo(f"RULES, not a model, at {url}"))
-    except (ValueError, OSError) as error:
-        raise click.ClickException(str(error)) from None
-    except KeyboardInterrupt:
-        pass
+sandbox_model = MODEL.command(
+    "Serve the OpenAI protocol on loopback. RULES, not a model: the answers are made from the evidence in the prompt.",
+    "RULES, not a model,",
+)

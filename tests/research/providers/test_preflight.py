@@ -22,7 +22,9 @@ from stock_assistant_pipelines.research.providers.errors import (
     Unreachable,
 )
 from stock_assistant_pipelines.research.providers.preflight import preflight, somebody
-from stock_assistant_pipelines.settings import Fallback, Settings, SettingsError
+from stock_assistant_pipelines.settings import Settings
+from stock_assistant_pipelines.settings.errors import SettingsError
+from stock_assistant_pipelines.settings.language_models import Fallback
 
 if TYPE_CHECKING:
     from stock_assistant_pipelines.research.providers.endpoint import Endpoint

@@ -24,7 +24,7 @@ from stock_assistant_pipelines.research.search.errors import (
     Throttled,
     Unreachable,
 )
-from stock_assistant_pipelines.settings import SettingsError
+from stock_assistant_pipelines.settings.errors import SettingsError
 
 if TYPE_CHECKING:
     from stock_assistant_pipelines.sandbox.server import Door

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stock_assistant_pipelines.catalog.dataset import FIRST_PERIOD
+from stock_assistant_pipelines.catalog.grain import FIRST_PERIOD
 from stock_assistant_pipelines.sandbox.table import texts
 
 if TYPE_CHECKING:

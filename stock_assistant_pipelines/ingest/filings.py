@@ -12,8 +12,8 @@ from datetime import date
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from stock_assistant_pipelines.asking import Round, Told
-from stock_assistant_pipelines.inquiry import Inquiry, inquire
+from stock_assistant_pipelines.ingest.asking import Round, Told
+from stock_assistant_pipelines.ingest.inquiry import Inquiry, inquire
 from stock_assistant_pipelines.logs import Pool
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.decode import by_day, complete_rows, with_keys
@@ -28,20 +28,18 @@ from stock_assistant_pipelines.tushare.periods import stock_call, whole_call, wh
 from stock_assistant_pipelines.tushare.plan import too_few
 from stock_assistant_pipelines.warehouse import asked, coverage, filing
 from stock_assistant_pipelines.warehouse.filing import Work
-from stock_assistant_pipelines.warehouse.partition import book_failure, status_of
+from stock_assistant_pipelines.warehouse.partition import status_of
 from stock_assistant_pipelines.warehouse.tables import CODE, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Engine
-
     from stock_assistant_pipelines.catalog.dataset import Dataset
+    from stock_assistant_pipelines.ingest.books import Books
+    from stock_assistant_pipelines.ingest.source import Source
     from stock_assistant_pipelines.tushare.decode import Row
     from stock_assistant_pipelines.tushare.periods import Part
-    from stock_assistant_pipelines.tushare.plan import Call
-    from stock_assistant_pipelines.tushare.transport import Answer
     from stock_assistant_pipelines.warehouse.asked import Asked
     from stock_assistant_pipelines.warehouse.coverage import Coverage
 
@@ -66,12 +64,9 @@ class _Market:
 class Filings:
     """Lands report periods of a dataset from Tushare into the warehouse."""
 
-    engine: Engine
-    fetch: Callable[[Dataset, Call], Answer]
-    now: Callable[[], datetime]
-    concurrency: int = 4
-    points: int | None = None
-    run_id: str | None = None
+    books: Books
+    source: Source
+    concurrency: int
 
     def land(
         self,
@@ -88,15 +83,15 @@ class Filings:
         was answered for since `begun` is not asked again: the work began then. With points that nobody knows the whole
         market is asked for first, and stock by stock when that is refused.
         """
-        if refusal := too_few(dataset, self.points):
-            yield from (self._refused(dataset, period, refusal) for period in periods)
+        if refusal := too_few(dataset, self.source.points):
+            yield from (self.books.refused(dataset, period, refusal) for period in periods)
             return
-        work = Work(begun or self.now(), self.now(), self.run_id)
+        work = Work(begun or self.books.now(), self.books.now(), self.books.run_id)
         inquiry = self._inquire(dataset, periods, begun, whole=whole, failed=failed)
-        if self.points is None and inquiry.plan.periods and not self.permitted(dataset, inquiry.plan.periods[0]):
+        if self.source.points is None and inquiry.plan.periods and not self.permitted(dataset, inquiry.plan.periods[0]):
             inquiry = self._inquire(dataset, periods, begun, whole=whole, failed=failed, points=0)
         for period, reason in inquiry.hopeless.items():
-            yield self._failure(dataset, period, reason)
+            yield self.books.failure(dataset, period, reason, Status.FAILED, "stocks")
         yield from self.land_whole(dataset, inquiry.plan.periods, work)
         yield from self.land_stocks(dataset, inquiry.plan.stocks, inquiry.by_stock, replace(work, whole=whole))
 
@@ -110,13 +105,13 @@ class Filings:
         failed: bool,
         points: int | None = None,
     ) -> Inquiry:
-        with self.engine.connect() as connection:
+        with self.books.engine.connect() as connection:
             return inquire(
                 connection,
                 dataset,
                 periods,
-                today=self.now().astimezone(SHANGHAI).date(),
-                points=self.points if points is None else points,
+                today=self.books.now().astimezone(SHANGHAI).date(),
+                points=self.source.points if points is None else points,
                 begun=begun,
                 everything=whole,
                 failed=failed,
@@ -146,7 +141,7 @@ class Filings:
             yield entry
         for period in left:
             assert hopeless is not None
-            yield self._refused(dataset, period, hopeless)
+            yield self.books.refused(dataset, period, hopeless)
 
     def land_stocks(
         self,
@@ -167,7 +162,10 @@ class Filings:
             left = f"{turn.failed} stocks were not answered; the first: {turn.error}"
             outcome = replace(outcome, whole=False, status=status_of(turn.error), cause=turn.error.cause, reason=left)
         judged = [
-            (period, filing.judge(self.engine, dataset, period, outcome if at == 0 else replace(outcome, calls=0)))
+            (
+                period,
+                filing.judge(self.books.engine, dataset, period, outcome if at == 0 else replace(outcome, calls=0)),
+            )
             for at, period in enumerate(sorted(periods, reverse=True))
         ]
         if turn.error and judged and all(entry.settled for _, entry in judged):
@@ -175,8 +173,8 @@ class Filings:
             period, entry = judged[0]
             judged[0] = period, replace(entry, status=status_of(turn.error), cause=outcome.cause, reason=outcome.reason)
         yield from (entry for period, entry in judged if period not in told or entry.status in coverage.UNANSWERED)
-        waiting = filing.waiting(self.engine, dataset, turn.answered)
-        filing.recount(self.engine, dataset, sorted((turn.touched | waiting) - {*periods}), self.now())
+        waiting = filing.waiting(self.books.engine, dataset, turn.answered)
+        filing.recount(self.books.engine, dataset, sorted((turn.touched | waiting) - {*periods}), self.books.now())
         if turn.error and not judged:
             raise turn.error  # no period's coverage tells it
 
@@ -187,13 +185,13 @@ class Filings:
         for period in periods:
             if period not in told:
                 so_far = replace(work, calls=0, whole=False, under_way=True)
-                entry = filing.judge(self.engine, dataset, period, so_far)
+                entry = filing.judge(self.books.engine, dataset, period, so_far)
                 if entry.settled:
                     told[period] = entry
                     yield entry
 
     def _result(self, work: Work, turn: Round) -> Work:
-        return replace(work, at=self.now(), calls=turn.calls, source=turn.source)
+        return replace(work, at=self.books.now(), calls=turn.calls, source=turn.source)
 
     def together(
         self, dataset: Dataset, todo: Iterable[T], do: Callable[[T], R], stop: Callable[[R], bool]
@@ -218,13 +216,13 @@ class Filings:
 
         What it tells is as of the moment before the first call: what somebody else is told meanwhile is newer.
         """
-        work = replace(work, at=self.now())
+        work = replace(work, at=self.books.now())
         try:
             answer = self._whole(dataset, period, parts)
             told = replace(work, calls=answer.calls, source=answer.source)
-            entry = filing.land_period(self.engine, dataset, period, answer.rows, told, answer.left_out)
+            entry = filing.land_period(self.books.engine, dataset, period, answer.rows, told, answer.left_out)
         except TushareError as error:
-            return period, self._refused(dataset, period, error), error
+            return period, self.books.refused(dataset, period, error), error
         return period, entry, None
 
     def _whole(self, dataset: Dataset, period: date, parts: Sequence[Part]) -> _Market:
@@ -239,7 +237,7 @@ class Filings:
         market = _Market()
         for part in parts:
             call = whole_call(dataset, part)
-            answer = self.fetch(dataset, call)
+            answer = self.source.fetch(dataset, call)
             told, left_out = with_keys(dataset, complete_rows(dataset, answer.rows, dict(call.params)))
             by_day(dataset, told, period, period)
             market.rows[part] = told
@@ -257,7 +255,7 @@ class Filings:
         parts: Callable[[Dataset, date], Sequence[Part]] = whole_parts,
     ) -> set[date]:
         """The periods of which the whole market was answered for since this moment, in all that `parts` tells."""
-        with self.engine.connect() as connection:
+        with self.books.engine.connect() as connection:
             before = asked.read_whole(connection, dataset)
         done = {name for name, entry in before.items() if entry.asked_at >= since}
         return {period for period in periods if all(part.name in done for part in parts(dataset, period))}
@@ -265,7 +263,7 @@ class Filings:
     def permitted(self, dataset: Dataset, period: date) -> bool:
         """Whether the token is answered for the whole market: the first call tells."""
         try:
-            self.fetch(dataset, whole_call(dataset, whole_parts(dataset, period)[0]))
+            self.source.fetch(dataset, whole_call(dataset, whole_parts(dataset, period)[0]))
         except PermissionDenied:
             return False
         except TushareError:
@@ -280,14 +278,14 @@ class Filings:
         work: Work,
     ) -> Told:
         """Ask a stock for its parts, and land what it tells in one transaction; what it does not tell is booked with it."""
-        work = replace(work, at=self.now())
+        work = replace(work, at=self.books.now())
         rows: list[Row] = []
         booked: list[Asked] = []
         calls, error = 0, None
         for part in wanted:
             call = stock_call(dataset, code, part)
             try:
-                answer = self.fetch(dataset, call)
+                answer = self.source.fetch(dataset, call)
                 told, left_out = _of_stock(dataset, code, part, complete_rows(dataset, answer.rows, dict(call.params)))
                 if not told and (known := self._rows_told(dataset, code).get(part.name)):
                     raise MalformedAnswer(dataset.api, f"{code} is told without a row, and had {known}")
@@ -302,32 +300,17 @@ class Filings:
             work = replace(work, source=answer.source)
             booked.append(filing.answered(dataset, code, part, len(told), work, left_out))
         try:
-            appended = filing.land_stock(self.engine, dataset, rows, booked, work)
+            appended = filing.land_stock(self.books.engine, dataset, rows, booked, work)
         except TushareError as failure:  # the table cannot hold a value
             refusals = [_refusal(dataset, code, part, work, failure) for part in wanted]
-            filing.land_stock(self.engine, dataset, (), refusals, work)
+            filing.land_stock(self.books.engine, dataset, (), refusals, work)
             return Told(code, calls=calls, source=work.source, error=failure)
         changed = by_day(dataset, rows, date.min, date.max) if appended.inserted or appended.replaced else {}
         return Told(code, frozenset(changed), calls, work.source, error)
 
     def _rows_told(self, dataset: Dataset, code: str) -> dict[str, int]:
-        with self.engine.connect() as connection:
+        with self.books.engine.connect() as connection:
             return asked.rows_told(connection, dataset, code)
-
-    def _refused(self, dataset: Dataset, period: date, error: TushareError) -> Coverage:
-        return self._failure(dataset, period, str(error), status_of(error), error.cause)
-
-    def _failure(
-        self,
-        dataset: Dataset,
-        period: date,
-        reason: str,
-        status: Status = Status.FAILED,
-        cause: str = "stocks",
-    ) -> Coverage:
-        return book_failure(
-            self.engine, dataset, period, reason, status, cause=cause, at=self.now(), run_id=self.run_id
-        )
 
 
 def _hopeless(error: TushareError | None) -> bool:

@@ -11,9 +11,9 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from stock_assistant_pipelines.calendar import periods as ends
-from stock_assistant_pipelines.catalog.dataset import Companies
+from stock_assistant_pipelines.catalog.expected import Companies
 from stock_assistant_pipelines.clock import OPEN_FOR
-from stock_assistant_pipelines.increment import Report, tonight, unheard
+from stock_assistant_pipelines.ingest.increment import Report, tonight, unheard
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.decode import by_day, compact, complete_rows, with_keys
 from stock_assistant_pipelines.tushare.errors import UNUSABLE, MalformedAnswer, TushareError, WrongDay
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
-    from stock_assistant_pipelines.filings import Filings
-    from stock_assistant_pipelines.increment import Limits
+    from stock_assistant_pipelines.ingest.filings import Filings
+    from stock_assistant_pipelines.ingest.increment import Limits
     from stock_assistant_pipelines.tushare.decode import Row
     from stock_assistant_pipelines.tushare.periods import Announced, Part
     from stock_assistant_pipelines.warehouse.asked import Asked
@@ -69,12 +69,12 @@ class Evening:
         are asked once in either case: their prospectus tells of periods that are not open any more.
         """
         filings, work = self.filings, self._work()
-        if answers_whole(dataset, filings.points) and periods:
-            with filings.engine.connect() as connection:
+        if answers_whole(dataset, filings.source.points) and periods:
+            with filings.books.engine.connect() as connection:
                 booked = coverage.entries(connection, dataset, periods)
             landed = [each for each in booked.values() if each.settled and each.landed_at >= self.begun]
             left = [period for period in periods if booked.get(period) not in landed]
-            if filings.points is not None or not left or filings.permitted(dataset, left[0]):
+            if filings.source.points is not None or not left or filings.permitted(dataset, left[0]):
                 yield from landed
                 yield from filings.land_whole(dataset, left, work)
                 yield from filings.land_whole(dataset, self._restated(dataset, periods), work, restated_parts)
@@ -84,21 +84,21 @@ class Evening:
     def hear(self, dataset: Dataset) -> list[Heard]:
         """Ask for what the market announced on the last days, the newest first, and land it; until nobody answers."""
         filings = self.filings
-        if too_few(dataset, filings.points):
+        if too_few(dataset, filings.source.points):
             return []
-        with filings.engine.connect() as connection:
+        with filings.books.engine.connect() as connection:
             before = asked.read_announced(connection, dataset)
         wanted = unheard(dataset, before, self._today(), self.begun)
         came = filings.together(dataset, wanted, lambda day: self._hear(dataset, day, before.get(day.name)), _nobody)
         heard = sorted(came, key=lambda each: wanted.index(each.asked))
-        with filings.engine.connect() as connection:  # also what came before the evening was broken off
+        with filings.books.engine.connect() as connection:  # also what came before the evening was broken off
             touched = filing.changed(connection, dataset, self.begun)
-        filing.recount(filings.engine, dataset, touched, filings.now())
+        filing.recount(filings.books.engine, dataset, touched, filings.books.now())
         return heard
 
     def shown(self, dataset: Dataset, periods: Collection[date]) -> list[Coverage]:
         """The coverage of periods that have got rows on the way and are complete, with what was written this evening."""
-        with self.filings.engine.connect() as connection:
+        with self.filings.books.engine.connect() as connection:
             entries = coverage.entries(connection, dataset, periods)
             return [
                 replace(entry, calls=0, inserted=new, updated=gone)
@@ -109,17 +109,17 @@ class Evening:
 
     def _work(self) -> Work:
         """As of now: what is asked for after this is at least as new."""
-        return Work(self.begun, self.filings.now(), self.filings.run_id)
+        return Work(self.begun, self.filings.books.now(), self.filings.books.run_id)
 
     def _today(self) -> date:
-        return self.filings.now().astimezone(SHANGHAI).date()
+        return self.filings.books.now().astimezone(SHANGHAI).date()
 
     def _restated(self, dataset: Dataset, periods: Sequence[date]) -> list[date]:
         """The periods a year before those that are open: of those that are kept, and were not asked for this evening."""
         if not any(restated_parts(dataset, period) for period in periods):
             return []
         filings, year_before = self.filings, [period.replace(year=period.year - 1) for period in periods]
-        with filings.engine.connect() as connection:
+        with filings.books.engine.connect() as connection:
             kept = coverage.entries(connection, dataset, [period for period in year_before if period not in periods])
         landed = [period for period, entry in kept.items() if period and entry.landed]
         done = filings.answered(dataset, landed, self.begun, restated_parts)
@@ -130,7 +130,7 @@ class Evening:
     ) -> dict[str, Sequence[Part]]:
         """The companies that are asked one by one, and for what; not again for what was answered since the evening began."""
         today = self._today()
-        with self.filings.engine.connect() as connection:
+        with self.filings.books.engine.connect() as connection:
             before = asked.read(connection, dataset)
             missing = {period: _missing(connection, dataset, period, today) for period in periods}
             reports = _reports(connection, dataset, plan, periods, today)
@@ -154,7 +154,7 @@ class Evening:
         """Ask for a day, and land what it tells in one transaction; or book why not."""
         filings, work = self.filings, self._work()
         try:
-            answer = filings.fetch(dataset, announced_call(dataset, day))
+            answer = filings.source.fetch(dataset, announced_call(dataset, day))
             rows, left_out = _of_day(dataset, day, complete_rows(dataset, answer.rows, {}))
             most = max(len(rows), before.rows if before else 0)
             if filing.cut_short(len(rows), most):
@@ -163,9 +163,11 @@ class Evening:
                 )
             work = replace(work, source=answer.source)
             booked = filing.answered(dataset, ANNOUNCED, day, most, work, left_out)
-            appended = filing.land_announced(filings.engine, dataset, day.column, rows, booked, work)
+            appended = filing.land_announced(filings.books.engine, dataset, day.column, rows, booked, work)
         except TushareError as error:
-            filing.land_announced(filings.engine, dataset, day.column, (), self._refusal(dataset, day, error), work)
+            filing.land_announced(
+                filings.books.engine, dataset, day.column, (), self._refusal(dataset, day, error), work
+            )
             return Heard(day, error=error)
         changed = by_day(dataset, rows, date.min, date.max) if appended.inserted or appended.replaced else {}
         return Heard(day, answer.calls, len(rows), appended.inserted, frozenset(changed))

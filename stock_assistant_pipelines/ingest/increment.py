@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from stock_assistant_pipelines.catalog.dataset import Disclosed
+from stock_assistant_pipelines.catalog.expected import Disclosed
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.periods import Announced, calls_of, part_of, parts, whole_parts
 from stock_assistant_pipelines.warehouse.asked import EVERYBODY

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from stock_assistant_pipelines.catalog import CATALOG
-from stock_assistant_pipelines.increment import LOOK_BACK, REACH, Limits, Report, tonight, unheard
+from stock_assistant_pipelines.ingest.increment import LOOK_BACK, REACH, Limits, Report, tonight, unheard
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.periods import parts, whole_parts
 from stock_assistant_pipelines.warehouse.asked import ANNOUNCED, EVERYBODY, Asked
