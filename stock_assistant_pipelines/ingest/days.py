@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from stock_assistant_pipelines.warehouse.tables import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import datetime
 
     from stock_assistant_pipelines.calendar import Calendar
     from stock_assistant_pipelines.catalog.dataset import Dataset
@@ -66,7 +67,7 @@ class Days:
         self, dataset: Dataset, days: Sequence[date], since: datetime | None, *, whole: bool
     ) -> Iterator[Coverage]:
         """Land these days, and yield each one's coverage as it is done. Of a day that lacks some keys those, unless `whole`."""
-        calendar, trouble = self.snapshots.calendar(dataset, days)
+        calendar, trouble = self.snapshots.calendar(dataset, days, since=min(days, default=date.max))
         settled = self.books.entries(dataset, days)
         todo = []
         for day in days:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any
-
-from sqlalchemy import select
 
 from stock_assistant_pipelines.calendar import Calendar
 from stock_assistant_pipelines.catalog import CATALOG
@@ -15,12 +14,12 @@ from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.decode import complete_rows, unique
 from stock_assistant_pipelines.tushare.errors import TushareError
 from stock_assistant_pipelines.tushare.plan import plan
+from stock_assistant_pipelines.warehouse.freshness import read_calendar
 from stock_assistant_pipelines.warehouse.partition import Delivery, land_snapshot, needs_confirmation
-from stock_assistant_pipelines.warehouse.tables import METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import date, datetime
+    from datetime import datetime
 
     from stock_assistant_pipelines.catalog.dataset import Dataset
     from stock_assistant_pipelines.ingest.books import Books
@@ -57,21 +56,20 @@ class Snapshots:
         if not (entry and entry.settled and entry.landed_at.astimezone(SHANGHAI).date() >= newest):
             self._land(snapshot)
 
-    def calendar(self, dataset: Dataset, days: Sequence[date]) -> tuple[Calendar, str | None]:
-        """The calendar of a dataset, landed first when it does not know all these days, and why it is not whole then."""
+    def calendar(self, dataset: Dataset, days: Sequence[date], since: date = date.min) -> tuple[Calendar, str | None]:
+        """The calendar of a dataset from `since` on, landed first when it does not know all these days, and why it is not
+        whole then.
+        """
         assert dataset.calendar is not None
-        declared = CATALOG[dataset.calendar]
-        calendar = self._read_calendar(declared)
+        calendar = self._read_calendar(dataset.calendar, since)
         if all(calendar.knows(day) for day in days):
             return calendar, None
-        landed = self._land(declared)
-        return self._read_calendar(declared), landed.reason
+        landed = self._land(CATALOG[dataset.calendar])
+        return self._read_calendar(dataset.calendar, since), landed.reason
 
-    def _read_calendar(self, dataset: Dataset) -> Calendar:
-        table = METADATA.tables[dataset.api]
+    def _read_calendar(self, name: str, since: date) -> Calendar:
         with self.books.engine.connect() as connection:
-            rows = connection.execute(select(table.c.cal_date, table.c.is_open))
-            return Calendar({day: is_open == 1 for day, is_open in rows})
+            return read_calendar(connection, name, since)
 
     def _land(self, dataset: Dataset) -> Coverage:
         """Ask for a snapshot, twice where only a second answer can confirm it, and land it."""

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-laws = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
-)
+FEW_OR_MANY = pytest.mark.parametrize("examples", [8, pytest.param(40, marks=pytest.mark.slow)])
 Filing = dict[str, Any]
 
 APIS = ("income", "fina_indicator", "forecast", "fina_audit", "fina_mainbz", "dividend")
@@ -44,6 +42,11 @@ def connection(engine: Engine) -> Iterator[Connection]:
     with engine.connect() as connection:
         yield connection
         connection.rollback()
+
+
+def law(examples: int) -> settings:
+    """The settings of a law that so many examples are to break."""
+    return settings(max_examples=examples, deadline=None, derandomize=True)
 
 
 @st.composite
@@ -100,47 +103,53 @@ def seen(connection: Connection, api: str, day: date, *, without: set[str]) -> l
     return found
 
 
+@FEW_OR_MANY
 @pytest.mark.parametrize("api", APIS)
-@laws
-@given(data=st.data())
-def test_once_it_was_read_a_day_is_as_the_last_answer_tells(
-    connection: Connection, api: str, data: st.DataObject
-) -> None:
-    history = data.draw(st.lists(answers(api), min_size=1, max_size=3))
-    last = data.draw(answers(api))
-    day, at = AT.date() + timedelta(days=30), AT + timedelta(days=20)
-    with connection.begin_nested() as savepoint:
-        for hours, rows in enumerate(history):
-            tell(
-                connection,
-                api,
-                *(row for row in rows if variants(api, [row]) <= variants(api, last)),
-                at=AT + timedelta(hours=hours),
-            )
-        tell(connection, api, *last, at=at)
-        with_history = seen(connection, api, day, without=OURS)
-        connection.execute(METADATA.tables[api].delete())
-        tell(connection, api, *last, at=at)
-        assert with_history == seen(connection, api, day, without=OURS)
-        savepoint.rollback()
+def test_once_it_was_read_a_day_is_as_the_last_answer_tells(connection: Connection, api: str, examples: int) -> None:
+    @law(examples)
+    @given(data=st.data())
+    def told(data: st.DataObject) -> None:
+        history = data.draw(st.lists(answers(api), min_size=1, max_size=3))
+        last = data.draw(answers(api))
+        day, at = AT.date() + timedelta(days=30), AT + timedelta(days=20)
+        with connection.begin_nested() as savepoint:
+            for hours, rows in enumerate(history):
+                tell(
+                    connection,
+                    api,
+                    *(row for row in rows if variants(api, [row]) <= variants(api, last)),
+                    at=AT + timedelta(hours=hours),
+                )
+            tell(connection, api, *last, at=at)
+            with_history = seen(connection, api, day, without=OURS)
+            connection.execute(METADATA.tables[api].delete())
+            tell(connection, api, *last, at=at)
+            assert with_history == seen(connection, api, day, without=OURS)
+            savepoint.rollback()
+
+    told()
 
 
+@FEW_OR_MANY
 @pytest.mark.parametrize("api", APIS)
-@laws
-@given(data=st.data(), day=DAY)
 def test_what_was_known_on_a_day_stays_when_rows_come_that_are_known_later(
-    connection: Connection, api: str, data: st.DataObject, day: date
+    connection: Connection, api: str, examples: int
 ) -> None:
-    first = data.draw(answers(api))
-    left = [row for row in first if data.draw(st.booleans())]
-    later = [row for row in data.draw(answers(api)) if earliest(row) > compact(day)]
-    befell = {"replaced_at", "known_until"}
-    with connection.begin_nested() as savepoint:
-        tell(connection, api, *first)
-        before = seen(connection, api, day, without=befell)
-        tell(connection, api, *left, *later, at=AT + timedelta(days=1))
-        assert seen(connection, api, day, without=befell) == before
-        savepoint.rollback()
+    @law(examples)
+    @given(data=st.data(), day=DAY)
+    def stays(data: st.DataObject, day: date) -> None:
+        first = data.draw(answers(api))
+        left = [row for row in first if data.draw(st.booleans())]
+        later = [row for row in data.draw(answers(api)) if earliest(row) > compact(day)]
+        befell = {"replaced_at", "known_until"}
+        with connection.begin_nested() as savepoint:
+            tell(connection, api, *first)
+            before = seen(connection, api, day, without=befell)
+            tell(connection, api, *left, *later, at=AT + timedelta(days=1))
+            assert seen(connection, api, day, without=befell) == before
+            savepoint.rollback()
+
+    stays()
 
 
 def earliest(row: Filing) -> str:
@@ -148,7 +157,7 @@ def earliest(row: Filing) -> str:
     return str(row.get("f_ann_date") or row.get("imp_ann_date") or row["ann_date"])
 
 
-@laws
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 @given(data=st.data(), day=DAY)
 def test_no_dividend_is_paid_twice_while_it_is_corrected(
     connection: Connection, data: st.DataObject, day: date

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import psycopg
 import pytest
+from databases import place
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
@@ -105,9 +103,8 @@ def test_a_configured_database_is_taken_as_it_is(postgres: URL, wanted: Database
 
 
 def test_without_one_a_server_is_started_with_both_databases_in_the_data_directory() -> None:
-    with tempfile.TemporaryDirectory(prefix="sa-", dir="/tmp") as directory:
-        os.chmod(directory, 0o755)
-        with available(Settings(data_dir=Path(directory, "data"), tushare_token=None)) as database:
+    with place() as directory:
+        with available(Settings(data_dir=directory / "data", tushare_token=None)) as database:
             assert database.url.database == "stock_assistant_sandbox"
             assert both(database) <= databases(database.url.set(database="postgres"))
-        assert Path(directory, "data", "postgres", "PG_VERSION").exists()
+        assert (directory / "data" / "postgres" / "PG_VERSION").exists()

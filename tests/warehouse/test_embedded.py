@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
 import pytest
+from databases import place
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
@@ -69,9 +69,8 @@ class User:
 @pytest.fixture(scope="module")
 def machine() -> Iterator[Path]:
     """A directory that the server's user can reach."""
-    with tempfile.TemporaryDirectory(prefix="sa-", dir="/tmp") as directory:
-        os.chmod(directory, 0o755)
-        yield Path(directory)
+    with place() as directory:
+        yield directory
 
 
 @pytest.fixture
