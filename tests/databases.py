@@ -13,14 +13,20 @@ import psycopg
 from psycopg import sql
 from pydantic import SecretStr
 
+from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.ingest import Ingest
+from stock_assistant_pipelines.sandbox.server import TOKEN
+from stock_assistant_pipelines.tushare.transport import Transport
 from stock_assistant_pipelines.warehouse.database import Database
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
 
     from sqlalchemy.engine import URL
 
+    from stock_assistant_pipelines.sandbox.server import Running
 
 MEMORY = Path("/dev/shm")
 ROOM = 6 << 30
@@ -56,6 +62,17 @@ def copied(server: URL, template: str = "template") -> Iterator[Database]:
         yield database
     finally:
         database.drop()
+
+
+@contextmanager
+def landed(server: URL, sandbox: Running, days: Mapping[str, Sequence[date]]) -> Iterator[str]:
+    """The name of a database in which these days of these datasets have landed, a template for as long as the block lasts."""
+    with copied(server) as database, Transport(SecretStr(TOKEN), sandbox.url) as transport:
+        engine = database.engine()
+        for name, wanted in days.items():
+            assert all(entry.settled for entry in Ingest(engine, transport).land(CATALOG[name], wanted))
+        engine.dispose()
+        yield str(database.url.database)
 
 
 def working_as(database: Database, role: str) -> Database:

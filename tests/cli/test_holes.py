@@ -180,10 +180,11 @@ def test_an_unknown_dataset_and_a_range_the_wrong_way_round_are_one_line(install
 
 
 def test_reports_that_are_lost_are_found_and_landed_again(
-    installation: Database, engine: Engine, ingest: Ingest, sandbox: Running
+    installation: Database, engine: Engine, ingest: Ingest, sandbox: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended = [date(2025, 9, 30), date(2025, 6, 30), date(2025, 3, 31)]
-    ingest.now, ingest.points = (lambda: NOW), 2000
+    monkeypatch.setenv("TUSHARE_POINTS", "5000")
+    ingest.now, ingest.points = (lambda: NOW), 5000
     assert all(entry.settled for entry in ingest.land(CATALOG["income"], ended))
     words = ("income", "--from", "2025-03-31", "--to", "2025-09-30")
     assert holes(*words)[0] == 0
@@ -201,7 +202,7 @@ def test_reports_that_are_lost_are_found_and_landed_again(
     code, output = holes(*words, "--fix", "--yes")
     assert (code, "No hole is left." in output) == (0, True), output
     assert "2 periods take" in output
-    assert not {call["api"] for call in sandbox.calls()} - {"income", "stock_basic", "disclosure_date"}
+    assert not {call["api"] for call in sandbox.calls()} - {"income", "income_vip", "stock_basic", "disclosure_date"}
 
 
 def test_reports_before_the_first_that_is_kept_are_no_hole(installation: Database, ingest: Ingest) -> None:

@@ -47,16 +47,14 @@ def of_the_rows(result: dg.ExecuteInProcessResult) -> list[dg.AssetCheckEvaluati
     return [one for one in result.get_asset_check_evaluations() if one.check_name != FRESH]
 
 
-def test_one_bad_day_does_not_undo_its_neighbours(location: CodeLocation, sandbox: Running) -> None:
+def test_one_bad_day_shows_what_it_lacks_and_does_not_undo_its_neighbours(
+    location: CodeLocation, sandbox: Running
+) -> None:
     half_and_empty(sandbox)
     result = location.run("daily", **WEEK)
     assert not result.success
+    assert checks(result)["complete"] is False
     assert location.materialized("daily") == DAYS - BAD
-
-
-def test_a_partial_day_shows_what_it_lacks(location: CodeLocation, sandbox: Running) -> None:
-    half_and_empty(sandbox)
-    location.run("daily", **WEEK)
     records = location.instance.fetch_observations(dg.AssetKey("daily"), limit=10).records
     shown = {record.partition_key: record.asset_observation.metadata for record in records}  # type: ignore[union-attr]
     assert set(shown) == BAD
@@ -164,11 +162,6 @@ def test_a_row_of_a_closed_day_fails_the_calendar_check(location: CodeLocation, 
     with engine.begin() as connection:
         connection.execute(text("insert into daily (trade_date, ts_code) values ('2026-02-23', '600000.SH')"))
     assert checks(location.run("daily", **WEEK))["calendar"] is False
-
-
-def test_an_incomplete_partition_fails_the_completeness_check(location: CodeLocation, sandbox: Running) -> None:
-    half_and_empty(sandbox)
-    assert checks(location.run("daily", **WEEK))["complete"] is False
 
 
 def test_a_failure_names_the_first_partition_and_the_reason(location: CodeLocation, sandbox: Running) -> None:

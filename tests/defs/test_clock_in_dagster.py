@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 from dagster._core.storage.tags import GRPC_INFO_TAG
+from databases import copied, landed
 from sqlalchemy import delete, select, text, update
 
 from stock_assistant_pipelines.catalog import CATALOG
@@ -17,11 +18,15 @@ from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.tables import COVERAGE, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from code_location import CodeLocation
     from sqlalchemy import Engine
+    from sqlalchemy.engine import URL
 
     from stock_assistant_pipelines.ingest import Ingest
     from stock_assistant_pipelines.sandbox.server import Running
+    from stock_assistant_pipelines.warehouse.database import Database
 
 NOW = datetime(2026, 3, 4, 20, 0, tzinfo=SHANGHAI)
 BEFORE = [date(2026, 2, 11), date(2026, 2, 12), date(2026, 2, 13)]
@@ -31,11 +36,23 @@ MISSED = [
 ]
 
 
+@pytest.fixture(scope="module")
+def before(postgres: URL, sandbox_server: Running) -> Iterator[str]:
+    """A database as it was before the holidays."""
+    with landed(postgres, sandbox_server, dict.fromkeys(("daily", "adj_factor"), BEFORE)) as template:
+        yield template
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, postgres: URL, before: str) -> Iterator[Database]:
+    """A copy of it for a test of an installation that was stopped then; an empty one for the others."""
+    with copied(postgres, before if "stopped" in request.fixturenames else "template") as database:
+        yield database
+
+
 @pytest.fixture
 def stopped(ingest: Ingest) -> Ingest:
     """An installation that was stopped before the holidays."""
-    for name in ("daily", "adj_factor"):
-        assert all(entry.settled for entry in ingest.land(CATALOG[name], BEFORE))
     return ingest
 
 

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
+import databases
 import pytest
 
 from stock_assistant_pipelines.catalog import CATALOG
@@ -14,18 +15,35 @@ from stock_assistant_pipelines.defs.resources import Platform
 from stock_assistant_pipelines.settings import SHANGHAI
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from code_location import CodeLocation
+    from sqlalchemy.engine import URL
 
     from stock_assistant_pipelines.ingest import Ingest
+    from stock_assistant_pipelines.sandbox.server import Running
+    from stock_assistant_pipelines.warehouse.database import Database
 
 PASSED, WARNED, FAILED = "passed", "WARN", "ERROR"
 
 
+@pytest.fixture(scope="module")
+def before(postgres: URL, sandbox_server: Running) -> Iterator[str]:
+    """A database of two days of bars, up to the day before the holidays of the Spring Festival."""
+    with databases.landed(postgres, sandbox_server, {"daily": [date(2026, 2, 12), date(2026, 2, 13)]}) as template:
+        yield template
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, postgres: URL, before: str) -> Iterator[Database]:
+    """A copy of it for a test of an installation that keeps the bars; an empty one for the others."""
+    with databases.copied(postgres, before if "landed" in request.fixturenames else "template") as database:
+        yield database
+
+
 @pytest.fixture
 def landed(ingest: Ingest) -> Ingest:
-    """An installation that keeps the bars, up to the day before the holidays of the Spring Festival, and one old day."""
-    days = [date(2026, 2, 12), date(2026, 2, 13)]
-    assert all(entry.settled for entry in ingest.land(CATALOG["daily"], days))
+    """An installation that keeps the bars."""
     return ingest
 
 

@@ -159,7 +159,7 @@ def test_the_evening_lands_what_was_disclosed_of_the_open_periods(
     shown = newest(location, "income", newest_period)
     assert (shown["status"], shown.get("missing", 0)) == ("complete", 0)
     made = {call["api"] for call in today.calls()}
-    assert made <= {"stock_basic", "disclosure_date", "income_vip", "fina_audit"}
+    assert made <= {"stock_basic", "disclosure_date", "income", "income_vip", "fina_audit"}
     assert "daily" not in made
 
 
