@@ -17,6 +17,9 @@ from stock_assistant_pipelines.calendar import over, periods
 from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.grain import FIRST_PERIOD
 from stock_assistant_pipelines.ingest import Ingest
+from stock_assistant_pipelines.ingest.books import Books
+from stock_assistant_pipelines.ingest.filings import Filings
+from stock_assistant_pipelines.ingest.source import Source
 from stock_assistant_pipelines.sandbox.server import TOKEN
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.periods import answers_whole, parts
@@ -64,19 +67,20 @@ def land(database: str, sandbox: Running) -> None:
     """Land the days, the report periods and the companies, as a backfill does."""
     with connected(database) as engine, Transport(SecretStr(TOKEN), sandbox.url, sleep=lambda _: None) as transport:
         ingest = Ingest(engine, transport, concurrency=1, points=5000, now=lambda: NOW)
+        filings = Filings(Books(engine, ingest.now), Source(transport, ingest.points), ingest.concurrency)
         for dataset in CATALOG.values():
             if dataset.by_period:
-                _land_reports(ingest, dataset)
+                _land_reports(filings, dataset)
             else:
                 list(ingest.land(dataset, DAYS if dataset.partitioned else ()))
 
 
-def _land_reports(ingest: Ingest, dataset: Dataset) -> None:
+def _land_reports(filings: Filings, dataset: Dataset) -> None:
     every = dict.fromkeys(chain.from_iterable(parts(dataset, one) for one in periods(FIRST_PERIOD, over(NOW))))
     work = Work(NOW, NOW, None)
-    if answers_whole(dataset, ingest.points):
-        list(ingest.filings.land_whole(dataset, PERIODS, work))
-    list(ingest.filings.land_stocks(dataset, {code: list(every) for code in CODES}, PERIODS, work))
+    if answers_whole(dataset, filings.source.points):
+        list(filings.land_whole(dataset, PERIODS, work))
+    list(filings.land_stocks(dataset, {code: list(every) for code in CODES}, PERIODS, work))
 
 
 @contextmanager
