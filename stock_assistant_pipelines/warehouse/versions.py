@@ -130,13 +130,32 @@ def _statement(dataset: Dataset, by: str | None) -> Select[int, int, int, int, i
         .returning(literal_column("1"))
         .cte("inserted")
     )
-    left = select(gone.c.digest, change.c.until).join(change, _same(gone, change, *whole)).cte("left_behind")
+    left = (
+        select(
+            *(gone.c[name] for name in dict.fromkeys((*_same_report(dataset), "digest", "ingested_at"))), change.c.until
+        )
+        .join(change, _same(gone, change, *whole))
+        .cte("left_behind")
+    )
     replaced = (
         update(table)
         .values(replaced_at=_at(), known_until=left.c.until)
         .where(*_standing(dataset, table, stage), table.c.digest == left.c.digest)
         .returning(literal_column("1"))
         .cte("replaced")
+    )
+
+    earlier = _earlier(dataset, table, stage, left)
+    shortened = (
+        update(table)
+        .values(known_until=earlier.c.until)
+        .where(
+            *_of_answer(dataset, table, stage),
+            _same(table, earlier, *_same_report(dataset), "digest", "ingested_at"),
+            table.c.known_until > earlier.c.until,
+        )
+        .returning(literal_column("1"))
+        .cte("shortened")
     )
 
     def count(rows: FromClause, *where: ColumnElement[bool]) -> ColumnElement[int]:
@@ -148,6 +167,33 @@ def _statement(dataset: Dataset, by: str | None) -> Select[int, int, int, int, i
         count(told, told.c.flaw.is_not(None)).label("flawed"),
         count(inserted).label("inserted"),
         count(replaced).label("replaced"),
+    ).add_cte(shortened)
+
+
+def _same_report(dataset: Dataset) -> tuple[str, ...]:
+    """What every version of a report shares, however it was asked for: company, period, the parameter by which calls differ."""
+    return _whole(dataset, None)
+
+
+def _earlier(dataset: Dataset, table: Table, stage: Table, left: CTE) -> CTE:
+    """The versions in whose place those came that are left behind now, and so on back, and the day on which they give way too.
+
+    One that was told for a while had a day of its own, until which the one before it was known. What comes in its place may be
+    known earlier, and from then on both would count.
+    """
+    report = _same_report(dataset)
+    names = (*report, "digest", "ingested_at")
+    back = select(*(left.c[name] for name in names), left.c.until).cte("back", recursive=True)
+    before = (
+        select(*(table.c[name] for name in names), back.c.until)
+        .join(back, and_(_same(table, back, *report), table.c.replaced_at == back.c.ingested_at))
+        .where(*_of_answer(dataset, table, stage))
+    )
+    back = back.union(before)
+    return (
+        select(*(back.c[name] for name in names), func.min(back.c.until).label("until"))
+        .group_by(*(back.c[name] for name in names))
+        .cte("earlier")
     )
 
 

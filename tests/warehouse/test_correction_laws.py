@@ -180,3 +180,24 @@ def test_no_dividend_is_paid_twice_while_it_is_corrected(
             plans = query(connection, "SELECT plans FROM dividend_sums_as_of(:day)", day=each)
             assert plans in ([], [(1,)])
         savepoint.rollback()
+
+
+def test_a_dividend_that_came_back_to_its_day_is_paid_once_on_the_days_between(connection: Connection) -> None:
+    paid = {"ts_code": CODE, "end_date": PERIOD, "ann_date": "20240101", "div_proc": "实施", "ex_date": "20240101"}
+    moved = paid | {"ann_date": "20240111"}
+    back = paid | {"imp_ann_date": "20240101", "ex_date": "20240111"}
+    for days, row in enumerate((paid, moved, moved | {"cash_div_tax": 2}, back)):
+        tell(connection, "dividend", row, at=AT + timedelta(days=days))
+    for day in (date(2024, 1, 1), date(2024, 1, 5), date(2024, 1, 11)):
+        found = query(connection, "SELECT ex_date, plans FROM dividend_sums_as_of(:day)", day=day)
+        assert found == [(date(2024, 1, 11), 1)]
+
+
+def test_one_that_comes_beside_another_shortens_nothing(connection: Connection) -> None:
+    paid = {"ts_code": CODE, "end_date": PERIOD, "ann_date": "20240101", "div_proc": "实施", "ex_date": "20240101"}
+    moved = paid | {"ann_date": "20240121"}
+    more = paid | {"imp_ann_date": "20240101", "ex_date": "20240111"}
+    for days, rows in enumerate(([paid], [moved], [moved, more])):
+        tell(connection, "dividend", *rows, at=AT + timedelta(days=days))
+    found = query(connection, "SELECT ex_date FROM dividend_sums_as_of('2024-01-05') ORDER BY ex_date")
+    assert found == [(date(2024, 1, 1),), (date(2024, 1, 11),)]
