@@ -32,6 +32,7 @@ from sqlalchemy.dialects.postgresql import distinct_on, insert
 from stock_assistant_pipelines.catalog.columns import Type
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.warehouse.landing import hold, stage_table
+from stock_assistant_pipelines.warehouse.succession import left_behind, predecessors, same, stage_of
 from stock_assistant_pipelines.warehouse.tables import CODE, METADATA
 
 if TYPE_CHECKING:
@@ -104,19 +105,18 @@ def _statement(dataset: Dataset, by: str | None) -> Select[int, int, int, int, i
         .where(*_of_answer(dataset, table, stage), or_(table.c.ingested_at > _at(), table.c.replaced_at > _at()))
         .cte("newer")
     )
-    told = select(answer).where(~select(1).where(_same(newer, answer, *whole)).exists()).cte("told")
+    told = select(answer).where(~select(1).where(same(newer, answer, *whole)).exists()).cte("told")
     standing = (
-        select(*(table.c[name] for name in (*whole, "digest", "flaw", "known_at", "ingested_at")))
+        select(*(table.c[name] for name in (*whole, *stage_of(dataset), "digest", "flaw", "known_at", "ingested_at")))
         .where(*_standing(dataset, table, stage))
         .cte("standing")
     )
     new = (
         select(told)
-        .where(~select(1).where(_same(standing, told, "digest"), ~_healed(standing, told)).exists())
+        .where(~select(1).where(same(standing, told, "digest"), ~_healed(standing, told)).exists())
         .cte("new")
     )
     gone = _gone(whole, told, standing)
-    change = _change(dataset, whole, new, gone)
     names = [*dataset.fields, "known_at", "flaw", "digest", "filled"]
     adding = insert(table).from_select(
         [*names, "ingested_at", "run_id"], select(*(new.c[name] for name in names), _at(), bindparam("run"))
@@ -130,13 +130,7 @@ def _statement(dataset: Dataset, by: str | None) -> Select[int, int, int, int, i
         .returning(literal_column("1"))
         .cte("inserted")
     )
-    left = (
-        select(
-            *(gone.c[name] for name in dict.fromkeys((*_same_report(dataset), "digest", "ingested_at"))), change.c.until
-        )
-        .join(change, _same(gone, change, *whole))
-        .cte("left_behind")
-    )
+    left = left_behind(dataset, whole, new, gone, _at())
     replaced = (
         update(table)
         .values(replaced_at=_at(), known_until=left.c.until)
@@ -145,65 +139,35 @@ def _statement(dataset: Dataset, by: str | None) -> Select[int, int, int, int, i
         .cte("replaced")
     )
 
-    earlier = _earlier(dataset, table, stage, left)
-    shortened = (
-        update(table)
-        .values(known_until=earlier.c.until)
-        .where(
-            *_of_answer(dataset, table, stage),
-            _same(table, earlier, *_same_report(dataset), "digest", "ingested_at"),
-            table.c.known_until > earlier.c.until,
-        )
-        .returning(literal_column("1"))
-        .cte("shortened")
-    )
-
     def count(rows: FromClause, *where: ColumnElement[bool]) -> ColumnElement[int]:
         return select(func.count()).select_from(rows).where(*where).scalar_subquery()
 
-    return select(
+    counts = select(
         count(answer).label("answered"),
         count(told).label("told"),
         count(told, told.c.flaw.is_not(None)).label("flawed"),
         count(inserted).label("inserted"),
         count(replaced).label("replaced"),
-    ).add_cte(shortened)
-
-
-def _same_report(dataset: Dataset) -> tuple[str, ...]:
-    """What every version of a report shares, however it was asked for: company, period, the parameter by which calls differ."""
-    return _whole(dataset, None)
-
-
-def _earlier(dataset: Dataset, table: Table, stage: Table, left: CTE) -> CTE:
-    """The versions in whose place those came that are left behind now, and so on back, and the day on which they give way too.
-
-    One that was told for a while had a day of its own, until which the one before it was known. What comes in its place may be
-    known earlier, and from then on both would count.
-    """
-    report = _same_report(dataset)
-    names = (*report, "digest", "ingested_at")
-    back = select(*(left.c[name] for name in names), left.c.until).cte("back", recursive=True)
-    before = (
-        select(*(table.c[name] for name in names), back.c.until)
-        .join(back, and_(_same(table, back, *report), table.c.replaced_at == back.c.ingested_at))
-        .where(*_of_answer(dataset, table, stage))
     )
-    back = back.union(before)
-    return (
-        select(*(back.c[name] for name in names), func.min(back.c.until).label("until"))
-        .group_by(*(back.c[name] for name in names))
-        .cte("earlier")
+    if not stage_of(dataset):
+        return counts
+    shorter = predecessors(dataset, table, _whole(dataset, None), left, _of_answer(dataset, table, stage))
+    shortened = (
+        update(table)
+        .values(known_until=shorter.c.until)
+        .where(
+            *_of_answer(dataset, table, stage),
+            same(table, shorter, *_whole(dataset, None), "digest", "ingested_at"),
+            table.c.known_until > shorter.c.until,
+        )
+        .cte("shortened")
     )
+    return counts.add_cte(shortened)
 
 
 def _whole(dataset: Dataset, by: str | None) -> tuple[str, ...]:
     """What an answer is whole for: a company's period, the parameter by which its calls differ, and the day it is asked by."""
     return (CODE, dataset.grain.value, *(name for name in dataset.fills if name in dataset.key), *((by,) if by else ()))
-
-
-def _same(one: FromClause, other: FromClause, *names: str) -> ColumnElement[bool]:
-    return and_(*(one.c[name] == other.c[name] for name in names))
 
 
 def _healed(standing: FromClause, told: FromClause) -> ColumnElement[bool]:
@@ -219,39 +183,19 @@ def _gone(whole: tuple[str, ...], told: CTE, standing: CTE) -> CTE:
     again = told.alias("again")
     doubted = (
         select(*(told.c[name] for name in whole), standing.c.ingested_at)
-        .select_from(told.outerjoin(standing, _same(told, standing, "digest")))
+        .select_from(told.outerjoin(standing, same(told, standing, "digest")))
         .where(told.c.flaw.is_not(None))
         .cte("doubted")
     )
     came_later = or_(doubted.c.ingested_at.is_(None), doubted.c.ingested_at > standing.c.ingested_at)
     instead = (
-        select(1).where(_same(told, standing, *whole)).exists(),
-        ~select(1).where(_same(told, standing, "digest")).exists(),
-        ~select(1).where(_same(doubted, standing, *whole), came_later, standing.c.flaw.is_(None)).exists(),
+        select(1).where(same(told, standing, *whole)).exists(),
+        ~select(1).where(same(told, standing, "digest")).exists(),
+        ~select(1).where(same(doubted, standing, *whole), came_later, standing.c.flaw.is_(None)).exists(),
     )
-    judged = select(1).where(_same(again, standing, "digest"), _healed(standing, again)).exists()
+    judged = select(1).where(same(again, standing, "digest"), _healed(standing, again)).exists()
     # Two queries, which join by hashing: `or` would compare each with each.
     return union_all(select(standing).where(*instead), select(standing).where(judged)).cte("gone")
-
-
-def _change(dataset: Dataset, whole: tuple[str, ...], new: CTE, gone: CTE) -> CTE:
-    """Until when what is gone was known: until the first that came instead was.
-
-    Of one row in the place of another the earlier days keep the one that was read then, if the other claims to be as old. Of
-    several rows nobody can say which came in the place of which, and both would count.
-    """
-    names = [gone.c[name] for name in whole]
-    leaving = select(*names, func.max(gone.c.known_at).label("last")).group_by(*names).subquery("leaving")
-    names = [new.c[name] for name in whole]
-    coming = select(*names, func.min(new.c.known_at).label("first")).group_by(*names).subquery("coming")
-    first: ColumnElement[Any] = coming.c.first
-    if {*dataset.key} <= {*whole}:
-        first = case((leaving.c.last >= first, func.greatest(first, _at())), else_=first)
-    return (
-        select(*(leaving.c[name] for name in whole), func.coalesce(first, _at()).label("until"))
-        .select_from(leaving.outerjoin(coming, _same(leaving, coming, *whole)))
-        .cte("change")
-    )
 
 
 def _told(dataset: Dataset, stage: Table) -> CTE:

@@ -182,6 +182,43 @@ def test_no_dividend_is_paid_twice_while_it_is_corrected(
         savepoint.rollback()
 
 
+CHANGE = st.fixed_dictionaries(
+    {}, optional={"ann_date": EVENT, "ex_date": EVENT, "imp_ann_date": EVENT, "cash_div_tax": FIGURE}
+)
+PLAN = {"ts_code": CODE, "end_date": PERIOD, "ann_date": "20240101", "div_proc": "预案", "cash_div_tax": 1}
+
+
+@FEW_OR_MANY
+def test_a_payment_that_was_known_is_lost_on_no_day_by_corrections(connection: Connection, examples: int) -> None:
+    """Of it and its plan, told together: neither takes the other's days."""
+
+    @law(examples)
+    @given(data=st.data())
+    def kept(data: st.DataObject) -> None:
+        paid, plan = data.draw(filing("dividend").filter(lambda row: row["div_proc"] == "实施")), PLAN
+        with connection.begin_nested() as savepoint:
+            tell(connection, "dividend", plan, paid)
+            for days, change in enumerate(data.draw(st.lists(CHANGE, min_size=1, max_size=3))):
+                before = [payments(connection, day) for day in DAYS]
+                paid, plan = (
+                    paid | change,
+                    plan | data.draw(st.fixed_dictionaries({}, optional={"cash_div_tax": FIGURE})),
+                )
+                tell(connection, "dividend", plan, paid, at=AT + timedelta(days=1 + days))
+                after = [payments(connection, day) for day in DAYS]
+                assert max(after) <= 1
+                assert all(now >= then for now, then in zip(after, before, strict=True))
+            savepoint.rollback()
+
+    kept()
+
+
+def payments(connection: Connection, day: date) -> int:
+    """How often something is paid, as it was known on a day."""
+    ((found,),) = query(connection, "SELECT coalesce(sum(plans), 0) FROM dividend_sums_as_of(:day)", day=day)
+    return int(found)
+
+
 def test_a_dividend_that_came_back_to_its_day_is_paid_once_on_the_days_between(connection: Connection) -> None:
     paid = {"ts_code": CODE, "end_date": PERIOD, "ann_date": "20240101", "div_proc": "实施", "ex_date": "20240101"}
     moved = paid | {"ann_date": "20240111"}
@@ -201,3 +238,20 @@ def test_one_that_comes_beside_another_shortens_nothing(connection: Connection) 
         tell(connection, "dividend", *rows, at=AT + timedelta(days=days))
     found = query(connection, "SELECT ex_date FROM dividend_sums_as_of('2024-01-05') ORDER BY ex_date")
     assert found == [(date(2024, 1, 1),), (date(2024, 1, 11),)]
+
+
+def test_a_plan_that_is_told_anew_takes_no_day_of_what_is_paid(connection: Connection) -> None:
+    paid = PLAN | {"div_proc": "实施", "imp_ann_date": "20240105", "ex_date": "20240108"}
+    moved = paid | {"imp_ann_date": "20240115"}
+    for days, rows in enumerate(([paid], [moved], [moved | {"cash_div_tax": 2}, PLAN])):
+        tell(connection, "dividend", *rows, at=AT + timedelta(days=days))
+    assert payments(connection, date(2024, 1, 10)) == 1
+
+
+def test_what_came_with_another_is_not_taken_for_what_came_in_its_place(connection: Connection) -> None:
+    paid = PLAN | {"div_proc": "实施", "imp_ann_date": "20240105", "ex_date": "20240108"}
+    moved, more = paid | {"imp_ann_date": "20240115"}, paid | {"imp_ann_date": "20240112", "ex_date": "20240118"}
+    for days, rows in enumerate(([paid], [moved, more], [moved, more | {"imp_ann_date": "20240102"}])):
+        tell(connection, "dividend", *rows, at=AT + timedelta(days=days))
+    found = query(connection, "SELECT ex_date FROM dividend_sums_as_of('2024-01-10') ORDER BY ex_date")
+    assert found == [(date(2024, 1, 8),), (date(2024, 1, 18),)]
