@@ -38,7 +38,7 @@ PASSWORDS = (
 """Of PostgreSQL's roles (see docs/configuration.md), of Grafana's `admin`, and of Dagster's UI."""
 
 YOURS = {
-    "tushare_token": "your Tushare token; without it there is only the sandbox",
+    "tushare_token": "your Tushare token; without it nothing lands",
     "alert_urls": "where alerts go, one address a line (docs/alerts.md)",
     "llm_api_key": "the key of the language model (docs/providers.md)",
     "llm_fallbacks": "models to ask when that one cannot answer, as JSON (docs/providers.md)",
@@ -59,7 +59,8 @@ READABLE, CLOSED = 0o644, 0o600
 """Containers read as users of their own, hence files that all can read, in a directory that only its owner enters."""
 
 ACCESS = """\
-# Who may come, for nginx: read inside its `server`. Uncomment, edit, then `docker compose exec nginx nginx -s reload`.
+# Who may come, for nginx: read inside its `server`. Uncomment, edit, then
+# `docker compose exec nginx nginx -c /etc/nginx/nginx.conf -s reload`.
 # allow 192.168.0.0/16;
 # allow 10.0.0.0/8;
 # deny all;

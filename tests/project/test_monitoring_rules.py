@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from monitoring import ALERTMANAGER, CASES, PROMETHEUS, RULES, alerts, expressions, read, rules
+from monitoring import ALERTMANAGER, CASES, PROMETHEUS, ROOT, RULES, alerts, expressions, read, rules
 
 from deploy.programs import found
 
@@ -57,6 +57,21 @@ def test_the_rules_do_what_their_tests_say(path: Path) -> None:
 @needs_promtool
 def test_prometheus_takes_its_configuration() -> None:
     assert "SUCCESS" in run(PROMTOOL, "check", "config", str(PROMETHEUS / "prometheus.yml"))
+
+
+def test_the_copies_for_one_machine_ask_only_what_the_page_starts_there(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```sh\n(mkdir -p data/monitoring\n.*?)```", page, re.DOTALL)
+    (tmp_path / "deploy").symlink_to(ROOT / "deploy")
+    subprocess.run(["sh", "-ec", block], cwd=tmp_path, check=True)
+    copies = tmp_path / "data" / "monitoring"
+    asked = read(copies / "prometheus.yml")
+    told = [asked["alerting"]["alertmanagers"][0], *asked["scrape_configs"]]
+    ports = {target for each in told for config in each["static_configs"] for target in config["targets"]}
+    assert ports == {f"127.0.0.1:{port}" for port in (9100, 9101, 9187, 9090, 9093)}
+    assert sorted(copies.glob(asked["rule_files"][0])) == [copies / "rules" / path.name for path in RULES]
+    (receiver, _) = read(copies / "alertmanager.yml")["receivers"]
+    assert receiver["webhook_configs"][0]["url"] == "http://127.0.0.1:9102/alerts"
 
 
 @needs_amtool
