@@ -22,9 +22,9 @@ from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.grain import MARKET_OPENED
 from stock_assistant_pipelines.cli import services
 from stock_assistant_pipelines.cli.progress import follow, verdict
+from stock_assistant_pipelines.cli.sandboxed import STOCKS
 from stock_assistant_pipelines.cli.services import ServiceError
 from stock_assistant_pipelines.cli.up import announce_sandbox, stopped_by_signal
-from stock_assistant_pipelines.settings.tushare import SANDBOX_POINTS
 from stock_assistant_pipelines.tushare.quota import Limits
 from stock_assistant_pipelines.warehouse.database import available
 from stock_assistant_pipelines.warehouse.embedded import conninfo
@@ -45,9 +45,6 @@ ASKED, TARGET = "stock_assistant/asked", "stock_assistant/target"
 
 SIGN_OF_LIFE = timedelta(seconds=90)
 """A daemon that has not said for so long that it lives is gone; it says so every 30 seconds."""
-
-STOCKS = 300
-"""Stocks of the sandbox, where there is no token and no service runs."""
 
 WIDTH = 140
 """Columns of the output where it goes to no terminal."""
@@ -192,8 +189,7 @@ def _dagster(settings: Settings, database: Database) -> Iterator[Dagster]:
 
 
 def _outlook(engine: Engine, settings: Settings, target: Target, asked: Asked) -> Outlook:
-    points = int(SANDBOX_POINTS) if settings.sandboxed else settings.tushare_points
-    limits = Limits(points, settings.tushare_calls_per_minute or None)
+    limits = Limits(settings.points, settings.tushare_calls_per_minute or None)
     with engine.connect() as connection:
         return look_ahead(connection, target, calendar.now(), limits, named=asked.names)
 

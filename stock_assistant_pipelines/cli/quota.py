@@ -15,7 +15,7 @@ from rich.table import Table
 from stock_assistant_pipelines.cli.services import ServiceError
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.quota import account, usage
-from stock_assistant_pipelines.warehouse.database import available
+from stock_assistant_pipelines.warehouse.database import existing
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 from stock_assistant_pipelines.warehouse.revision import UPGRADE
 
@@ -36,7 +36,7 @@ def run(settings: Settings, *, watch: bool) -> None:
     out = Console(highlight=False)
     token = settings.tushare_token
     who = account(settings.tushare_base_url, token.get_secret_value()) if token else None
-    with available(settings) as database:
+    with existing(settings) as database:
         address = conninfo(database.url)
         if not watch:
             out.print(look(address, who))
