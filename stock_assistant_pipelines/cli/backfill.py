@@ -106,7 +106,9 @@ def run(settings: Settings, asked: Asked, *, sure: bool, detach: bool) -> int:
                 return 1
             series = _launch(dagster, outlook, asked, target)
         if detach:
-            out.print(f"Handed over to Dagster: {len(series.backfills)} backfills, the newest year first. {WATCHED}.")
+            count = len(series.backfills)
+            parts = "1 backfill" if count == 1 else f"{count} backfills, the newest year first"
+            out.print(f"Handed over to Dagster: {parts}. {WATCHED}.")
             return 0
         return _carry_out(out, settings, database, engine, series, outlook)
 
