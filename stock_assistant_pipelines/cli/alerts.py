@@ -15,7 +15,7 @@ from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.alerts import outbox, wording
 from stock_assistant_pipelines.cli.services import ServiceError
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.warehouse.database import available
+from stock_assistant_pipelines.warehouse.database import existing
 from stock_assistant_pipelines.warehouse.revision import UPGRADE
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def run(settings: Settings, *, test: bool) -> int:
     from stock_assistant_pipelines.alerts.channels import channels
 
     names = [channel.name for channel in channels(settings)]
-    with available(settings) as database, database.connected(pool_size=1) as engine:
+    with existing(settings) as database, database.connected(pool_size=1) as engine:
         try:
             with engine.connect() as connection:
                 found = outbox.alerts(connection, CLEARED_SHOWN)

@@ -22,9 +22,9 @@ from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.catalog.grain import MARKET_OPENED
 from stock_assistant_pipelines.cli import services
 from stock_assistant_pipelines.cli.progress import follow, verdict
+from stock_assistant_pipelines.cli.sandboxed import STOCKS
 from stock_assistant_pipelines.cli.services import ServiceError
 from stock_assistant_pipelines.cli.up import announce_sandbox, stopped_by_signal
-from stock_assistant_pipelines.settings.tushare import SANDBOX_POINTS
 from stock_assistant_pipelines.tushare.quota import Limits
 from stock_assistant_pipelines.warehouse.database import available
 from stock_assistant_pipelines.warehouse.embedded import conninfo
@@ -45,9 +45,6 @@ ASKED, TARGET = "stock_assistant/asked", "stock_assistant/target"
 
 SIGN_OF_LIFE = timedelta(seconds=90)
 """A daemon that has not said for so long that it lives is gone; it says so every 30 seconds."""
-
-STOCKS = 300
-"""Stocks of the sandbox, where there is no token and no service runs."""
 
 WIDTH = 140
 """Columns of the output where it goes to no terminal."""
@@ -109,7 +106,9 @@ def run(settings: Settings, asked: Asked, *, sure: bool, detach: bool) -> int:
                 return 1
             series = _launch(dagster, outlook, asked, target)
         if detach:
-            out.print(f"Handed over to Dagster: {len(series.backfills)} backfills, the newest year first. {WATCHED}.")
+            count = len(series.backfills)
+            parts = "1 backfill" if count == 1 else f"{count} backfills, the newest year first"
+            out.print(f"Handed over to Dagster: {parts}. {WATCHED}.")
             return 0
         return _carry_out(out, settings, database, engine, series, outlook)
 
@@ -192,8 +191,7 @@ def _dagster(settings: Settings, database: Database) -> Iterator[Dagster]:
 
 
 def _outlook(engine: Engine, settings: Settings, target: Target, asked: Asked) -> Outlook:
-    points = int(SANDBOX_POINTS) if settings.sandboxed else settings.tushare_points
-    limits = Limits(points, settings.tushare_calls_per_minute or None)
+    limits = Limits(settings.points, settings.tushare_calls_per_minute or None)
     with engine.connect() as connection:
         return look_ahead(connection, target, calendar.now(), limits, named=asked.names)
 

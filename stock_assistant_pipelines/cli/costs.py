@@ -13,7 +13,7 @@ from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.research.booking import Budgets
 from stock_assistant_pipelines.research.costs import costs, left
 from stock_assistant_pipelines.settings import SHANGHAI
-from stock_assistant_pipelines.warehouse.database import available, migrated
+from stock_assistant_pipelines.warehouse.database import existing, migrated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ def run(settings: Settings, by: Sequence[By], since: date | None, until: date | 
     """Show what was spent, by group, and what is left. Asks nobody."""
     budgets = Budgets(settings.llm_budget_report, settings.llm_budget_day, settings.llm_budget_month)
     with (
-        available(settings) as database,
+        existing(settings) as database,
         database.connected(pool_size=1) as engine,
         migrated(),
         engine.connect() as connection,

@@ -6,9 +6,11 @@ import json
 import os
 import sys
 import time
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from datetime import date, timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
@@ -248,11 +250,20 @@ def _samples(out: Console, engine: Engine, api: str, span: Span) -> None:
         f"/datasets/daily/coverage?start={day}&end={day}",
     ):
         out.print(f"\n[bold]GET {api}{path}[/]")
-        with urllib.request.urlopen(f"{api}{path}", timeout=30) as response:
-            answer = json.load(response)
+        answer = _answer(f"{api}{path}")
         meta = {name: answer["meta"][name] for name in ("source", "complete", "rows", "as_of")}
         out.print(f'{{"dataset": "{answer["dataset"]}", "meta": {json.dumps(meta)[:-1]}, …}},', markup=False)
         out.print(f' "fields": {json.dumps(answer["fields"])},', markup=False)
         items = ",\n           ".join(json.dumps(item, ensure_ascii=False) for item in answer["items"][:SHOWN])
         more = len(answer["items"]) - SHOWN
         out.print(f' "items": [{items}{f",  … {more} more" if more > 0 else ""}]}}', markup=False)
+
+
+def _answer(url: str) -> Any:
+    """What the API answers. Raises `ServiceError` when it refuses."""
+    try:
+        with urllib.request.urlopen(url, timeout=30) as response:
+            return json.load(response)
+    except urllib.error.HTTPError as error:
+        hint = ": leave API_OPEN_ON_LOOPBACK empty" if error.code == HTTPStatus.UNAUTHORIZED else ""
+        raise services.ServiceError(f"the API answers {error.code} {error.reason} to {url}{hint}") from error

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from stock_assistant_pipelines import calendar
 from stock_assistant_pipelines.catalog import CATALOG
+from stock_assistant_pipelines.cli.sandboxed import asked_instead
 from stock_assistant_pipelines.cli.services import ServiceError, environment
 from stock_assistant_pipelines.ingest.inquiry import inquire
 from stock_assistant_pipelines.settings import SHANGHAI
@@ -23,7 +24,7 @@ from stock_assistant_pipelines.tushare.periods import GRID
 from stock_assistant_pipelines.tushare.plan import estimate, plan
 from stock_assistant_pipelines.tushare.quota import Limits
 from stock_assistant_pipelines.warehouse.audit import audit
-from stock_assistant_pipelines.warehouse.database import available
+from stock_assistant_pipelines.warehouse.database import existing
 from stock_assistant_pipelines.warehouse.freshness import read_calendar, read_snapshot
 from stock_assistant_pipelines.warehouse.holes import kept_since, published, spans
 
@@ -62,7 +63,7 @@ def run(
     datasets = [_known(name) for name in names] or [each for each in CATALOG.values() if each.dated]
     if first and last and first > last:
         raise ServiceError(f"--from {first} is after --to {last}: exchange them")
-    with available(settings) as database:
+    with existing(settings) as database:
         database.prepare()
         out = Console(highlight=False, stderr=as_json)
         with database.connected() as engine:
@@ -166,7 +167,7 @@ def _calendar(engine: Engine, dataset: Dataset) -> Calendar:
 
 def _takes(engine: Engine, found: Sequence[Hole], settings: Settings) -> str:
     """What a fix takes: calls, and minutes of the quota."""
-    limits = Limits(settings.tushare_points, settings.tushare_calls_per_minute)
+    limits = Limits(settings.points, settings.tushare_calls_per_minute)
     calls, minutes = 0, 0.0
     for api, group in groupby(found, key=lambda hole: hole.dataset):
         holes = list(group)
@@ -196,15 +197,14 @@ def _reports_take(engine: Engine, dataset: Dataset, periods: Sequence[date], lim
 
 def _fill(out: Console, settings: Settings, database: Database, days: Mapping[str, Sequence[date]]) -> None:
     """Land exactly these days in one run of the job `fill`, which Dagster keeps and shows."""
-    if settings.tushare_token is None:
-        raise ServiceError("TUSHARE_TOKEN is not set: set it, or start the sandbox with `stock-assistant sandbox`")
-    os.environ.update(environment(settings, database))
-    from stock_assistant_pipelines.definitions import build
-    from stock_assistant_pipelines.defs.backfills import instance
-    from stock_assistant_pipelines.defs.fill import JOB, fill_config
+    with asked_instead(settings, out) as sandbox:
+        os.environ.update(environment(settings, database, sandbox))
+        from stock_assistant_pipelines.definitions import build
+        from stock_assistant_pipelines.defs.backfills import instance
+        from stock_assistant_pipelines.defs.fill import JOB, fill_config
 
-    job = build(settings).resolve_job_def(JOB)
-    with instance() as dagster, out.status("Landing …"):
-        config = {**fill_config(days), **QUIET}
-        result = job.execute_in_process(instance=dagster, run_config=config, raise_on_error=False)
+        job = build(type(settings).load() if sandbox else settings).resolve_job_def(JOB)
+        with instance() as dagster, out.status("Landing …"):
+            config = {**fill_config(days), **QUIET}
+            result = job.execute_in_process(instance=dagster, run_config=config, raise_on_error=False)
     out.print(f"Run {result.run_id} of the job {JOB}: {'success' if result.success else 'not everything is complete'}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from rich.table import Table
 from stock_assistant_pipelines.cli.services import ServiceError
 from stock_assistant_pipelines.settings import SHANGHAI
 from stock_assistant_pipelines.tushare.quota import account, usage
-from stock_assistant_pipelines.warehouse.database import available
+from stock_assistant_pipelines.warehouse.database import existing
 from stock_assistant_pipelines.warehouse.embedded import conninfo
 from stock_assistant_pipelines.warehouse.revision import UPGRADE
 
@@ -27,16 +28,19 @@ if TYPE_CHECKING:
     from stock_assistant_pipelines.settings import Settings
     from stock_assistant_pipelines.tushare.quota import Usage
 
+WIDTH = 140
+"""Columns of the output where it goes to no terminal."""
+
 EVERY = 1.0
 """Seconds between two looks."""
 
 
 def run(settings: Settings, *, watch: bool) -> None:
     """Show the quota of the configured account, or of all where none is configured; with `watch`, until Ctrl-C."""
-    out = Console(highlight=False)
+    out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     token = settings.tushare_token
     who = account(settings.tushare_base_url, token.get_secret_value()) if token else None
-    with available(settings) as database:
+    with existing(settings) as database:
         address = conninfo(database.url)
         if not watch:
             out.print(look(address, who))
@@ -65,7 +69,7 @@ def _table(rows: Sequence[Usage]) -> Table:
     several = len({row.account for row in rows}) > 1
     if several:
         table.add_column("account")
-    table.add_column("interface")
+    table.add_column("interface", no_wrap=True)
     for heading in ("a minute", "used", "free"):
         table.add_column(heading, justify="right")
     table.add_column("")
@@ -78,7 +82,7 @@ def _table(rows: Sequence[Usage]) -> Table:
             f"{row.calls_per_minute:,}",
             f"{row.used:,}",
             f"{row.free:,}",
-            ProgressBar(row.calls_per_minute, row.used, width=20),
+            ProgressBar(row.calls_per_minute, row.used, width=12),
             f"{row.calls_today:,}" + (f" of {row.calls_per_day:,}" if row.calls_per_day else ""),
             _standing(row),
         )

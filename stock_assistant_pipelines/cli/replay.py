@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from stock_assistant_pipelines.cli.services import ServiceError
 from stock_assistant_pipelines.research.replay import NotReplayable, replay
-from stock_assistant_pipelines.warehouse.database import available, migrated
+from stock_assistant_pipelines.warehouse.database import existing, migrated
 from stock_assistant_pipelines.warehouse.tables import RESEARCH_REPORT
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def run(settings: Settings, ids: Sequence[str], day: date | None, *, every: bool
     if bool(ids) + bool(day) + every != 1:
         raise ServiceError("name reports by their ids, or a --day, or --all of them")
     with (
-        available(settings) as database,
+        existing(settings) as database,
         database.connected(pool_size=1) as engine,
         migrated(),
         engine.connect() as connection,

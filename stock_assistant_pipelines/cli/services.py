@@ -32,6 +32,9 @@ LOCATION = "stock_assistant"
 START_TIMEOUT = 120.0
 STOP_TIMEOUT = 20.0
 PATIENT_BACKFILLS = "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"
+SANDBOX = "sandbox.url"
+"""The file, in the directory of the data, that says where the sandbox of the services is asked; empty with a token."""
+
 PROJECT = Path(__file__).parents[2]
 """Where dagster.yaml lies, beside the package."""
 
@@ -183,9 +186,14 @@ def sandbox(logs: Path, port: int, stocks: int) -> Service:
     return Service("sandbox", command, logs / "sandbox.log", url=f"http://{LOOPBACK}:{port}/_sandbox/health")
 
 
+def tushare_at(port: int) -> str:
+    """Where the sandbox on this port is asked as Tushare is."""
+    return f"http://{LOOPBACK}:{port}/dataapi"
+
+
 def code_location(logs: Path, port: int, host: str = LOOPBACK) -> Service:
     """Dagster's code server: the definitions, and the runs that it starts."""
-    command = [_script("dagster"), "api", "grpc", "-h", host, "-p", str(port)]
+    command = [*_dagsters("dagster"), "api", "grpc", "-h", host, "-p", str(port)]
     command += ["-m", "stock_assistant_pipelines.definitions"]
     return Service("code location", command, logs / "code-location.log", port=port, host=host)
 
@@ -202,13 +210,15 @@ def workspace(home: Path, code_port: int, host: str = LOOPBACK) -> Path:
 def daemon(logs: Path, workspace: Path) -> Service:
     """Dagster's daemon: schedules, queue, backfills."""
     return Service(
-        "daemon", [_script("dagster-daemon"), "run", "-w", str(workspace), "--log-format", "json"], logs / "daemon.log"
+        "daemon",
+        [*_dagsters("dagster-daemon"), "run", "-w", str(workspace), "--log-format", "json"],
+        logs / "daemon.log",
     )
 
 
 def webserver(logs: Path, workspace: Path, port: int) -> Service:
     """Dagster's UI."""
-    command = [_script("dagster-webserver"), "-h", LOOPBACK, "-p", str(port), "-w", str(workspace)]
+    command = [*_dagsters("dagster-webserver"), "-h", LOOPBACK, "-p", str(port), "-w", str(workspace)]
     return Service("Dagster UI", command, logs / "dagster-ui.log", url=f"http://{LOOPBACK}:{port}/server_info")
 
 
@@ -250,8 +260,9 @@ def machine(
 ) -> Machine:
     """Put the services together: the sandbox, Dagster's UI and the API only where they are given a port."""
     logs = settings.data_dir / "logs"
-    tushare = f"http://{LOOPBACK}:{sandbox_port}/dataapi" if sandbox_port else None
+    tushare = tushare_at(sandbox_port) if sandbox_port else None
     values = environment(settings, database, tushare)
+    (settings.data_dir / SANDBOX).write_text(tushare or "")
     if "api_open_on_loopback" not in settings.model_fields_set:
         values["API_OPEN_ON_LOOPBACK"] = "true"  # it listens on loopback, for who started it
     if "api_drain_seconds" not in settings.model_fields_set:
@@ -268,9 +279,9 @@ def machine(
     return Machine(wanted, daemon(logs, known), values)
 
 
-def _script(name: str) -> str:
-    """A command that is installed beside this interpreter."""
-    return str(Path(sys.executable).with_name(name))
+def _dagsters(name: str) -> list[str]:
+    """A program of Dagster's, which leaves the `.env` of the working directory to our settings."""
+    return [sys.executable, "-P", "-m", "stock_assistant_pipelines.defs.programs", name]
 
 
 @contextmanager

@@ -39,10 +39,7 @@ def run(settings: Settings, ui_port: int, api_port: int, stocks: int) -> None:
             stocks=stocks,
         )
         model = _stand_in(settings, machine)
-        if "api_url" not in settings.model_fields_set:
-            machine.environment["API_URL"] = f"http://{services.LOOPBACK}:{api_port}"
-        if settings.dagster_url is None:
-            machine.environment["DAGSTER_URL"] = f"http://{services.LOOPBACK}:{ui_port}"
+        machine.environment.update(_links(settings, ui_port, api_port))
         click.echo("Starting …")
         with machine.running():
             click.echo(f"Dagster UI   http://{services.LOOPBACK}:{ui_port}")
@@ -53,6 +50,15 @@ def run(settings: Settings, ui_port: int, api_port: int, stocks: int) -> None:
             click.echo(f"Logs         {settings.data_dir / 'logs'}")
             click.echo("Ctrl-C stops all of them.")
             watch(machine)
+
+
+def _links(settings: Settings, ui_port: int, api_port: int) -> dict[str, str]:
+    """Where the links in Dagster and in alerts lead: to these ports, unless it is set."""
+    links = {
+        "API_URL": f"http://{services.LOOPBACK}:{api_port}",
+        "DAGSTER_URL": f"http://{services.LOOPBACK}:{ui_port}",
+    }
+    return {name: link for name, link in links.items() if name.lower() not in settings.model_fields_set}
 
 
 def _stand_in(settings: Settings, machine: services.Machine) -> str | None:

@@ -53,3 +53,8 @@ class TushareSettings(BaseModel):
     def sandboxed(self) -> bool:
         """Whether there is no token, so that only the sandbox can be asked."""
         return self.tushare_token is None
+
+    @property
+    def points(self) -> int:
+        """The points by which Tushare is asked: those of the token, or the sandbox's."""
+        return int(SANDBOX_POINTS) if self.sandboxed else self.tushare_points

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
+EMBEDDED = "postgres"
+"""The directory of the embedded server, in that of the data."""
+
 
 @dataclass(frozen=True)
 class Database:
@@ -82,9 +85,17 @@ class Database:
         server = conninfo(self.url.set(database="postgres"))
         with psycopg.connect(server, autocommit=True) as connection:
             for name in (self.url.database, dagsters(self.url.database)):
-                known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone()
-                if not known:
+                if not _knows(connection, name):
                     _create_database(connection, str(name))
+
+    def require(self) -> None:
+        """See that the database is there, and make nothing. Raises `NoDatabase`; where it is not embedded, psycopg's error."""
+        if not self.embedded:
+            psycopg.connect(conninfo(self.url)).close()
+            return
+        with psycopg.connect(conninfo(self.url.set(database="postgres"))) as connection:
+            if not _knows(connection, self.url.database):
+                raise NoDatabase(str(self.url.database))
 
     def prepare(self) -> None:
         """See that the tables are those of this version: as the owner `install`, as anybody else ask whether they are.
@@ -148,6 +159,10 @@ class Database:
         return config
 
 
+def _knows(connection: psycopg.Connection[tuple[object, ...]], name: str | None) -> bool:
+    return connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is not None
+
+
 def _create_database(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:
     try:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -173,6 +188,16 @@ class NotOwner(RuntimeError):
         )
 
 
+class NoDatabase(RuntimeError):
+    """The database is not there, and who asks would only read it. One line: what makes it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"there is no database {name}, and nothing to look at: `stock-assistant up` makes it. It is one with a "
+            "TUSHARE_TOKEN and another without"
+        )
+
+
 @contextmanager
 def migrated() -> Iterator[None]:
     """Say what to do when a statement meets a table or column that is not there. Raises `NotMigrated`."""
@@ -186,12 +211,28 @@ def migrated() -> Iterator[None]:
 
 @contextmanager
 def available(settings: Settings) -> Iterator[Database]:
-    """Name the configured database; without one, run the embedded server for as long as the block lasts."""
+    """Name the configured database; without one, run the embedded server for as long as the block lasts, and make it there."""
+    with _served(settings) as database:
+        if database.embedded:
+            database.create()
+        yield database
+
+
+@contextmanager
+def existing(settings: Settings) -> Iterator[Database]:
+    """The same for who only reads, and makes no database where there is none. Raises `NoDatabase`."""
+    if settings.embedded and not (settings.data_dir / EMBEDDED / "PG_VERSION").is_file():
+        raise NoDatabase(settings.database_name)
+    with _served(settings) as database:
+        database.require()
+        yield database
+
+
+@contextmanager
+def _served(settings: Settings) -> Iterator[Database]:
     url = settings.server_url
     if url is not None:
         yield Database(url, settings.role_passwords)
         return
-    with embedded.running(settings.data_dir / "postgres") as server:
-        database = Database(server.set(database=settings.database_name), embedded=True)
-        database.create()
-        yield database
+    with embedded.running(settings.data_dir / EMBEDDED) as server:
+        yield Database(server.set(database=settings.database_name), embedded=True)

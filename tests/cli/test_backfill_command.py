@@ -124,7 +124,7 @@ def test_who_interrupts_it_is_told_that_the_same_command_goes_on_and_it_does(mon
 def test_a_backfill_is_handed_over_year_by_year_found_again_and_cancelled() -> None:
     code, output = backfill("index_daily", *SPAN, "--yes", "--detach")
     assert code == 0
-    assert "Handed over to Dagster: 3 backfills" in output
+    assert "Handed over to Dagster: 3 backfills, the newest year first. " in output
     with dg.DagsterInstance.get() as dagster:
         launched = sorted(dagster.get_backfills(), key=lambda each: each.backfill_timestamp)
     assert [each.title for each in launched] == [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from contextlib import nullcontext
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from stock_assistant_pipelines.catalog import CATALOG
 from stock_assistant_pipelines.cli import main, services
 from stock_assistant_pipelines.sandbox.server import TOKEN
 from stock_assistant_pipelines.settings import SHANGHAI, settings
+from stock_assistant_pipelines.warehouse.database import Database, NoDatabase
 from stock_assistant_pipelines.warehouse.tables import COVERAGE
 
 if TYPE_CHECKING:
@@ -23,10 +25,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import Engine
+    from sqlalchemy.engine import URL
 
     from stock_assistant_pipelines.ingest import Ingest
     from stock_assistant_pipelines.sandbox.server import Running
-    from stock_assistant_pipelines.warehouse.database import Database
 
 NOW = datetime(2026, 3, 4, 20, 0, tzinfo=SHANGHAI)
 FIRST, LAST = date(2026, 2, 11), date(2026, 3, 4)
@@ -171,6 +173,34 @@ def test_a_day_that_was_never_asked_for_is_a_hole(installation: Database, ingest
         assert entry.settled
     assert named("adj_factor") == {("adj_factor", day.isoformat()): None for day in days[2:4]}
     assert named("adj_factor", "--from", str(days[4])) == {}
+
+
+def test_without_a_token_the_sandbox_of_the_services_is_asked(
+    installation: Database, ingest: Ingest, sandbox: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = ingest.calendar(CATALOG["adj_factor"], [LAST]).between(FIRST, LAST)
+    assert all(entry.settled for entry in ingest.land(CATALOG["adj_factor"], [days[0], *days[2:]]))
+    for name in ("TUSHARE_TOKEN", "TUSHARE_BASE_URL", "TUSHARE_POINTS"):
+        monkeypatch.setenv(name, "")
+    settings.cache_clear()
+    monkeypatch.setattr(services, "alone_or_not", lambda _: nullcontext(False))  # others hold the lock
+    (tmp_path / services.SANDBOX).write_text(sandbox.url)
+    code, output = holes("adj_factor", "--fix", "--yes")
+    assert (code, output.splitlines()[-1]) == (0, "No hole is left.")
+
+
+def test_where_there_is_no_database_none_is_made(
+    postgres: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"DATABASE_URL": "", "DATA_DIR": str(tmp_path), "TUSHARE_TOKEN": TOKEN}.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    code, output = holes("--fix", "--yes")
+    assert (code, list(tmp_path.iterdir())) == (1, [])
+    assert output.startswith("Error: there is no database stock_assistant, and nothing to look at: ")
+    with pytest.raises(NoDatabase):
+        Database(postgres.set(database="stock_assistant"), embedded=True).require()
+    settings.cache_clear()
 
 
 def test_an_unknown_dataset_and_a_range_the_wrong_way_round_are_one_line(installation: Database) -> None:
