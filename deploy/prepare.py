@@ -17,11 +17,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -95,6 +96,7 @@ class Preparation:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.made: list[str] = []
+        self.signer = ""  # the authority's certificate
 
     def path(self, name: str) -> Path:
         """Where a file stands."""
@@ -123,21 +125,30 @@ class Preparation:
             hashed = openssl("passwd", "-6", "-stdin", given=self.path("ui_password").read_text(encoding="utf-8"))
             self.write("ui_users", f"{UI_USER}:{hashed.strip()}\n")
 
-    def authority(self) -> None:
-        """Make our own certificate authority, which signs the servers' certificates. A new one has a new key."""
-        if self.path("ca_certificate").exists():
-            return
-        self.path("ca_key").unlink(missing_ok=True)
+    @contextmanager
+    def authority(self) -> Iterator[None]:
+        """Have our own certificate authority, which signs the servers' certificates within.
+
+        The certificate of a new one is written last: what was interrupted begins again the next time.
+        """
+        path = self.path("ca_certificate")
+        self.signer = path.read_text(encoding="utf-8") if path.exists() else self.new_authority()
+        yield
+        self.write(path.name, self.signer)
+
+    def new_authority(self) -> str:
+        """The certificate of a new authority, and its new key: in the place of the one before when both are made."""
         key = openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
-        self.write("ca_key", key, CLOSED)
         subject = ["-subj", f"/{AUTHORITY}", "-addext", "keyUsage=critical,keyCertSign,cRLSign"]
-        made = openssl("req", "-x509", "-new", "-key", str(self.path("ca_key")), "-days", str(DAYS_OF_CA), *subject)
-        self.write("ca_certificate", made)
+        made = openssl("req", "-x509", "-new", "-key", "/dev/stdin", "-days", str(DAYS_OF_CA), *subject, given=key)
+        self.path("ca_key").unlink(missing_ok=True)
+        self.write("ca_key", key, CLOSED)
+        return made
 
     def ours(self, server: str) -> bool:
         """Whether our authority signed the certificate of a server; where that is new, the one before it, of the same name."""
         path = str(self.path(f"{server}_certificate"))
-        if "ca_certificate" in self.made:
+        if "ca_key" in self.made:
             issuer = openssl("x509", "-noout", "-issuer", "-nameopt", "RFC2253", "-in", path)
             return issuer.strip() == f"issuer={AUTHORITY}"
         return succeeds("verify", "-no_check_time", "-CAfile", str(self.path("ca_certificate")), path)
@@ -163,7 +174,7 @@ class Preparation:
             if not self.ours(server):
                 return
             had = self.names(server)
-            if "ca_certificate" not in self.made and not self.ends_soon(server) and {*map(written, asked)} <= {*had}:
+            if "ca_key" not in self.made and not self.ends_soon(server) and {*map(written, asked)} <= {*had}:
                 return
             names += had
         if not self.path("ca_key").exists():
@@ -178,13 +189,14 @@ class Preparation:
         alternatives = ",".join(f"{'IP' if is_address(name) else 'DNS'}:{name}" for name in unique)
         says = f"subjectAltName={alternatives}\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n"
         with tempfile.TemporaryDirectory() as work:
-            key, extensions = Path(work) / "key", Path(work) / "extensions"
+            key, extensions, authority = (Path(work) / name for name in ("key", "extensions", "authority"))
             openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", str(key))
             extensions.write_text(says, encoding="utf-8")
+            authority.write_text(self.signer, encoding="utf-8")
             request = openssl("req", "-new", "-key", str(key), "-subj", f"/CN={names[0]}")
             certificate = openssl(
                 *("x509", "-req", "-days", str(DAYS_OF_SERVERS), "-extfile", str(extensions)),
-                *("-CA", str(self.path("ca_certificate")), "-CAkey", str(self.path("ca_key"))),
+                *("-CA", str(authority), "-CAkey", str(self.path("ca_key"))),
                 given=request,
             )
             return key.read_text(encoding="utf-8"), certificate
@@ -217,13 +229,13 @@ def prepare(root: Path, names: list[str]) -> tuple[list[str], list[str]]:
     directory.chmod(0o700)
     preparation = Preparation(directory)
     preparation.passwords()
-    preparation.authority()
     empty = preparation.yours()
     local = Preparation(root / "deploy/nginx/local")
     local.directory.mkdir(parents=True, exist_ok=True)
     local.write("access.conf", ACCESS)
-    preparation.certificate("postgres", CERTIFICATES["postgres"])
-    preparation.certificate("nginx", [*CERTIFICATES["nginx"], socket.gethostname()], asked=names)
+    with preparation.authority():
+        preparation.certificate("postgres", CERTIFICATES["postgres"])
+        preparation.certificate("nginx", [*CERTIFICATES["nginx"], socket.gethostname()], asked=names)
     return preparation.made, empty
 
 
@@ -243,6 +255,8 @@ def main(names: list[str]) -> None:
     print(
         f"Dagster's UI: user {UI_USER}, password in secrets/ui_password. Grafana: user admin, secrets/grafana_password."
     )
+    if "ca_key" in made:
+        print("The authority and its key are new: wherever older ones are kept or trusted, put these in their place.")
     print("Keep secrets/ca_key elsewhere: nothing that runs needs it.")
     if any(name.endswith("_certificate") for name in made):
         print("Services that run have the old certificates until they are made anew: docs/deploy.md, Certificates.")

@@ -29,8 +29,8 @@ def certified(directory: Path, name: str = "localhost") -> Certificates:
         pytest.skip("openssl is not here, which makes the certificates")
     directory.mkdir(exist_ok=True)
     preparation = Preparation(directory)
-    preparation.authority()
-    preparation.certificate("server", [name])
+    with preparation.authority():
+        preparation.certificate("server", [name])
     made = Certificates(*map(preparation.path, ("ca_certificate", "server_certificate", "server_key")))
     made.key.chmod(0o600)  # PostgreSQL takes none that others may read
     return made

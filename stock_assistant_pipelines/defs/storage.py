@@ -30,10 +30,13 @@ T = TypeVar("T", DagsterRun, EventLogEntry, InstigatorTick, TickData, DaemonHear
 
 
 IDENTITIES = re.compile(
-    r"__\w+__|\w+_(names?|keys?|ids?|handle|origin|selection|subset|type|value|to_execute|backfill_data)"
+    r"__class__|\w+_(names?|keys?|ids?|handle|selection|subset|type|value|to_execute|backfill_data)"
     r"|partition|reexecution_steps"
 )
 """Fields of Dagster's objects by which it finds what it loads, runs and shows."""
+
+OF_ORIGINS = re.compile(r"(?!container_context$|\w+_origin$)\w+")
+"""The same of where code stands: all but the environment that it has there. An origin within is looked at for itself."""
 
 TAGS = re.compile(r"\.?dagster/.*|stock_assistant/.*")
 """Those by which it or we decide."""
@@ -115,8 +118,11 @@ def hidden(told: T) -> T:
 
 
 def _identity(thing: Mapping[str, Any], name: str) -> bool:
-    """Whether it is found by this field: of one of Dagster's objects, else of tags, of a configuration or the like."""
-    return bool((IDENTITIES if "__class__" in thing else TAGS).fullmatch(name))
+    """Whether it is found by this field: of one of Dagster's objects or states, else of tags, a configuration or the like."""
+    if "__class__" not in thing:
+        return name == "__enum__" or bool(TAGS.fullmatch(name))
+    origin = str(thing["__class__"]).endswith("Origin")
+    return bool((OF_ORIGINS if origin else IDENTITIES).fullmatch(name))
 
 
 @lru_cache(maxsize=1)

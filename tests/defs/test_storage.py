@@ -95,7 +95,7 @@ def test_neither_events_nor_errors_hold_one(dagster: dg.DagsterInstance, databas
 
 # --- passwords that are words of ours
 
-WEAK = ["dagster", "daily", "stock_assistant", "2026-01-02", "partition", "EventLogEntry"]
+WEAK = ["dagster", "daily", "stock_assistant", "2026-01-02", "partition", "EventLogEntry", "Dagster", "SUCCESS"]
 DAYS = dg.DailyPartitionsDefinition("2026-01-01")
 DAILY = dg.AssetKey("daily")
 
@@ -146,6 +146,15 @@ def weak(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("told", KEPT, ids=lambda told: type(told).__name__)
 def test_what_is_found_by_a_name_is_found_though_that_is_a_password(told: Any) -> None:
     assert storage.hidden(told) == told
+
+
+def test_the_environment_that_a_run_is_started_with_is_clean_and_its_code_is_found(weak: None) -> None:
+    def run(value: str) -> dg.DagsterRun:
+        context = {"k8s": {"env": [{"name": "TUSHARE_TOKEN", "value": value}, {"name": "A", "value": "b"}]}}
+        origin = ORIGIN._replace(container_image="daily", entry_point=["dagster"], container_context=context)
+        return dg.DagsterRun("daily", run_id="1", job_code_origin=JobPythonOrigin("daily", origin))
+
+    assert storage.hidden(run("daily")) == run("***")
 
 
 def test_a_run_is_found_by_its_names_and_its_texts_are_clean(dagster: dg.DagsterInstance, weak: None) -> None:

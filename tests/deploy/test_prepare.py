@@ -89,8 +89,37 @@ def test_a_new_authority_leaves_what_somebody_else_signed(prepared: Path, tmp_pa
     before = [path.read_bytes() for path in theirs]
     (prepared / "ca_certificate").unlink()
     made, _ = prepare.prepare(tmp_path, ["other.example"])
-    assert made == ["ca_key", "ca_certificate", "postgres_key", "postgres_certificate"]
+    assert made == ["ca_key", "postgres_key", "postgres_certificate", "ca_certificate"]
     assert [path.read_bytes() for path in theirs] == before
+
+
+def test_a_new_authority_that_was_interrupted_is_finished_the_next_time(
+    prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (prepared / "ca_certificate").unlink()
+    with monkeypatch.context() as patched, pytest.raises(KeyError):
+        patched.delitem(prepare.CERTIFICATES, "nginx")
+        prepare.prepare(prepared.parent, [])
+    prepare.prepare(prepared.parent, [])
+    assert _verified(prepared, "postgres", "-verify_hostname", "postgres") == 0
+    assert _verified(prepared, "nginx", "-verify_hostname", "stock.example") == 0, "for the names that it had"
+
+
+def test_the_authoritys_key_is_there_until_another_can_take_its_place_and_that_is_said(
+    prepared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(prepare, "ROOT", prepared.parent)
+    prepare.main([])
+    assert "The authority and its key are new" not in capsys.readouterr().out
+    before = (prepared / "ca_key").read_bytes()
+    (prepared / "ca_certificate").unlink()
+    with monkeypatch.context() as patched, pytest.raises(SystemExit, match="openssl says"):
+        patched.setattr(prepare, "DAYS_OF_CA", "many")
+        prepare.main([])
+    assert (prepared / "ca_key").read_bytes() == before
+    prepare.main([])
+    assert (prepared / "ca_key").read_bytes() != before
+    assert "The authority and its key are new" in capsys.readouterr().out
 
 
 def test_a_name_that_is_given_later_is_added(prepared: Path) -> None:
