@@ -235,6 +235,27 @@ def test_reports_that_are_lost_are_found_and_landed_again(
     assert not {call["api"] for call in sandbox.calls()} - {"income", "income_vip", "stock_basic", "disclosure_date"}
 
 
+def test_reports_that_are_lost_are_landed_again_company_by_company_where_the_points_are_few(
+    installation: Database, engine: Engine, ingest: Ingest, sandbox: Running
+) -> None:
+    ended = date(2025, 9, 30)
+    ingest.now, ingest.points = (lambda: NOW), 5000
+    assert all(entry.settled for entry in ingest.land(CATALOG["fina_indicator"], [ended]))
+    companies = text("select ts_code from fina_indicator group by 1 order by 1")
+    with engine.begin() as connection:
+        before = connection.execute(companies).scalars().all()
+        lost = {"lost": [before[0], before[-1]]}
+        connection.execute(text("delete from fina_indicator where ts_code = any(:lost)"), lost)
+    sandbox.forget()
+    code, output = holes("fina_indicator", "--from", str(ended), "--to", str(ended), "--fix", "--yes")
+    assert (code, "No hole is left." in output) == (0, True), output
+    asked = [call["params"].get("ts_code") for call in sandbox.calls() if call["api"] == "fina_indicator"]
+    assert sorted(asked) == before
+    assert "fina_indicator_vip" not in sandbox.stats()["calls"]
+    with engine.connect() as connection:
+        assert connection.execute(companies).scalars().all() == before
+
+
 def test_reports_before_the_first_that_is_kept_are_no_hole(installation: Database, ingest: Ingest) -> None:
     ingest.now, ingest.points = (lambda: NOW), 5000
     assert all(entry.settled for entry in ingest.land(CATALOG["forecast"], [date(2025, 9, 30), date(2025, 12, 31)]))

@@ -107,3 +107,6 @@ class Later:
 
 
 EVENTS = tuple(name for name in vars(Later) if not name.startswith("_") and name not in {"put", "tell"})
+
+OF_A_STOCK = ("bar", "factor", "valuation", "suspension")
+"""Those that may happen to each stock; the others happen to the main one, or to none."""
