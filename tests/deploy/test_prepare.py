@@ -97,9 +97,10 @@ def test_a_new_authority_that_was_interrupted_is_finished_the_next_time(
     prepared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (prepared / "ca_certificate").unlink()
-    with monkeypatch.context() as patched, pytest.raises(KeyError):
+    with monkeypatch.context() as patched:
         patched.delitem(prepare.CERTIFICATES, "nginx")
-        prepare.prepare(prepared.parent, [])
+        with pytest.raises(KeyError):
+            prepare.prepare(prepared.parent, [])
     prepare.prepare(prepared.parent, [])
     assert _verified(prepared, "postgres", "-verify_hostname", "postgres") == 0
     assert _verified(prepared, "nginx", "-verify_hostname", "stock.example") == 0, "for the names that it had"
@@ -113,9 +114,10 @@ def test_the_authoritys_key_is_there_until_another_can_take_its_place_and_that_i
     assert "The authority and its key are new" not in capsys.readouterr().out
     before = (prepared / "ca_key").read_bytes()
     (prepared / "ca_certificate").unlink()
-    with monkeypatch.context() as patched, pytest.raises(SystemExit, match="openssl says"):
+    with monkeypatch.context() as patched:
         patched.setattr(prepare, "DAYS_OF_CA", "many")
-        prepare.main([])
+        with pytest.raises(SystemExit, match="openssl says"):
+            prepare.main([])
     assert (prepared / "ca_key").read_bytes() == before
     prepare.main([])
     assert (prepared / "ca_key").read_bytes() != before
