@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import psutil
 import psycopg
 from psycopg import sql
 from pydantic import SecretStr
@@ -33,14 +34,18 @@ ROOM = 6 << 30
 """Bytes that have to be free in memory before servers lie there: each of a few takes a few hundred MB."""
 
 
+def roomy() -> bool:
+    """Whether servers may lie in memory: its file system may have room where the memory has none."""
+    return MEMORY.is_dir() and min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) > ROOM
+
+
 @contextmanager
 def place() -> Iterator[Path]:
     """A directory for a server that nobody needs afterwards: in memory, or in /tmp where there is no room for it.
 
     The files of a new database are several hundred small ones, which a disk's file system takes long to make.
     """
-    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
-    with tempfile.TemporaryDirectory(prefix="sa-", dir=MEMORY if roomy else "/tmp") as directory:
+    with tempfile.TemporaryDirectory(prefix="sa-", dir=MEMORY if roomy() else "/tmp") as directory:
         Path(directory).chmod(0o755)
         yield Path(directory)
 
