@@ -20,7 +20,7 @@ from stock_assistant_pipelines.warehouse.tables import LLM_CALL
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Engine
+    from sqlalchemy import ColumnElement, Engine
     from sqlalchemy.engine import URL
 
     from stock_assistant_pipelines.sandbox.model.server import RunningModel
@@ -78,7 +78,7 @@ def test_who_is_killed_pays_nothing_twice_but_what_was_under_way(office: Office)
         timeout=120.0,
     )
     with begun(plan) as process:
-        while office.calls() <= BEFORE or open_calls(office) < 1:
+        while booked(office) < BEFORE or office.calls() <= BEFORE:
             assert process.poll() is None
             time.sleep(0.05)
         process.kill()
@@ -94,9 +94,17 @@ def test_who_is_killed_pays_nothing_twice_but_what_was_under_way(office: Office)
 
 def open_calls(office: Office) -> int:
     """Calls of which the ledger does not know what came of them."""
+    return count(office, LLM_CALL.c.outcome.is_(None))
+
+
+def booked(office: Office) -> int:
+    """Calls of which the ledger knows what came of them."""
+    return count(office, LLM_CALL.c.outcome.is_not(None))
+
+
+def count(office: Office, which: ColumnElement[bool]) -> int:
     with office.engine.connect() as connection:
-        query = select(func.count()).where(LLM_CALL.c.outcome.is_(None)).select_from(LLM_CALL)
-        return connection.scalar(query) or 0
+        return connection.scalar(select(func.count()).where(which).select_from(LLM_CALL)) or 0
 
 
 def test_what_a_desk_took_is_told(office: Office) -> None:
